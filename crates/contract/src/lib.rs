@@ -1,1 +1,15 @@
-//! contract
+//! The versioned messages on our queues and on the internal API between the edge and the functions.
+//!
+//! A queue message is an [`Envelope`] with one or many items of one kind. A reader refuses a version or a
+//! kind that it does not know; a fixture of every version stays in `tests/fixtures` and must still decode.
+
+pub mod edge;
+pub mod envelope;
+pub mod event;
+pub mod message;
+pub mod queues;
+
+pub use edge::{BindState, BindStatus, BindType, EdgeSnapshot, OperatorSettings, OperatorStatus};
+pub use envelope::{BODY_BYTES_MAX, Envelope, Item, Sealed, seal};
+pub use event::CustomerEvent;
+pub use message::{Accepted, Encoding, Outcome, OutcomeClass, Receipt, ReceiptState, Routed, SegmentOutcome};

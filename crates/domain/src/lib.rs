@@ -1,1 +1,31 @@
-//! domain
+//! The rules of Chappe: ids, numbers, money, prices, message states, routes and settlement.
+//!
+//! Everything here is a value or a pure function: no async, no clock, no I/O. A function that needs the
+//! time takes it as an argument. Handlers load, call one function of this crate, and save what it says.
+
+pub mod account;
+pub mod catalogue;
+pub mod id;
+pub mod money;
+pub mod network;
+pub mod number;
+pub mod prefix;
+pub mod private;
+pub mod routing;
+pub mod sender;
+pub mod settlement;
+pub mod state;
+pub mod tariff;
+
+pub use account::{Account, Role};
+pub use catalogue::Catalogue;
+pub use id::{
+    AccountId, ChainId, DecisionId, EnvelopeId, KeyId, MessageId, OperatorId, PlanId, PrefixId, RateId, SenderIdId,
+    TariffId, UserId,
+};
+pub use money::{Currency, Micros};
+pub use network::Network;
+pub use number::Number;
+pub use private::Private;
+pub use sender::Sender;
+pub use state::State;

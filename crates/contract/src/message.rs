@@ -1,0 +1,190 @@
+//! Items on the road of a message: accepted, routed, submitted, receipted.
+
+use chrono::{DateTime, Utc};
+use domain::{AccountId, MessageId, Network, Number, OperatorId, Private, Sender};
+use serde::{Deserialize, Serialize};
+
+use crate::envelope::Item;
+
+/// How the text travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// GSM 03.38 default alphabet with its extension table.
+    Gsm7,
+    /// UTF-16 big endian.
+    Ucs2,
+    /// ISO 8859-1.
+    Latin1,
+}
+
+impl Encoding {
+    /// The name in SQL and API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gsm7 => "gsm7",
+            Self::Ucs2 => "ucs2",
+            Self::Latin1 => "latin1",
+        }
+    }
+}
+
+/// Queue `route`: a message whose money is held and that needs an operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// The message.
+    pub message_id: MessageId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// Where it goes.
+    pub to: Number,
+    /// What the handset shows as its origin.
+    pub from: Sender,
+    /// What it says.
+    pub text: Private,
+    /// How it travels.
+    pub encoding: Encoding,
+    /// How many short messages it takes.
+    pub segments: u8,
+    /// The network that it was priced for.
+    pub mcc_mnc: Network,
+    /// Not submitted after this.
+    pub expires_at: DateTime<Utc>,
+    /// Operators that had it before, in order; its length is the number of this hop.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<OperatorId>,
+}
+
+impl Item for Accepted {
+    const KIND: &'static str = "message.accepted";
+}
+
+/// Queue `submit.<operator>`: a message for one operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Routed {
+    /// The message.
+    pub message_id: MessageId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// Which try at a route this is: 0 is the first. (message, hop) names a submit for ever.
+    pub hop: u8,
+    /// Where it goes.
+    pub to: Number,
+    /// What the handset shows as its origin.
+    pub from: Sender,
+    /// What it says.
+    pub text: Private,
+    /// How it travels.
+    pub encoding: Encoding,
+    /// How many short messages it takes.
+    pub segments: u8,
+    /// Not submitted after this.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Item for Routed {
+    const KIND: &'static str = "message.routed";
+}
+
+/// How a submit ended, as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeClass {
+    /// Every segment was answered with `ESME_ROK`.
+    Accepted,
+    /// Refused by this operator, after retries where the status asked for them; another may take it.
+    Temporary,
+    /// Refused, and no other operator would take it: bad number, bad text.
+    Permanent,
+    /// Not submitted: its validity had run out.
+    Expired,
+    /// Sent, but never answered: it may be on its way. Waits for a receipt.
+    Unknown,
+}
+
+/// The answer to one segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentOutcome {
+    /// From 1.
+    pub segment: u8,
+    /// SMPP `command_status`; `None` when no answer came.
+    pub status: Option<u32>,
+    /// The operator's id, normalised by the rule of its profile; `None` where it gave none.
+    pub smpp_message_id: Option<String>,
+}
+
+/// Queue `bill`: how one submit ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The message.
+    pub message_id: MessageId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// Who was asked.
+    pub operator_id: OperatorId,
+    /// The hop of the [`Routed`] that this answers.
+    pub hop: u8,
+    /// As a whole.
+    pub class: OutcomeClass,
+    /// When the last answer came.
+    pub at: DateTime<Utc>,
+    /// Segment by segment; empty when nothing was submitted.
+    pub segments: Vec<SegmentOutcome>,
+}
+
+impl Item for Outcome {
+    const KIND: &'static str = "submit.outcome";
+}
+
+/// What a receipt says (SMPP 3.4 section 5.2.28, `message_state`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiptState {
+    /// On its way.
+    Enroute,
+    /// On the handset.
+    Delivered,
+    /// Its validity ran out at the operator.
+    Expired,
+    /// Deleted at the operator.
+    Deleted,
+    /// The network could not deliver it.
+    Undeliverable,
+    /// Accepted on behalf of the subscriber; not final.
+    Accepted,
+    /// The operator does not know.
+    Unknown,
+    /// Refused by the network.
+    Rejected,
+}
+
+/// Queue `dlr`: a receipt as an operator sent it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Who sent it.
+    pub operator_id: OperatorId,
+    /// The id it names, normalised like [`SegmentOutcome::smpp_message_id`].
+    pub smpp_message_id: String,
+    /// What it says.
+    pub state: ReceiptState,
+    /// The operator's error code, as it came; empty when there is none.
+    pub error: String,
+    /// When the operator says it happened.
+    pub done_at: Option<DateTime<Utc>>,
+    /// When we got it.
+    pub received_at: DateTime<Utc>,
+    /// The text as it came, for disputes. It may quote the message, so it hides itself.
+    pub raw: Private,
+    /// How often it was looked up without success; it may come before the outcome that it belongs to.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lookups: u8,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(lookups: &u8) -> bool {
+    *lookups == 0
+}
+
+impl Item for Receipt {
+    const KIND: &'static str = "receipt";
+}

@@ -1,0 +1,18 @@
+//! The names of our queues. One thing, one name: SQL, metrics and the console say the same.
+
+use domain::OperatorId;
+
+/// Accepted messages, and messages that need another route.
+pub const ROUTE: &str = "route";
+/// Outcomes of submits.
+pub const BILL: &str = "bill";
+/// Receipts from operators.
+pub const DLR: &str = "dlr";
+/// Events for customers' webhooks.
+pub const CALLBACK: &str = "callback";
+
+/// What waits for one operator: `submit.op_…`. Made when the operator is made, so that one slow operator
+/// never blocks another.
+pub fn submit(operator: OperatorId) -> String {
+    format!("submit.{operator}")
+}

@@ -1,0 +1,113 @@
+//! Sell prices, and the price chain of one message: who pays what, from the client up to the house.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{AccountId, OperatorId, RateId, TariffId};
+use crate::money::{Currency, Micros};
+
+/// When a tariff takes its money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChargeOn {
+    /// When the operator accepts the segment.
+    #[default]
+    Submit,
+    /// When the final receipt says delivered (or an error that is billable).
+    Delivered,
+}
+
+impl ChargeOn {
+    /// The name in SQL, API and docs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Delivered => "delivered",
+        }
+    }
+
+    /// Reads the name; `None` when it is neither.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Submit, Self::Delivered].into_iter().find(|c| c.name() == name)
+    }
+}
+
+/// One dated sell price of a plan for a network or a country. Never edited: a new one closes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tariff {
+    /// Its id, stored with every message priced by it.
+    pub id: TariffId,
+    /// Price of one segment.
+    pub price: Micros,
+    /// Currency of the price.
+    pub currency: Currency,
+    /// When the money is taken.
+    pub charge_on: ChargeOn,
+    /// From when it holds, inclusive.
+    pub from: DateTime<Utc>,
+    /// Until when it holds, exclusive; `None` means open.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// One dated buy rate of an operator for a network or a country.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rate {
+    /// Its id, stored with every message sent at it.
+    pub id: RateId,
+    /// Who sells to us.
+    pub operator: OperatorId,
+    /// Price of one segment.
+    pub price: Micros,
+    /// Currency of the price.
+    pub currency: Currency,
+    /// From when it holds, inclusive.
+    pub from: DateTime<Utc>,
+    /// Until when it holds, exclusive; `None` means open.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// Is `at` inside `[from, to)`?
+pub fn in_force(from: DateTime<Utc>, to: Option<DateTime<Utc>>, at: DateTime<Utc>) -> bool {
+    from <= at && to.is_none_or(|to| at < to)
+}
+
+/// One payer of a message: a wallet, and what it pays for a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Link {
+    /// Whose wallet pays.
+    pub account: AccountId,
+    /// Whose revenue it is: the parent, or the house itself where it sends on its own account.
+    pub seller: AccountId,
+    /// The tariff that said so.
+    pub tariff: TariffId,
+    /// Price of one segment.
+    #[serde(rename = "price_micros", with = "raw_micros")]
+    pub price: Micros,
+    /// When it is taken.
+    pub charge_on: ChargeOn,
+}
+
+/// Who pays for a message: the sender first, then every ancestor below the house.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Chain {
+    /// One currency for all: a wallet and its parent's have the same.
+    pub currency: Currency,
+    /// At least one; the first is the sender's own.
+    pub links: Vec<Link>,
+}
+
+mod raw_micros {
+    //! Stored chains carry micros as integers.
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::money::Micros;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's `with` passes references")]
+    pub(super) fn serialize<S: Serializer>(price: &Micros, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(price.get())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Micros, D::Error> {
+        i64::deserialize(deserializer).map(Micros::new)
+    }
+}

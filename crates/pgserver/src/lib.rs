@@ -166,6 +166,20 @@ pub fn running_url(data_dir: &Path) -> Result<Option<String>> {
         .map(|address| cluster.url(&address, DATABASE)))
 }
 
+/// Removes a throwaway server's folder, and stops its server, where the owner is gone and could not do so; says
+/// whether there was one to remove. A folder in use is left alone.
+pub fn remove_abandoned(data_dir: &Path) -> Result<bool> {
+    if !data_dir.join("lock").exists() || process::lock(data_dir).is_err() {
+        return Ok(false);
+    }
+    if let Some(cluster) = Cluster::existing(data_dir)? {
+        orphan::clear(&cluster)?;
+    }
+    std::fs::remove_dir_all(data_dir)
+        .with_context(|| format!("cannot remove {}", data_dir.display()))?;
+    Ok(true)
+}
+
 /// Runs `work`, which waits for processes and disks, where it does not hold up the async runtime.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,

@@ -128,7 +128,7 @@ impl Drop for Process {
 }
 
 /// Takes the folder for this process. The lock ends with the process, also when it is killed.
-fn lock(dir: &Path) -> Result<File> {
+pub(crate) fn lock(dir: &Path) -> Result<File> {
     let path = dir.join("lock");
     let file = OpenOptions::new().create(true).append(true).open(&path);
     let file = file.with_context(|| format!("cannot open {}", path.display()))?;

@@ -46,14 +46,14 @@ impl Process {
             ..options.clone()
         };
         let lock = lock(&options.data_dir)?;
+        let reaper = match options.lifetime {
+            Lifetime::Process => Some(Reaper::watch(&options.data_dir)?),
+            Lifetime::Kept => None,
+        };
         if let Some(cluster) = Cluster::existing(&options.data_dir)? {
             orphan::clear(&cluster)?;
         }
         let cluster = Cluster::prepare(options, account)?;
-        let reaper = match options.lifetime {
-            Lifetime::Process => Some(Reaper::watch(&cluster)?),
-            Lifetime::Kept => None,
-        };
         let (child, address) = launch(&cluster, options)?;
         Ok(Self {
             cluster,

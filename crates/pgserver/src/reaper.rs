@@ -3,14 +3,15 @@
 //! A small shell process waits on a pipe that only the owner can write to. The system closes the pipe when the
 //! owner is gone, also by `kill -9`; then the shell stops the server and removes the folder.
 
+use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 
 use anyhow::{Context, Result};
 
 use crate::account::Account;
-use crate::cluster::Cluster;
 
-/// SIGQUIT is PostgreSQL's stop at once; the file `postmaster.pid` goes when it is done.
+/// SIGQUIT is PostgreSQL's stop at once; the file `postmaster.pid` goes when it is done. Removing is tried again,
+/// for an initdb that lost its owner may still write.
 const SCRIPT: &str = r#"
 cat >/dev/null
 file="$1/cluster/postmaster.pid"
@@ -20,7 +21,8 @@ if read -r id <"$file"; then
   while [ -e "$file" ] && [ $tries -lt 200 ]; do sleep 0.05; tries=$((tries + 1)); done
   [ ! -e "$file" ] || kill -KILL "$id"
 fi
-rm -rf "$1"
+tries=0
+until rm -rf "$1" || [ $tries -ge 100 ]; do sleep 0.1; tries=$((tries + 1)); done
 "#;
 
 /// The waiting shell.
@@ -32,9 +34,9 @@ pub(crate) struct Reaper {
 }
 
 impl Reaper {
-    pub(crate) fn watch(cluster: &Cluster) -> Result<Self> {
+    pub(crate) fn watch(root: &Path) -> Result<Self> {
         let mut command = Account::Own.command("sh");
-        command.args(["-c", SCRIPT, "sh"]).arg(cluster.root());
+        command.args(["-c", SCRIPT, "sh"]).arg(root);
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

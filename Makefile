@@ -1,0 +1,32 @@
+# The commands worth remembering. `make help` lists them; each works as root and as an ordinary user.
+.PHONY: help run test check bench prepare fmt
+
+CARGO ?= cargo
+# The queries are checked against .sqlx/, so that a build needs no database, whatever DATABASE_URL says.
+export SQLX_OFFLINE := true
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## install what is missing, build, start everything with demo data; Ctrl-C stops
+	@infra/setup/install.sh run
+	@$(CARGO) build --release --locked --package local --bin chappe
+	@exec "$${CARGO_TARGET_DIR:-target}/release/chappe" up --demo
+
+test: ## install what is missing, run all tests, end with a plain count
+	@infra/setup/install.sh test
+	@infra/setup/test.sh
+
+check: ## formatting, lints, docs, licences and bans, unused dependencies, query data
+	@infra/setup/check.sh all
+
+bench: ## throughput, latency, processor time and memory of the release build
+	@infra/setup/install.sh run
+	@infra/setup/bench.sh
+
+prepare: ## write .sqlx/ again after a change of a query or a migration
+	@infra/setup/install.sh test
+	@$(CARGO) run --quiet --locked --package testkit --example prepare
+
+fmt: ## format the code
+	@$(CARGO) fmt --all

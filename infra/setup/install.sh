@@ -1,0 +1,124 @@
+#!/bin/sh
+# Installs what Chappe needs and this machine lacks: a C compiler and a PostgreSQL server, through the system's
+# package manager. Does nothing, quickly, where both are there.
+#
+#   install.sh run    PostgreSQL only unless DATABASE_URL names a server
+#   install.sh test   PostgreSQL always: the tests start and stop their own
+set -eu
+
+purpose=${1:-run}
+POSTGRES_MAJOR_MIN=15
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+	say "error: $*"
+	exit 69
+}
+
+# Where a PostgreSQL server's programs may lie; crates/pgserver looks in the same places.
+postgres_dirs() {
+	pg_config --bindir 2>/dev/null || true
+	for dir in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin /usr/bin /usr/local/bin /usr/local/pgsql/bin \
+		/opt/homebrew/opt/postgresql*/bin /usr/local/opt/postgresql*/bin \
+		/Library/PostgreSQL/*/bin /Applications/Postgres.app/Contents/Versions/*/bin; do
+		printf '%s\n' "$dir"
+	done
+}
+
+have_postgres() {
+	postgres_dirs | while read -r dir; do
+		[ -x "$dir/initdb" ] && [ -x "$dir/postgres" ] && [ -x "$dir/pg_ctl" ] || continue
+		major=$("$dir/postgres" --version | sed -n 's/.*(PostgreSQL) \([0-9]*\).*/\1/p')
+		[ "${major:-0}" -ge "$POSTGRES_MAJOR_MIN" ] && echo yes && break
+	done | grep -q yes
+}
+
+have_compiler() { command -v cc >/dev/null 2>&1; }
+
+# Root's rights for the package manager, where somebody grants them.
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null 2>&1; then
+		say "sudo $*"
+		sudo "$@"
+	else
+		fail "not root and no sudo; please run as root: $*"
+	fi
+}
+
+apt_install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; }
+
+# Debian starts a server of its own with the package; ours is private, so that is held off during the installation.
+install_postgres_with_apt() {
+	apt_install postgresql-common ca-certificates
+	candidate=$(apt-cache depends postgresql | sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p' | head -n 1)
+	if [ "${candidate:-0}" -lt "$POSTGRES_MAJOR_MIN" ]; then
+		say "this release carries PostgreSQL ${candidate:-unknown}; adding the packages of postgresql.org"
+		as_root /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y
+	fi
+	hold=/etc/postgresql-common/createcluster.d/chappe.conf
+	as_root mkdir -p "$(dirname "$hold")"
+	echo 'create_main_cluster = false' | as_root tee "$hold" >/dev/null
+	if apt_install postgresql; then status=0; else status=$?; fi
+	as_root rm -f "$hold"
+	return "$status"
+}
+
+install_with_apt() {
+	as_root apt-get update -q
+	have_compiler || apt_install gcc g++ libc6-dev
+	[ "$need_postgres" = no ] || install_postgres_with_apt
+}
+
+install_with_dnf() {
+	have_compiler || as_root "$1" install -y gcc gcc-c++ glibc-devel
+	[ "$need_postgres" = no ] || as_root "$1" install -y postgresql-server
+}
+
+install_with_apk() {
+	have_compiler || as_root apk add gcc g++ musl-dev
+	[ "$need_postgres" = no ] || as_root apk add postgresql
+}
+
+# Homebrew refuses to run as root, and needs no root.
+install_with_brew() {
+	have_compiler || fail "no C compiler; please run: xcode-select --install"
+	[ "$need_postgres" = no ] || brew install postgresql@17
+}
+
+install_missing() {
+	if command -v apt-get >/dev/null 2>&1; then
+		install_with_apt
+	elif command -v dnf >/dev/null 2>&1; then
+		install_with_dnf dnf
+	elif command -v microdnf >/dev/null 2>&1; then
+		install_with_dnf microdnf
+	elif command -v apk >/dev/null 2>&1; then
+		install_with_apk
+	elif command -v brew >/dev/null 2>&1; then
+		install_with_brew
+	else
+		fail "no package manager that I know (apt-get, dnf, apk, brew); please install:$missing"
+	fi
+}
+
+command -v cargo >/dev/null 2>&1 || fail "no cargo on the search path; install Rust from https://rustup.rs"
+
+need_postgres=yes
+if have_postgres; then need_postgres=no; fi
+if [ "$purpose" = run ] && [ -n "${DATABASE_URL:-}" ]; then need_postgres=no; fi
+
+missing=
+have_compiler || missing="$missing a C compiler,"
+[ "$need_postgres" = no ] || missing="$missing a PostgreSQL server ($POSTGRES_MAJOR_MIN or newer),"
+missing=${missing%,}
+[ -n "$missing" ] || exit 0
+
+say "installing what is missing:$missing"
+install_missing || fail "could not install$missing; please install by hand and try again"
+have_compiler || fail "there is still no C compiler (cc)"
+if [ "$need_postgres" = yes ]; then
+	have_postgres || fail "there is still no PostgreSQL server $POSTGRES_MAJOR_MIN or newer"
+fi

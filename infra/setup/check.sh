@@ -7,7 +7,7 @@
 #   check.sh dependencies  bans, licences, sources, advisories, unused; builds its tools into target/tools once
 set -eu
 
-DENY_VERSION=0.19.4
+DENY_VERSION=0.20.2
 MACHETE_VERSION=0.9.2
 tools=${CARGO_TARGET_DIR:-target}/tools
 
@@ -34,7 +34,7 @@ quick() {
 deny() {
 	say "bans, licences, sources, advisories"
 	tool cargo-deny "$DENY_VERSION"
-	"$tools/bin/cargo-deny" --locked check bans licenses sources
+	"$tools/bin/cargo-deny" --locked check --hide-inclusion-graph bans licenses sources
 	if git ls-remote --exit-code https://github.com/rustsec/advisory-db HEAD >/dev/null 2>&1; then
 		"$tools/bin/cargo-deny" --locked check advisories
 	else

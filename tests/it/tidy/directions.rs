@@ -1,0 +1,112 @@
+//! Which of our crates may lean on which.
+
+use std::collections::BTreeSet;
+
+use cargo_metadata::DependencyKind;
+
+use super::{assert_none, metadata, read};
+
+/// What a function that handles an event may lean on.
+const FUNCTION: &[&str] = &["domain", "contract", "store", "host", "limits", "smpp"];
+
+/// Every crate with all it may lean on. `it` judges the whole and may lean on everything.
+const MAY_LEAN_ON: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("smpp", &[]),
+    ("limits", &[]),
+    ("queue", &[]),
+    ("pgserver", &[]),
+    ("contract", &["domain"]),
+    ("store", &["domain", "contract"]),
+    ("host", &["queue"]),
+    ("smsc", &["smpp"]),
+    ("api", FUNCTION),
+    ("route", FUNCTION),
+    ("bill", FUNCTION),
+    ("dlr", FUNCTION),
+    ("callback", FUNCTION),
+    ("sweep", FUNCTION),
+    // No store, no SQL: a database outage cannot drop operator sessions.
+    (
+        "smpp-edge",
+        &["domain", "contract", "smpp", "queue", "host", "limits"],
+    ),
+    (
+        "local",
+        &[
+            "api",
+            "route",
+            "bill",
+            "dlr",
+            "callback",
+            "sweep",
+            "smpp-edge",
+            "smsc",
+            "pgserver",
+            "host",
+            "queue",
+            "store",
+            "contract",
+            "domain",
+            "limits",
+        ],
+    ),
+    (
+        "testkit",
+        &[
+            "store", "queue", "smpp", "host", "limits", "contract", "pgserver", "smsc",
+        ],
+    ),
+];
+
+#[test]
+fn crates_lean_only_on_those_below_them() {
+    let metadata = metadata();
+    let packages = metadata.workspace_packages();
+    let ours: BTreeSet<&str> = packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
+    let mut broken = Vec::new();
+    for package in &packages {
+        let name = package.name.as_str();
+        let Some((_, allowed)) = MAY_LEAN_ON.iter().find(|(known, _)| *known == name) else {
+            if name != "it" {
+                broken.push(format!(
+                    "{name} is not in the table: say what it may lean on"
+                ));
+            }
+            continue;
+        };
+        for dependency in package
+            .dependencies
+            .iter()
+            .filter(|one| one.kind != DependencyKind::Development)
+        {
+            let on = dependency.name.as_str();
+            if ours.contains(on) && !allowed.contains(&on) {
+                broken.push(format!("{name} leans on {on}; allowed: {allowed:?}"));
+            }
+        }
+    }
+    assert_none(
+        "a crate leans only on those below it (ARCHITECTURE.md, directions):",
+        &broken,
+    );
+}
+
+#[test]
+fn every_crate_inherits_the_lints() {
+    let metadata = metadata();
+    let mut broken = Vec::new();
+    for package in metadata.workspace_packages() {
+        let path = package
+            .manifest_path
+            .strip_prefix(&metadata.workspace_root)
+            .unwrap();
+        if !read(path.as_str()).contains("[lints]\nworkspace = true") {
+            broken.push(path.to_string());
+        }
+    }
+    assert_none("every Cargo.toml says [lints] workspace = true:", &broken);
+}

@@ -74,12 +74,12 @@ install_with_apt() {
 
 install_with_dnf() {
 	have_compiler || as_root "$1" install -y gcc gcc-c++ glibc-devel
-	[ "$need_postgres" = no ] || as_root "$1" install -y postgresql-server
+	[ "$need_postgres" = no ] || as_root "$1" install -y postgresql-server postgresql-contrib
 }
 
 install_with_apk() {
 	have_compiler || as_root apk add gcc g++ musl-dev
-	[ "$need_postgres" = no ] || as_root apk add postgresql
+	[ "$need_postgres" = no ] || as_root apk add postgresql postgresql-contrib
 }
 
 # Homebrew refuses to run as root, and needs no root.

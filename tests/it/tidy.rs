@@ -14,18 +14,12 @@ use cargo_metadata::{Metadata, MetadataCommand};
 
 /// The root of the checkout.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .canonicalize()
-        .unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
 /// The workspace as cargo sees it.
 fn metadata() -> Metadata {
-    MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .exec()
-        .unwrap()
+    MetadataCommand::new().manifest_path(root().join("Cargo.toml")).exec().unwrap()
 }
 
 /// Every Rust file of ours, by its path below the root.
@@ -44,12 +38,7 @@ fn collect(folder: &Path, found: &mut Vec<String>) {
         if path.is_dir() && !path.ends_with("target") && !path.ends_with("node_modules") {
             collect(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(
-                path.strip_prefix(root())
-                    .unwrap()
-                    .to_string_lossy()
-                    .into_owned(),
-            );
+            found.push(path.strip_prefix(root()).unwrap().to_string_lossy().into_owned());
         }
     }
 }

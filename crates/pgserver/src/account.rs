@@ -28,29 +28,17 @@ impl Account {
             return Ok(Self::Own);
         }
         for name in UNPRIVILEGED {
-            if let (Some(uid), Some(gid)) =
-                (id_number("-u", Some(name)), id_number("-g", Some(name)))
-            {
-                return Ok(Self::Other {
-                    name: name.to_owned(),
-                    uid,
-                    gid,
-                });
+            if let (Some(uid), Some(gid)) = (id_number("-u", Some(name)), id_number("-g", Some(name))) {
+                return Ok(Self::Other { name: name.to_owned(), uid, gid });
             }
         }
-        bail!(
-            "PostgreSQL refuses to run as root, and none of the users {} exists",
-            UNPRIVILEGED.join(", ")
-        )
+        bail!("PostgreSQL refuses to run as root, and none of the users {} exists", UNPRIVILEGED.join(", "))
     }
 
     /// A command that runs as this account, away from our terminal's signals: Ctrl-C is for us to handle.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        command
-            .current_dir("/")
-            .process_group(0)
-            .stdin(Stdio::null());
+        command.current_dir("/").process_group(0).stdin(Stdio::null());
         if let Self::Other { uid, gid, .. } = self {
             command.uid(*uid).gid(*gid);
         }
@@ -59,16 +47,12 @@ impl Account {
 
     /// Makes `dir` with its parents and gives it to the account, closed to everybody else.
     pub(crate) fn make_dir(&self, dir: &Path) -> Result<()> {
-        std::fs::create_dir_all(dir)
-            .with_context(|| format!("cannot make the folder {}", dir.display()))?;
+        std::fs::create_dir_all(dir).with_context(|| format!("cannot make the folder {}", dir.display()))?;
         std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
             .with_context(|| format!("cannot close the folder {} to others", dir.display()))?;
         self.own(dir)?;
         if !self.reaches(dir) {
-            bail!(
-                "PostgreSQL runs as {self}, who cannot reach {}; choose another data folder",
-                dir.display()
-            );
+            bail!("PostgreSQL runs as {self}, who cannot reach {}; choose another data folder", dir.display());
         }
         Ok(())
     }
@@ -81,18 +65,12 @@ impl Account {
         if std::fs::metadata(path).is_ok_and(|meta| meta.uid() == *uid) {
             return Ok(());
         }
-        chown(path, Some(*uid), Some(*gid))
-            .with_context(|| format!("cannot give {} to {self}", path.display()))
+        chown(path, Some(*uid), Some(*gid)).with_context(|| format!("cannot give {} to {self}", path.display()))
     }
 
     /// Whether the account can enter `dir`.
     fn reaches(&self, dir: &Path) -> bool {
-        let status = self
-            .command("sh")
-            .args(["-c", "cd \"$1\"", "sh"])
-            .arg(dir)
-            .stderr(Stdio::null())
-            .status();
+        let status = self.command("sh").args(["-c", "cd \"$1\"", "sh"]).arg(dir).stderr(Stdio::null()).status();
         status.is_ok_and(|status| status.success())
     }
 }
@@ -111,11 +89,7 @@ impl std::fmt::Display for Account {
 pub fn reachable_dir(wanted: &Path) -> Result<PathBuf> {
     let wanted = std::path::absolute(wanted).context("the data folder has no absolute path")?;
     let account = Account::choose()?;
-    let existing = wanted
-        .ancestors()
-        .skip(1)
-        .find(|dir| dir.is_dir())
-        .unwrap_or(Path::new("/"));
+    let existing = wanted.ancestors().skip(1).find(|dir| dir.is_dir()).unwrap_or(Path::new("/"));
     if account == Account::Own || account.reaches(existing) {
         return Ok(wanted);
     }
@@ -125,11 +99,6 @@ pub fn reachable_dir(wanted: &Path) -> Result<PathBuf> {
 
 /// What `id <flag> [name]` says; None for an unknown name.
 fn id_number(flag: &str, name: Option<&str>) -> Option<u32> {
-    let output = Command::new("id")
-        .arg(flag)
-        .args(name)
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+    let output = Command::new("id").arg(flag).args(name).stderr(Stdio::null()).output().ok()?;
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }

@@ -35,16 +35,9 @@ impl Cluster {
         let root = options.data_dir.clone();
         let programs = Programs::find(programs::cluster_major(&root.join("cluster"))?)?;
         let password = load_or_make_password(&root.join("password"), &account)?;
-        let cluster = Self {
-            root,
-            account,
-            programs,
-            password,
-        };
+        let cluster = Self { root, account, programs, password };
         if !cluster.pgdata().join("PG_VERSION").exists() {
-            cluster
-                .init(options.durable)
-                .context("cannot make the PostgreSQL cluster")?;
+            cluster.init(options.durable).context("cannot make the PostgreSQL cluster")?;
         }
         Ok(cluster)
     }
@@ -57,12 +50,7 @@ impl Cluster {
         };
         let password = read_password(&root.join("password"))?;
         let programs = Programs::find(Some(major))?;
-        Ok(Some(Self {
-            root: root.to_owned(),
-            account: Account::choose()?,
-            programs,
-            password,
-        }))
+        Ok(Some(Self { root: root.to_owned(), account: Account::choose()?, programs, password }))
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -103,12 +91,7 @@ impl Cluster {
         if let Some(dir) = &address.socket_dir {
             self.account.make_dir(dir)?;
         }
-        let text = settings::render(
-            address,
-            options.durable,
-            self.knows_lz4(),
-            &options.settings,
-        );
+        let text = settings::render(address, options.durable, self.knows_lz4(), &options.settings);
         let file = self.pgdata().join(CONF);
         std::fs::write(&file, text).with_context(|| format!("cannot write {}", file.display()))?;
         self.account.own(&file)
@@ -122,31 +105,12 @@ impl Cluster {
         }
         let password_file = self.root.join("password");
         let mut initdb = self.account.command(self.programs.path("initdb"));
-        initdb
-            .arg("--pgdata")
-            .arg(&fresh)
-            .arg("--pwfile")
-            .arg(password_file);
-        initdb.args([
-            "--username",
-            ROLE,
-            "--auth",
-            "scram-sha-256",
-            "--encoding",
-            "UTF8",
-            "--locale",
-            "C",
-        ]);
-        initdb.arg(if durable {
-            "--data-checksums"
-        } else {
-            "--no-sync"
-        });
+        initdb.arg("--pgdata").arg(&fresh).arg("--pwfile").arg(password_file);
+        initdb.args(["--username", ROLE, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"]);
+        initdb.arg(if durable { "--data-checksums" } else { "--no-sync" });
         run_to_end(&mut initdb, "initdb")?;
         self.create_database(&fresh)?;
-        let mut conf = OpenOptions::new()
-            .append(true)
-            .open(fresh.join("postgresql.conf"))?;
+        let mut conf = OpenOptions::new().append(true).open(fresh.join("postgresql.conf"))?;
         writeln!(conf, "include_if_exists = '{CONF}'")?;
         conf.sync_all()?;
         std::fs::rename(&fresh, self.pgdata()).context("cannot move the new cluster to its place")
@@ -155,26 +119,15 @@ impl Cluster {
     /// Creates [`DATABASE`] in single-user mode, which needs neither a port nor a client program.
     fn create_database(&self, pgdata: &Path) -> Result<()> {
         let mut postgres = self.account.command(self.programs.path("postgres"));
-        postgres
-            .arg("--single")
-            .arg("-D")
-            .arg(pgdata)
-            .arg("postgres");
-        postgres
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+        postgres.arg("--single").arg("-D").arg(pgdata).arg("postgres");
+        postgres.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = postgres.spawn().context("cannot run postgres")?;
         if let Some(mut stdin) = child.stdin.take() {
             writeln!(stdin, "CREATE DATABASE {DATABASE}")?;
         }
         let output = child.wait_with_output()?;
         let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success() && !said.contains("ERROR:"),
-            "cannot create the database: {}",
-            said.trim()
-        );
+        ensure!(output.status.success() && !said.contains("ERROR:"), "cannot create the database: {}", said.trim());
         Ok(())
     }
 
@@ -184,22 +137,14 @@ impl Cluster {
         for (name, value) in settings::LZ4 {
             postgres.arg("-c").arg(format!("{name}={value}"));
         }
-        postgres
-            .args(["-C", "wal_compression", "-D"])
-            .arg(self.pgdata());
-        postgres
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
+        postgres.args(["-C", "wal_compression", "-D"]).arg(self.pgdata());
+        postgres.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     }
 }
 
 /// Runs a program to its end; its words are part of the error.
 pub(crate) fn run_to_end(command: &mut std::process::Command, name: &str) -> Result<()> {
-    let output = command
-        .output()
-        .with_context(|| format!("cannot run {name}"))?;
+    let output = command.output().with_context(|| format!("cannot run {name}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         bail!("{name} ended with {}: {said}", output.status);
@@ -208,8 +153,7 @@ pub(crate) fn run_to_end(command: &mut std::process::Command, name: &str) -> Res
 }
 
 fn read_password(file: &Path) -> Result<String> {
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let password = text.trim().to_owned();
     ensure!(!password.is_empty(), "{} is empty", file.display());
     Ok(password)
@@ -221,12 +165,8 @@ fn load_or_make_password(file: &Path, account: &Account) -> Result<String> {
         return read_password(file);
     }
     let mut bytes = [0_u8; PASSWORD_BYTES];
-    File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .context("no randomness")?;
-    let password = bytes
-        .iter()
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).context("no randomness")?;
+    let password = bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let half = file.with_extension("new");
     let mut out = OpenOptions::new()
         .write(true)

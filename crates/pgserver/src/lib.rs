@@ -78,11 +78,7 @@ impl Options {
 
     /// A fast server without durability in `data_dir`, on a free port, which ends with this process.
     pub fn throwaway(data_dir: impl Into<PathBuf>) -> Self {
-        Self {
-            durable: false,
-            lifetime: Lifetime::Process,
-            ..Self::durable(data_dir)
-        }
+        Self { durable: false, lifetime: Lifetime::Process, ..Self::durable(data_dir) }
     }
 }
 
@@ -97,9 +93,7 @@ impl Server {
     /// server takes connections.
     pub async fn start(options: Options) -> Result<Self> {
         let process = blocking(move || Process::start(&options)).await?;
-        Ok(Self {
-            process: Arc::new(process),
-        })
+        Ok(Self { process: Arc::new(process) })
     }
 
     /// Where clients connect, with role, password and the database [`DATABASE`]: the TCP port, or the socket
@@ -161,9 +155,7 @@ pub fn running_url(data_dir: &Path) -> Result<Option<String>> {
     if !lock_file.is_postgres() {
         return Ok(None);
     }
-    Ok(lock_file
-        .address()
-        .map(|address| cluster.url(&address, DATABASE)))
+    Ok(lock_file.address().map(|address| cluster.url(&address, DATABASE)))
 }
 
 /// Removes a throwaway server's folder, and stops its server, where the owner is gone and could not do so; says
@@ -175,16 +167,11 @@ pub fn remove_abandoned(data_dir: &Path) -> Result<bool> {
     if let Some(cluster) = Cluster::existing(data_dir)? {
         orphan::clear(&cluster)?;
     }
-    std::fs::remove_dir_all(data_dir)
-        .with_context(|| format!("cannot remove {}", data_dir.display()))?;
+    std::fs::remove_dir_all(data_dir).with_context(|| format!("cannot remove {}", data_dir.display()))?;
     Ok(true)
 }
 
 /// Runs `work`, which waits for processes and disks, where it does not hold up the async runtime.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .context("the thread that handles PostgreSQL ended early")?
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.context("the thread that handles PostgreSQL ended early")?
 }

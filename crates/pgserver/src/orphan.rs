@@ -22,9 +22,7 @@ impl LockFile {
     pub(crate) fn read(pgdata: &Path) -> Result<Option<Self>> {
         let file = pgdata.join("postmaster.pid");
         match std::fs::read_to_string(&file) {
-            Ok(text) => Ok(Some(Self {
-                lines: text.lines().map(str::to_owned).collect(),
-            })),
+            Ok(text) => Ok(Some(Self { lines: text.lines().map(str::to_owned).collect() })),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
         }
@@ -36,29 +34,15 @@ impl LockFile {
 
     /// Whether the server takes connections.
     pub(crate) fn is_ready(&self) -> bool {
-        self.lines
-            .get(7)
-            .is_some_and(|status| status.trim() == "ready")
+        self.lines.get(7).is_some_and(|status| status.trim() == "ready")
     }
 
     /// Where the server listens; None while it has not written that yet.
     pub(crate) fn address(&self) -> Option<Address> {
         let port = self.lines.get(3)?.trim().parse().ok()?;
-        let socket_dir = self
-            .lines
-            .get(4)
-            .map(|dir| dir.trim())
-            .filter(|dir| !dir.is_empty())
-            .map(PathBuf::from);
-        let listens = self
-            .lines
-            .get(5)
-            .is_some_and(|address| !address.trim().is_empty());
-        Some(Address {
-            tcp_port: listens.then_some(port),
-            socket_port: port,
-            socket_dir,
-        })
+        let socket_dir = self.lines.get(4).map(|dir| dir.trim()).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        let listens = self.lines.get(5).is_some_and(|address| !address.trim().is_empty());
+        Some(Address { tcp_port: listens.then_some(port), socket_port: port, socket_dir })
     }
 
     /// Whether the process of that id is a PostgreSQL: after a reboot the number may belong to a stranger.
@@ -80,8 +64,7 @@ pub(crate) fn clear(cluster: &Cluster) -> Result<()> {
         tracing::info!("stopping a postgresql whose owner is gone");
         return stop(cluster);
     }
-    std::fs::remove_file(cluster.pgdata().join("postmaster.pid"))
-        .context("cannot remove a stale postmaster.pid")
+    std::fs::remove_file(cluster.pgdata().join("postmaster.pid")).context("cannot remove a stale postmaster.pid")
 }
 
 /// Stops the server of the cluster: cleanly, and when that takes too long, at once.
@@ -91,16 +74,7 @@ pub(crate) fn stop(cluster: &Cluster) -> Result<()> {
 
 fn pg_ctl_stop(cluster: &Cluster, mode: &str) -> Result<()> {
     let mut pg_ctl = cluster.account.command(cluster.programs.path("pg_ctl"));
-    pg_ctl.args([
-        "stop",
-        "--wait",
-        "--silent",
-        "--mode",
-        mode,
-        "--timeout",
-        &STOP_LIMIT_S.to_string(),
-        "--pgdata",
-    ]);
+    pg_ctl.args(["stop", "--wait", "--silent", "--mode", mode, "--timeout", &STOP_LIMIT_S.to_string(), "--pgdata"]);
     run_to_end(pg_ctl.arg(cluster.pgdata()), "pg_ctl stop")
 }
 
@@ -109,22 +83,11 @@ fn process_name(id: u32) -> Option<String> {
     if Path::new("/proc/self").exists() {
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
         let is_dead = status.lines().any(|line| line.starts_with("State:	Z"));
-        return status
-            .lines()
-            .next()
-            .filter(|_| !is_dead)
-            .map(str::to_owned);
+        return status.lines().next().filter(|_| !is_dead).map(str::to_owned);
     }
     let id = id.to_string();
-    let output = Command::new("ps")
-        .args(["-o", "comm=", "-p", &id])
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    let output = Command::new("ps").args(["-o", "comm=", "-p", &id]).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[cfg(test)]

@@ -41,10 +41,7 @@ impl Process {
     pub(crate) fn start(options: &Options) -> Result<Self> {
         let account = Account::choose()?;
         account.make_dir(&options.data_dir)?;
-        let options = &Options {
-            data_dir: options.data_dir.canonicalize()?,
-            ..options.clone()
-        };
+        let options = &Options { data_dir: options.data_dir.canonicalize()?, ..options.clone() };
         let lock = lock(&options.data_dir)?;
         let reaper = match options.lifetime {
             Lifetime::Process => Some(Reaper::watch(&options.data_dir)?),
@@ -55,13 +52,7 @@ impl Process {
         }
         let cluster = Cluster::prepare(options, account)?;
         let (child, address) = launch(&cluster, options)?;
-        Ok(Self {
-            cluster,
-            address,
-            child: Mutex::new(Some(child)),
-            reaper,
-            _lock: lock,
-        })
+        Ok(Self { cluster, address, child: Mutex::new(Some(child)), reaper, _lock: lock })
     }
 
     pub(crate) fn cluster(&self) -> &Cluster {
@@ -98,9 +89,7 @@ impl Process {
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        self.child()
-            .as_mut()
-            .is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+        self.child().as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
     pub(crate) fn id(&self) -> Option<u32> {
@@ -137,19 +126,13 @@ pub(crate) fn lock(dir: &Path) -> Result<File> {
         Err(TryLockError::WouldBlock) => {
             bail!("another process uses the data folder {}", dir.display())
         }
-        Err(TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("cannot lock {}", path.display()))
-        }
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
     }
 }
 
 /// Starts at the wanted address; a free port that is taken meanwhile is changed for another.
 fn launch(cluster: &Cluster, options: &Options) -> Result<(Child, Address)> {
-    let attempts = if options.listen == Listen::FreePort {
-        PORT_ATTEMPTS_MAX
-    } else {
-        1
-    };
+    let attempts = if options.listen == Listen::FreePort { PORT_ATTEMPTS_MAX } else { 1 };
     let mut attempt = 1;
     loop {
         let address = choose_address(cluster, options.listen)?;
@@ -172,11 +155,7 @@ fn choose_address(cluster: &Cluster, listen: Listen) -> Result<Address> {
         }
         Listen::SocketOnly => None,
     };
-    Ok(Address {
-        tcp_port,
-        socket_port: tcp_port.unwrap_or(SOCKET_PORT),
-        socket_dir,
-    })
+    Ok(Address { tcp_port, socket_port: tcp_port.unwrap_or(SOCKET_PORT), socket_dir })
 }
 
 fn free_port() -> Result<u16> {
@@ -188,19 +167,12 @@ fn free_port() -> Result<u16> {
 fn spawn_and_wait(cluster: &Cluster) -> Result<Child> {
     let log = File::create(cluster.start_log()).context("cannot write start.log")?;
     let mut command = cluster.account.command(cluster.programs.path("postgres"));
-    command
-        .arg("-D")
-        .arg(cluster.pgdata())
-        .stdout(log.try_clone()?)
-        .stderr(log);
+    command.arg("-D").arg(cluster.pgdata()).stdout(log.try_clone()?).stderr(log);
     let mut child = command.spawn().context("cannot run postgres")?;
     let started = Instant::now();
     while started.elapsed() < READY_LIMIT {
         if let Some(status) = child.try_wait()? {
-            bail!(
-                "PostgreSQL ended at its start with {status}: {}",
-                last_words(cluster)
-            );
+            bail!("PostgreSQL ended at its start with {status}: {}", last_words(cluster));
         }
         let lock_file = LockFile::read(&cluster.pgdata())?;
         if lock_file.is_some_and(|file| file.process_id() == Some(child.id()) && file.is_ready()) {
@@ -209,28 +181,18 @@ fn spawn_and_wait(cluster: &Cluster) -> Result<Child> {
         sleep(LOOK_EVERY);
     }
     let _ = orphan::stop(cluster);
-    bail!(
-        "PostgreSQL is not ready after {} s: {}",
-        READY_LIMIT.as_secs(),
-        last_words(cluster)
-    )
+    bail!("PostgreSQL is not ready after {} s: {}", READY_LIMIT.as_secs(), last_words(cluster))
 }
 
 /// The end of what the server said about its start.
 fn last_words(cluster: &Cluster) -> String {
     let mut text = std::fs::read_to_string(cluster.start_log()).unwrap_or_default();
-    let log_dir = std::fs::read_dir(cluster.pgdata().join("log"))
-        .into_iter()
-        .flatten()
-        .flatten();
+    let log_dir = std::fs::read_dir(cluster.pgdata().join("log")).into_iter().flatten().flatten();
     let newest = log_dir.max_by_key(|entry| entry.metadata().and_then(|meta| meta.modified()).ok());
     if let Some(entry) = newest {
         text.push_str(&std::fs::read_to_string(entry.path()).unwrap_or_default());
     }
-    let lines: Vec<&str> = text
-        .lines()
-        .filter(|line| line.contains("FATAL") || line.contains("ERROR"))
-        .collect();
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("FATAL") || line.contains("ERROR")).collect();
     let last = lines.last().copied().unwrap_or("it said nothing");
     last.to_owned()
 }

@@ -62,17 +62,10 @@ impl Programs {
     }
 
     fn in_dir(dir: PathBuf) -> Option<Self> {
-        if !["initdb", "postgres", "pg_ctl"]
-            .iter()
-            .all(|program| dir.join(program).is_file())
-        {
+        if !["initdb", "postgres", "pg_ctl"].iter().all(|program| dir.join(program).is_file()) {
             return None;
         }
-        let output = Command::new(dir.join("postgres"))
-            .arg("--version")
-            .stderr(Stdio::null())
-            .output()
-            .ok()?;
+        let output = Command::new(dir.join("postgres")).arg("--version").stderr(Stdio::null()).output().ok()?;
         let major = parse_major(&String::from_utf8_lossy(&output.stdout))?;
         Some(Self { major, dir })
     }
@@ -84,12 +77,8 @@ pub(crate) fn cluster_major(pgdata: &Path) -> Result<Option<u32>> {
     if !file.exists() {
         return Ok(None);
     }
-    let text = std::fs::read_to_string(&file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
-    let major = text
-        .trim()
-        .parse()
-        .with_context(|| format!("{} holds no version", file.display()))?;
+    let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    let major = text.trim().parse().with_context(|| format!("{} holds no version", file.display()))?;
     Ok(Some(major))
 }
 
@@ -106,11 +95,7 @@ fn installed() -> Vec<Programs> {
 
 /// What the `pg_config` on the search path says.
 fn bindir_of_pg_config() -> Option<PathBuf> {
-    let output = Command::new("pg_config")
-        .arg("--bindir")
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+    let output = Command::new("pg_config").arg("--bindir").stderr(Stdio::null()).output().ok()?;
     Some(PathBuf::from(String::from_utf8(output.stdout).ok()?.trim()))
 }
 
@@ -128,10 +113,7 @@ mod tests {
     #[test]
     fn the_major_version_is_read_from_what_postgres_prints() {
         let rows = [
-            (
-                "postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)",
-                Some(15),
-            ),
+            ("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)", Some(15)),
             ("postgres (PostgreSQL) 18beta1", Some(18)),
             ("postgres (PostgreSQL) 17.0\n", Some(17)),
             ("mysqld 8", None),

@@ -37,13 +37,8 @@ impl Reaper {
     pub(crate) fn watch(root: &Path) -> Result<Self> {
         let mut command = Account::Own.command("sh");
         command.args(["-c", SCRIPT, "sh"]).arg(root);
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut shell = command
-            .spawn()
-            .context("cannot start the shell that removes the server later")?;
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut shell = command.spawn().context("cannot start the shell that removes the server later")?;
         let alive = shell.stdin.take();
         Ok(Self { shell, alive })
     }

@@ -18,10 +18,7 @@ impl Address {
     /// The same server, reached over its socket; None where there is no socket.
     pub(crate) fn socket_only(&self) -> Option<Self> {
         self.socket_dir.as_ref()?;
-        Some(Self {
-            tcp_port: None,
-            ..self.clone()
-        })
+        Some(Self { tcp_port: None, ..self.clone() })
     }
 }
 
@@ -72,36 +69,15 @@ const THROWAWAY: [(&str, &str); 7] = [
 ];
 
 /// Settings for a build of PostgreSQL that knows lz4.
-pub(crate) const LZ4: [(&str, &str); 2] = [
-    ("default_toast_compression", "lz4"),
-    ("wal_compression", "lz4"),
-];
+pub(crate) const LZ4: [(&str, &str); 2] = [("default_toast_compression", "lz4"), ("wal_compression", "lz4")];
 
 /// The text of the settings file; of a name that occurs twice the later value wins.
-pub(crate) fn render(
-    address: &Address,
-    durable: bool,
-    lz4: bool,
-    own: &[(String, String)],
-) -> String {
-    let mut text =
-        String::from("# Written at every start; use ALTER SYSTEM for changes that shall last.\n");
-    let listen = if address.tcp_port.is_some() {
-        "127.0.0.1"
-    } else {
-        ""
-    };
+pub(crate) fn render(address: &Address, durable: bool, lz4: bool, own: &[(String, String)]) -> String {
+    let mut text = String::from("# Written at every start; use ALTER SYSTEM for changes that shall last.\n");
+    let listen = if address.tcp_port.is_some() { "127.0.0.1" } else { "" };
     line(&mut text, "listen_addresses", listen);
     line(&mut text, "port", &address.socket_port.to_string());
-    line(
-        &mut text,
-        "unix_socket_directories",
-        &address
-            .socket_dir
-            .as_deref()
-            .map(quoted_path)
-            .unwrap_or_default(),
-    );
+    line(&mut text, "unix_socket_directories", &address.socket_dir.as_deref().map(quoted_path).unwrap_or_default());
     let tuned: &[(&str, &str)] = if durable { &DURABLE } else { &THROWAWAY };
     let lz4: &[(&str, &str)] = if lz4 { &LZ4 } else { &[] };
     for (name, value) in ALWAYS.iter().chain(tuned).chain(lz4) {

@@ -15,9 +15,7 @@ const CRATES: [&str; 2] = ["store", "queue"];
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let fresh = testkit::temp_dir();
     let database = testkit::Database::fresh().await;
     compile(&root, &database.url(), fresh.path())?;
@@ -27,9 +25,7 @@ async fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if std::env::args().any(|argument| argument == "--check") {
-        eprintln!(
-            ".sqlx does not fit the queries and migrations; run `make prepare` and commit the result"
-        );
+        eprintln!(".sqlx does not fit the queries and migrations; run `make prepare` and commit the result");
         return Ok(ExitCode::FAILURE);
     }
     write(&root.join(".sqlx"), &made)?;
@@ -40,21 +36,13 @@ async fn main() -> Result<ExitCode> {
 /// Compiles the crates with their queries described by `database_url`, into files in `out`.
 fn compile(root: &Path, database_url: &str, out: &Path) -> Result<()> {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .current_dir(root)
-        .args(["check", "--quiet", "--locked"]);
+    cargo.current_dir(root).args(["check", "--quiet", "--locked"]);
     for name in CRATES {
         touch(&root.join("crates").join(name).join("src/lib.rs"))?;
         cargo.args(["--package", name]);
     }
-    cargo
-        .env("DATABASE_URL", database_url)
-        .env("SQLX_OFFLINE", "false")
-        .env("SQLX_OFFLINE_DIR", out);
-    ensure!(
-        cargo.status().context("cannot run cargo")?.success(),
-        "the queries do not compile"
-    );
+    cargo.env("DATABASE_URL", database_url).env("SQLX_OFFLINE", "false").env("SQLX_OFFLINE_DIR", out);
+    ensure!(cargo.status().context("cannot run cargo")?.success(), "the queries do not compile");
     Ok(())
 }
 
@@ -73,10 +61,7 @@ fn read(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(dir).into_iter().flatten() {
         let path: PathBuf = entry?.path();
-        let name = path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if name.starts_with("query-") {
             files.insert(name, std::fs::read(&path)?);
         }

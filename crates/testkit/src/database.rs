@@ -64,25 +64,16 @@ impl Database {
     async fn try_fresh() -> Result<Self> {
         let shared = SHARED.get_or_try_init(Shared::start).await?;
         let name = format!("{PREFIX}{}", Uuid::now_v7().simple());
-        let mut admin = PgConnection::connect_with(&shared.admin)
-            .await
-            .context("no connection")?;
+        let mut admin = PgConnection::connect_with(&shared.admin).await.context("no connection")?;
         let create = format!("create database {name} template {}", shared.template);
-        sqlx::raw_sql(sqlx::AssertSqlSafe(create))
-            .execute(&mut admin)
-            .await
-            .context("cannot clone the template")?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&mut admin).await.context("cannot clone the template")?;
         admin.close().await?;
         let options = shared.admin.clone().database(&name);
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS_MAX)
             .acquire_timeout(ACQUIRE_LIMIT)
             .connect_lazy_with(options.clone());
-        Ok(Self {
-            pool,
-            name,
-            options,
-        })
+        Ok(Self { pool, name, options })
     }
 }
 
@@ -94,14 +85,10 @@ impl Drop for Database {
         let sql = format!("drop database if exists {} with (force)", self.name);
         let admin = shared.admin.clone();
         let dropping = std::thread::spawn(move || -> Result<()> {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 let mut admin = PgConnection::connect_with(&admin).await?;
-                sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
-                    .execute(&mut admin)
-                    .await?;
+                sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut admin).await?;
                 Ok(admin.close().await?)
             })
         });
@@ -113,25 +100,13 @@ impl Drop for Database {
 impl Shared {
     async fn start() -> Result<Self> {
         let given = given_server();
-        let server = if given.is_some() {
-            None
-        } else {
-            Some(Self::private_server().await?)
-        };
-        let url = given
-            .or_else(|| server.as_ref().map(pgserver::Server::url))
-            .unwrap_or_default();
-        let admin: PgConnectOptions = url
-            .parse()
-            .context("TEST_DATABASE_URL is no connection string")?;
+        let server = if given.is_some() { None } else { Some(Self::private_server().await?) };
+        let url = given.or_else(|| server.as_ref().map(pgserver::Server::url)).unwrap_or_default();
+        let admin: PgConnectOptions = url.parse().context("TEST_DATABASE_URL is no connection string")?;
         let admin = admin.disable_statement_logging();
         drop_abandoned(&admin).await?;
         let template = make_template(&admin).await?;
-        Ok(Self {
-            admin,
-            template,
-            _server: server,
-        })
+        Ok(Self { admin, template, _server: server })
     }
 
     async fn private_server() -> Result<pgserver::Server> {
@@ -140,10 +115,7 @@ impl Shared {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the tests' only setting, read once, in the crate that uses it"
-)]
+#[expect(clippy::disallowed_methods, reason = "the tests' only setting, read once, in the crate that uses it")]
 fn given_server() -> Option<String> {
     std::env::var(SERVER_VARIABLE).ok()
 }
@@ -151,22 +123,14 @@ fn given_server() -> Option<String> {
 /// Makes the template of these migrations where there is none, and returns its name.
 async fn make_template(admin: &PgConnectOptions) -> Result<String> {
     let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
-    let migrator = Migrator::new(migrations)
-        .await
-        .context("cannot read the migrations")?;
+    let migrator = Migrator::new(migrations).await.context("cannot read the migrations")?;
     let template = template_name(&migrator);
-    let mut connection = PgConnection::connect_with(admin)
-        .await
-        .context("cannot reach PostgreSQL")?;
-    sqlx::query("select pg_advisory_lock($1)")
-        .bind(TEMPLATE_LOCK)
-        .execute(&mut connection)
+    let mut connection = PgConnection::connect_with(admin).await.context("cannot reach PostgreSQL")?;
+    sqlx::query("select pg_advisory_lock($1)").bind(TEMPLATE_LOCK).execute(&mut connection).await?;
+    let exists: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+        .bind(&template)
+        .fetch_one(&mut connection)
         .await?;
-    let exists: bool =
-        sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
-            .bind(&template)
-            .fetch_one(&mut connection)
-            .await?;
     if !exists {
         fill_template(admin, &mut connection, &template, &migrator).await?;
     }
@@ -183,23 +147,14 @@ async fn fill_template(
 ) -> Result<()> {
     let half = format!("{template}_half");
     let make = format!("drop database if exists {half} with (force)");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(make))
-        .execute(&mut *connection)
-        .await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(make)).execute(&mut *connection).await?;
     let make = format!("create database {half}");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(make))
-        .execute(&mut *connection)
-        .await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(make)).execute(&mut *connection).await?;
     let mut inside = PgConnection::connect_with(&admin.clone().database(&half)).await?;
-    migrator
-        .run(&mut inside)
-        .await
-        .context("a migration failed")?;
+    migrator.run(&mut inside).await.context("a migration failed")?;
     inside.close().await?;
     let rename = format!("alter database {half} rename to {template}");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(rename))
-        .execute(&mut *connection)
-        .await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(rename)).execute(&mut *connection).await?;
     Ok(())
 }
 
@@ -209,31 +164,23 @@ fn template_name(migrator: &Migrator) -> String {
     for migration in migrator.iter() {
         sums.extend_from_slice(&migration.checksum);
     }
-    let hash = sums.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = sums
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     format!("chappe_template_{hash:016x}")
 }
 
 /// Drops what killed runs left on a server that outlives them. Ids are UUID v7: they carry their time.
 async fn drop_abandoned(admin: &PgConnectOptions) -> Result<()> {
-    let mut connection = PgConnection::connect_with(admin)
-        .await
-        .context("cannot reach PostgreSQL")?;
-    let names: Vec<String> = sqlx::query_scalar("select datname::text from pg_database")
-        .fetch_all(&mut connection)
-        .await?;
+    let mut connection = PgConnection::connect_with(admin).await.context("cannot reach PostgreSQL")?;
+    let names: Vec<String> =
+        sqlx::query_scalar("select datname::text from pg_database").fetch_all(&mut connection).await?;
     let now_s = seconds(Uuid::now_v7());
     for name in names {
-        let made_s = name
-            .strip_prefix(PREFIX)
-            .and_then(|id| id.parse().ok())
-            .map(seconds);
+        let made_s = name.strip_prefix(PREFIX).and_then(|id| id.parse().ok()).map(seconds);
         if made_s.is_some_and(|made_s| made_s + ABANDONED_AFTER_S < now_s) {
             let sql = format!("drop database if exists {name} with (force)");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
-                .execute(&mut connection)
-                .await?;
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await?;
         }
     }
     Ok(connection.close().await?)
@@ -241,6 +188,5 @@ async fn drop_abandoned(admin: &PgConnectOptions) -> Result<()> {
 
 /// The time inside an id of version 7, in seconds since 1970.
 fn seconds(id: Uuid) -> u64 {
-    id.get_timestamp()
-        .map_or(0, |time: Timestamp| time.to_unix().0)
+    id.get_timestamp().map_or(0, |time: Timestamp| time.to_unix().0)
 }

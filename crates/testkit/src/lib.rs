@@ -23,16 +23,10 @@ use std::net::{Ipv4Addr, TcpListener};
 /// A port of 127.0.0.1 that nobody uses at this moment. Prefer port 0 where the code under test can report it.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("no free port");
-    listener
-        .local_addr()
-        .expect("a bound listener has an address")
-        .port()
+    listener.local_addr().expect("a bound listener has an address").port()
 }
 
 /// An empty folder that is removed when dropped.
 pub fn temp_dir() -> tempfile::TempDir {
-    tempfile::Builder::new()
-        .prefix("chappe-dir-")
-        .tempdir()
-        .expect("no temporary folder")
+    tempfile::Builder::new().prefix("chappe-dir-").tempdir().expect("no temporary folder")
 }

@@ -17,35 +17,24 @@ pub async fn postgres() -> Server {
 
 /// A server of one's own that keeps what it acknowledged, for tests that kill it.
 pub async fn durable_postgres() -> Server {
-    let durable = |dir| Options {
-        durable: true,
-        ..Options::throwaway(dir)
-    };
-    start(durable)
-        .await
-        .unwrap_or_else(|error| panic!("no PostgreSQL for this test: {error:#}"))
+    let durable = |dir| Options { durable: true, ..Options::throwaway(dir) };
+    start(durable).await.unwrap_or_else(|error| panic!("no PostgreSQL for this test: {error:#}"))
 }
 
 /// Starts what `options` makes of a new folder.
 pub(crate) async fn start(options: impl FnOnce(PathBuf) -> Options) -> Result<Server> {
     let parent = std::env::temp_dir();
-    let dir =
-        pgserver::reachable_dir(&parent.join(format!("{PREFIX}{}", Uuid::now_v7().simple())))?;
+    let dir = pgserver::reachable_dir(&parent.join(format!("{PREFIX}{}", Uuid::now_v7().simple())))?;
     let mut options = options(dir);
     for (name, value) in [("max_connections", "300"), ("shared_buffers", "128MB")] {
         options.settings.push((name.to_owned(), value.to_owned()));
     }
-    Server::start(options)
-        .await
-        .context("cannot start a private PostgreSQL")
+    Server::start(options).await.context("cannot start a private PostgreSQL")
 }
 
 /// Removes the servers of earlier runs that were killed together with their guards.
 pub(crate) fn remove_abandoned() {
-    let entries = std::fs::read_dir(std::env::temp_dir())
-        .into_iter()
-        .flatten()
-        .flatten();
+    let entries = std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
     for entry in entries {
         if entry.file_name().to_string_lossy().starts_with(PREFIX) {
             // What belongs to another user cannot be opened, and is that user's to remove.

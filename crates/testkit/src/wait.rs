@@ -10,26 +10,17 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Waits until `condition` holds; panics at the caller's line when it does not within `limit`.
 #[track_caller]
-pub fn eventually(
-    limit: Duration,
-    mut condition: impl AsyncFnMut() -> bool,
-) -> impl Future<Output = ()> {
+pub fn eventually(limit: Duration, mut condition: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
     let caller = Location::caller();
     async move {
         let found = poll(limit, async || condition().await.then_some(())).await;
-        assert!(
-            found.is_some(),
-            "the condition at {caller} did not hold within {limit:?}"
-        );
+        assert!(found.is_some(), "the condition at {caller} did not hold within {limit:?}");
     }
 }
 
 /// Waits until `look` finds something and returns it; panics at the caller's line when it does not within `limit`.
 #[track_caller]
-pub fn until_some<T>(
-    limit: Duration,
-    look: impl AsyncFnMut() -> Option<T>,
-) -> impl Future<Output = T> {
+pub fn until_some<T>(limit: Duration, look: impl AsyncFnMut() -> Option<T>) -> impl Future<Output = T> {
     let caller = Location::caller();
     async move {
         let found = poll(limit, look).await;

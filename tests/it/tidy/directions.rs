@@ -27,10 +27,7 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("callback", FUNCTION),
     ("sweep", FUNCTION),
     // No store, no SQL: a database outage cannot drop operator sessions.
-    (
-        "smpp-edge",
-        &["domain", "contract", "smpp", "queue", "host", "limits"],
-    ),
+    ("smpp-edge", &["domain", "contract", "smpp", "queue", "host", "limits"]),
     (
         "local",
         &[
@@ -51,48 +48,31 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
             "limits",
         ],
     ),
-    (
-        "testkit",
-        &[
-            "store", "queue", "smpp", "host", "limits", "contract", "pgserver", "smsc",
-        ],
-    ),
+    ("testkit", &["store", "queue", "smpp", "host", "limits", "contract", "pgserver", "smsc"]),
 ];
 
 #[test]
 fn crates_lean_only_on_those_below_them() {
     let metadata = metadata();
     let packages = metadata.workspace_packages();
-    let ours: BTreeSet<&str> = packages
-        .iter()
-        .map(|package| package.name.as_str())
-        .collect();
+    let ours: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
     let mut broken = Vec::new();
     for package in &packages {
         let name = package.name.as_str();
         let Some((_, allowed)) = MAY_LEAN_ON.iter().find(|(known, _)| *known == name) else {
             if name != "it" {
-                broken.push(format!(
-                    "{name} is not in the table: say what it may lean on"
-                ));
+                broken.push(format!("{name} is not in the table: say what it may lean on"));
             }
             continue;
         };
-        for dependency in package
-            .dependencies
-            .iter()
-            .filter(|one| one.kind != DependencyKind::Development)
-        {
+        for dependency in package.dependencies.iter().filter(|one| one.kind != DependencyKind::Development) {
             let on = dependency.name.as_str();
             if ours.contains(on) && !allowed.contains(&on) {
                 broken.push(format!("{name} leans on {on}; allowed: {allowed:?}"));
             }
         }
     }
-    assert_none(
-        "a crate leans only on those below it (ARCHITECTURE.md, directions):",
-        &broken,
-    );
+    assert_none("a crate leans only on those below it (ARCHITECTURE.md, directions):", &broken);
 }
 
 #[test]
@@ -100,10 +80,7 @@ fn every_crate_inherits_the_lints() {
     let metadata = metadata();
     let mut broken = Vec::new();
     for package in metadata.workspace_packages() {
-        let path = package
-            .manifest_path
-            .strip_prefix(&metadata.workspace_root)
-            .unwrap();
+        let path = package.manifest_path.strip_prefix(&metadata.workspace_root).unwrap();
         if !read(path.as_str()).contains("[lints]\nworkspace = true") {
             broken.push(path.to_string());
         }

@@ -66,9 +66,7 @@ fn faults(arguments: &[TokenTree]) -> Vec<String> {
 fn each_name(tokens: &[TokenTree], found: &mut impl FnMut(&str)) {
     for (position, token) in tokens.iter().enumerate() {
         match token {
-            TokenTree::Ident(name)
-                if !is_punct(position.checked_sub(1).map(|before| &tokens[before]), ':') =>
-            {
+            TokenTree::Ident(name) if !is_punct(position.checked_sub(1).map(|before| &tokens[before]), ':') => {
                 found(&name.to_string());
             }
             TokenTree::Group(group) => {
@@ -89,10 +87,7 @@ fn message(arguments: &[TokenTree]) -> Option<String> {
         }
         if let TokenTree::Literal(literal) = token {
             let text = literal.to_string();
-            return text
-                .strip_prefix('"')
-                .and_then(|text| text.strip_suffix('"'))
-                .map(str::to_owned);
+            return text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map(str::to_owned);
         }
     }
     None
@@ -100,10 +95,7 @@ fn message(arguments: &[TokenTree]) -> Option<String> {
 
 /// The names that a format string captures: `{id}`, `{error:#}`.
 fn captured(message: &str) -> impl Iterator<Item = &str> {
-    message
-        .split('{')
-        .skip(1)
-        .filter_map(|rest| rest.split(['}', ':']).next())
+    message.split('{').skip(1).filter_map(|rest| rest.split(['}', ':']).next())
 }
 
 #[test]
@@ -112,27 +104,17 @@ fn log_lines_are_plain_and_keep_secrets() {
     for path in rust_files() {
         each_macro(of_file(&path), &mut |name, line, arguments| {
             if LOGGING.contains(&name) {
-                broken.extend(
-                    faults(arguments)
-                        .iter()
-                        .map(|fault| format!("{path}:{line} {fault}")),
-                );
+                broken.extend(faults(arguments).iter().map(|fault| format!("{path}:{line} {fault}")));
             }
         });
     }
-    assert_none(
-        "a log line is lower case without a full stop, and holds no text, number or secret:",
-        &broken,
-    );
+    assert_none("a log line is lower case without a full stop, and holds no text, number or secret:", &broken);
 }
 
 #[test]
 fn the_log_rule_sees_what_it_must() {
     let rows = [
-        (
-            r#"message.id = %id, "routed message {id} to {operator}""#,
-            0,
-        ),
+        (r#"message.id = %id, "routed message {id} to {operator}""#, 0),
         (r#"cause = ?error, "cannot publish: {error:#}""#, 0),
         (r#"count = u32::from(count), "ready""#, 0),
         (r#"target: "Edge", kind = "Bind", "bound""#, 0),
@@ -143,11 +125,7 @@ fn the_log_rule_sees_what_it_must() {
         (r#"%id, "Stored.""#, 2),
     ];
     for (call, expected) in rows {
-        let tokens: Vec<TokenTree> = call
-            .parse::<proc_macro2::TokenStream>()
-            .unwrap()
-            .into_iter()
-            .collect();
+        let tokens: Vec<TokenTree> = call.parse::<proc_macro2::TokenStream>().unwrap().into_iter().collect();
         let faults = faults(&tokens);
         assert_eq!(faults.len(), expected, "{call}: {faults:?}");
     }

@@ -38,9 +38,7 @@ fn look(tokens: TokenStream, code: Code, notes: &mut Vec<(usize, &'static str)>)
                 notes.push((token.span().start().line, "#[ignore]"));
             }
         }
-        let calls = following
-            .and_then(as_group)
-            .is_some_and(|group| group.delimiter() == Delimiter::Parenthesis);
+        let calls = following.and_then(as_group).is_some_and(|group| group.delimiter() == Delimiter::Parenthesis);
         if let TokenTree::Ident(name) = token
             && (name == "sleep" || name == "sleep_until")
             && calls
@@ -60,45 +58,22 @@ fn look(tokens: TokenStream, code: Code, notes: &mut Vec<(usize, &'static str)>)
 fn tests_wait_for_conditions_and_none_is_ignored() {
     let mut broken = Vec::new();
     for path in rust_files() {
-        let code = if is_test_file(&path) {
-            Code::Test
-        } else {
-            Code::Product
-        };
+        let code = if is_test_file(&path) { Code::Test } else { Code::Product };
         let mut notes = Vec::new();
         look(of_file(&path), code, &mut notes);
-        broken.extend(
-            notes
-                .iter()
-                .map(|(line, what)| format!("{path}:{line} {what}")),
-        );
+        broken.extend(notes.iter().map(|(line, what)| format!("{path}:{line} {what}")));
     }
-    assert_none(
-        "tests wait with testkit::eventually or a paused clock, and run always:",
-        &broken,
-    );
+    assert_none("tests wait with testkit::eventually or a paused clock, and run always:", &broken);
 }
 
 #[test]
 fn the_rule_of_waiting_sees_what_it_must() {
     let rows = [
         ("fn f() { sleep(x); }", 0),
-        (
-            "#[cfg(test)] mod tests { fn f() { tokio::time::sleep(x).await; } }",
-            1,
-        ),
-        (
-            "#[cfg(test)] mod tests { fn f() { select! { _ = sleep(x) => {} } } }",
-            1,
-        ),
-        (
-            "#[cfg(test)] use a::b; #[test] fn f() { std::thread::sleep(x) } fn g() { sleep(x) }",
-            1,
-        ),
-        (
-            "#[tokio::test(start_paused = true)] async fn f() { sleep(x).await }",
-            0,
-        ),
+        ("#[cfg(test)] mod tests { fn f() { tokio::time::sleep(x).await; } }", 1),
+        ("#[cfg(test)] mod tests { fn f() { select! { _ = sleep(x) => {} } } }", 1),
+        ("#[cfg(test)] use a::b; #[test] fn f() { std::thread::sleep(x) } fn g() { sleep(x) }", 1),
+        ("#[tokio::test(start_paused = true)] async fn f() { sleep(x).await }", 0),
         ("#[test] #[ignore = \"slow\"] fn f() {}", 1),
     ];
     for (source, expected) in rows {

@@ -6,20 +6,14 @@ use super::read;
 
 /// The tokens of a file below the root.
 pub(super) fn of_file(path: &str) -> TokenStream {
-    read(path)
-        .parse()
-        .unwrap_or_else(|error| panic!("{path}: {error}"))
+    read(path).parse().unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// Calls `found` with the name, line and arguments of every macro call in the tree, inner ones included.
 pub(super) fn each_macro(tokens: TokenStream, found: &mut impl FnMut(&str, usize, &[TokenTree])) {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     for window in tokens.windows(3) {
-        if let [
-            TokenTree::Ident(name),
-            TokenTree::Punct(bang),
-            TokenTree::Group(arguments),
-        ] = window
+        if let [TokenTree::Ident(name), TokenTree::Punct(bang), TokenTree::Group(arguments)] = window
             && bang.as_char() == '!'
         {
             let inner: Vec<TokenTree> = arguments.stream().into_iter().collect();

@@ -2,4 +2,5 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+mod queue;
 mod tidy;

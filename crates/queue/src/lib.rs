@@ -54,19 +54,10 @@ pub trait Queue: Debug + Send + Sync {
 
     /// Settles a batch of leased messages. Returns one result per item, in order. A lease is outdated once its
     /// message was received again or settled: then the item fails, and nobody else's delivery is touched.
-    async fn settle(
-        &self,
-        queue: &str,
-        batch: Vec<(Lease, Settle)>,
-    ) -> Vec<Result<(), SettleError>>;
+    async fn settle(&self, queue: &str, batch: Vec<(Lease, Settle)>) -> Vec<Result<(), SettleError>>;
 
     /// Lets leases end `lease` from now instead. Returns one result per item, in order.
-    async fn extend(
-        &self,
-        queue: &str,
-        leases: &[Lease],
-        lease: Duration,
-    ) -> Vec<Result<(), SettleError>>;
+    async fn extend(&self, queue: &str, leases: &[Lease], lease: Duration) -> Vec<Result<(), SettleError>>;
 
     /// How much lies in the queue.
     async fn depth(&self, queue: &str) -> Result<Depth, Error>;
@@ -88,7 +79,5 @@ pub trait Queue: Debug + Send + Sync {
 /// Whether `name` may name a queue on every backend.
 pub fn name_is_valid(name: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&name.len())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }

@@ -25,11 +25,7 @@ impl Out {
 
     /// A message that may be received after a delay.
     pub fn after(delay: Duration, body: impl Into<Bytes>) -> Self {
-        Self {
-            body: body.into(),
-            delay,
-            group: None,
-        }
+        Self { body: body.into(), delay, group: None }
     }
 }
 

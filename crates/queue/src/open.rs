@@ -22,8 +22,6 @@ pub async fn open(url: &str) -> Result<Arc<dyn Queue>, OpenError> {
     let scheme = url.split(':').next().unwrap_or_default();
     match scheme {
         "postgres" | "postgresql" => Ok(Arc::new(Postgres::open(url)?)),
-        other => Err(OpenError::Scheme {
-            scheme: other.to_owned(),
-        }),
+        other => Err(OpenError::Scheme { scheme: other.to_owned() }),
     }
 }

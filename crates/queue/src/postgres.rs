@@ -45,12 +45,7 @@ impl Postgres {
     pub fn open(url: &str) -> Result<Self, OpenError> {
         let options = connect::options(url).map_err(|error| OpenError::Url(Box::new(error)))?;
         let pool = connect::pool(options.clone());
-        Ok(Self {
-            pool,
-            options,
-            ids: Mutex::default(),
-            bells: Bells::default(),
-        })
+        Ok(Self { pool, options, ids: Mutex::default(), bells: Bells::default() })
     }
 
     /// The id of a queue, or [`Error::NoQueue`].
@@ -80,10 +75,7 @@ impl Queue for Postgres {
         if !name_is_valid(queue) {
             return Err(Error::BadName(queue.to_owned()));
         }
-        sqlx::query("select queue.create($1)")
-            .bind(queue)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query("select queue.create($1)").bind(queue).execute(&self.pool).await?;
         Ok(())
     }
 
@@ -95,20 +87,11 @@ impl Queue for Postgres {
         receive::receive(self, queue, take).await
     }
 
-    async fn settle(
-        &self,
-        queue: &str,
-        batch: Vec<(Lease, Settle)>,
-    ) -> Vec<Result<(), SettleError>> {
+    async fn settle(&self, queue: &str, batch: Vec<(Lease, Settle)>) -> Vec<Result<(), SettleError>> {
         settle::settle(self, queue, batch).await
     }
 
-    async fn extend(
-        &self,
-        queue: &str,
-        leases: &[Lease],
-        lease: Duration,
-    ) -> Vec<Result<(), SettleError>> {
+    async fn extend(&self, queue: &str, leases: &[Lease], lease: Duration) -> Vec<Result<(), SettleError>> {
         settle::extend(self, queue, leases, lease).await
     }
 
@@ -117,11 +100,9 @@ impl Queue for Postgres {
     }
 
     async fn queues(&self) -> Result<Vec<String>, Error> {
-        Ok(
-            sqlx::query_scalar("select name from queue.queues order by name collate \"C\"")
-                .fetch_all(&self.pool)
-                .await?,
-        )
+        Ok(sqlx::query_scalar("select name from queue.queues order by name collate \"C\"")
+            .fetch_all(&self.pool)
+            .await?)
     }
 
     async fn parked(&self, queue: &str, limit: usize) -> Result<Vec<Parked>, Error> {

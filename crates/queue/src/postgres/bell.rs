@@ -47,10 +47,7 @@ impl Bells {
 
 impl Drop for Bells {
     fn drop(&mut self) {
-        let listener = self
-            .listener
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
+        let listener = self.listener.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(listener) = listener.take() {
             listener.abort();
         }
@@ -69,9 +66,7 @@ async fn listen_for_ever(options: PgConnectOptions, ropes: Ropes) {
 
 /// Listens until the connection breaks.
 async fn listen_once(options: PgConnectOptions, ropes: &Ropes) -> Result<(), sqlx::Error> {
-    let pool = PgPoolOptions::new()
-        .max_connections(1)
-        .connect_lazy_with(options);
+    let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(options);
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;

@@ -32,11 +32,7 @@ const DISCARD: &str = "delete from queue.parked where id = $2 and queue = $1";
 pub(super) async fn depth(postgres: &Postgres, queue: &str) -> Result<Depth, Error> {
     let id = postgres.id(queue).await?;
     let (fresh, due, waiting, parked, oldest_ms): (i64, i64, i64, i64, Option<i64>) =
-        sqlx::query_as(DEPTH)
-            .bind(id)
-            .bind(i64::from(Depth::COUNT_MAX))
-            .fetch_one(&postgres.pool)
-            .await?;
+        sqlx::query_as(DEPTH).bind(id).bind(i64::from(Depth::COUNT_MAX)).fetch_one(&postgres.pool).await?;
     Ok(Depth {
         ready: count(fresh + due).min(u64::from(Depth::COUNT_MAX)),
         waiting: count(waiting),
@@ -45,11 +41,7 @@ pub(super) async fn depth(postgres: &Postgres, queue: &str) -> Result<Depth, Err
     })
 }
 
-pub(super) async fn parked(
-    postgres: &Postgres,
-    queue: &str,
-    limit: usize,
-) -> Result<Vec<Parked>, Error> {
+pub(super) async fn parked(postgres: &Postgres, queue: &str, limit: usize) -> Result<Vec<Parked>, Error> {
     type Row = (i64, String, Vec<u8>, i32, DateTime<Utc>, DateTime<Utc>);
     let rows: Vec<Row> = sqlx::query_as(PARKED)
         .bind(postgres.id(queue).await?)
@@ -72,12 +64,7 @@ pub(super) async fn replay(postgres: &Postgres, queue: &str, id: &str) -> Result
     let Ok(id) = id.parse::<i64>() else {
         return Ok(false);
     };
-    let replayed = sqlx::query(REPLAY)
-        .bind(target)
-        .bind(id)
-        .bind(queue)
-        .fetch_all(&postgres.pool)
-        .await?;
+    let replayed = sqlx::query(REPLAY).bind(target).bind(id).bind(queue).fetch_all(&postgres.pool).await?;
     Ok(!replayed.is_empty())
 }
 
@@ -86,11 +73,7 @@ pub(super) async fn discard(postgres: &Postgres, queue: &str, id: &str) -> Resul
     let Ok(id) = id.parse::<i64>() else {
         return Ok(false);
     };
-    let gone = sqlx::query(DISCARD)
-        .bind(target)
-        .bind(id)
-        .execute(&postgres.pool)
-        .await?;
+    let gone = sqlx::query(DISCARD).bind(target).bind(id).execute(&postgres.pool).await?;
     Ok(gone.rows_affected() > 0)
 }
 

@@ -39,11 +39,7 @@ from queue.messages where queue = $1 and due is not null";
 
 type Row = (i64, i32, i32, DateTime<Utc>, Vec<u8>);
 
-pub(super) async fn receive(
-    postgres: &Postgres,
-    queue: &str,
-    take: Take,
-) -> Result<Vec<Delivery>, Error> {
+pub(super) async fn receive(postgres: &Postgres, queue: &str, take: Take) -> Result<Vec<Delivery>, Error> {
     let id = postgres.id(queue).await?;
     let deadline = Instant::now() + take.wait;
     if take.wait.is_zero() {
@@ -67,12 +63,8 @@ pub(super) async fn receive(
 /// Takes what may be received now.
 async fn look(postgres: &Postgres, queue: i32, take: Take) -> Result<Vec<Delivery>, Error> {
     let max = i64::try_from(take.max.min(RECEIVE_MAX)).unwrap_or(0);
-    let mut rows: Vec<Row> = sqlx::query_as(RECEIVE)
-        .bind(queue)
-        .bind(max)
-        .bind(millis(take.lease))
-        .fetch_all(&postgres.pool)
-        .await?;
+    let mut rows: Vec<Row> =
+        sqlx::query_as(RECEIVE).bind(queue).bind(max).bind(millis(take.lease)).fetch_all(&postgres.pool).await?;
     rows.sort_unstable_by_key(|row| row.0);
     Ok(rows.into_iter().map(delivery).collect())
 }
@@ -89,11 +81,6 @@ fn delivery((id, generation, received, enqueued_at, body): Row) -> Delivery {
 
 /// How long to sleep at most, unless the bell rings.
 async fn next_look(postgres: &Postgres, queue: i32) -> Result<Duration, Error> {
-    let due_ms: Option<i64> = sqlx::query_scalar(NEXT_DUE)
-        .bind(queue)
-        .fetch_one(&postgres.pool)
-        .await?;
-    Ok(due_ms.map_or(POLL, |ms| {
-        Duration::from_millis(u64::try_from(ms).unwrap_or(0)).clamp(POLL_MIN, POLL)
-    }))
+    let due_ms: Option<i64> = sqlx::query_scalar(NEXT_DUE).bind(queue).fetch_one(&postgres.pool).await?;
+    Ok(due_ms.map_or(POLL, |ms| Duration::from_millis(u64::try_from(ms).unwrap_or(0)).clamp(POLL_MIN, POLL)))
 }

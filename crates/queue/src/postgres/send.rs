@@ -14,19 +14,11 @@ const SEND: &str = "select queue.send($1, $2, $3), set_config('synchronous_commi
 /// The SQLSTATE with which `queue.send` refuses an unknown queue.
 const NO_QUEUE: &str = "QU001";
 
-pub(super) async fn send(
-    postgres: &Postgres,
-    queue: &str,
-    batch: &[Out],
-) -> Vec<Result<(), SendError>> {
+pub(super) async fn send(postgres: &Postgres, queue: &str, batch: &[Out]) -> Vec<Result<(), SendError>> {
     let mut results = Vec::with_capacity(batch.len());
     for chunk in batch.chunks(CHUNK_ITEMS_MAX) {
         let fitting: Vec<&Out> = chunk.iter().filter(|item| fits(item)).collect();
-        let sent = if fitting.is_empty() {
-            Ok(())
-        } else {
-            send_chunk(postgres, queue, &fitting).await
-        };
+        let sent = if fitting.is_empty() { Ok(()) } else { send_chunk(postgres, queue, &fitting).await };
         results.extend(chunk.iter().map(|item| result(item, &sent)));
     }
     results
@@ -38,9 +30,7 @@ fn fits(item: &Out) -> bool {
 
 fn result(item: &Out, sent: &Result<(), Error>) -> Result<(), SendError> {
     if !fits(item) {
-        return Err(SendError::TooLarge {
-            bytes: item.body.len(),
-        });
+        return Err(SendError::TooLarge { bytes: item.body.len() });
     }
     sent.clone().map_err(SendError::Failed)
 }
@@ -48,17 +38,10 @@ fn result(item: &Out, sent: &Result<(), Error>) -> Result<(), SendError> {
 async fn send_chunk(postgres: &Postgres, queue: &str, chunk: &[&Out]) -> Result<(), Error> {
     let bodies: Vec<&[u8]> = chunk.iter().map(|item| item.body.as_ref()).collect();
     let delays: Vec<i64> = chunk.iter().map(|item| delay_ms(item.delay)).collect();
-    let sent = sqlx::query(SEND)
-        .bind(queue)
-        .bind(bodies)
-        .bind(delays)
-        .execute(&postgres.pool)
-        .await;
+    let sent = sqlx::query(SEND).bind(queue).bind(bodies).bind(delays).execute(&postgres.pool).await;
     match sent {
         Ok(_) => Ok(()),
-        Err(error) if code(&error).as_deref() == Some(NO_QUEUE) => {
-            Err(Error::NoQueue(queue.to_owned()))
-        }
+        Err(error) if code(&error).as_deref() == Some(NO_QUEUE) => Err(Error::NoQueue(queue.to_owned())),
         Err(error) => Err(error.into()),
     }
 }

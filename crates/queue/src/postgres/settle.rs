@@ -72,11 +72,7 @@ pub(super) async fn extend(
     results(&keys, extend_all(postgres, queue, &keys, lease).await)
 }
 
-async fn ack(
-    postgres: &Postgres,
-    queue: &str,
-    keys: &[Option<(i64, i32)>],
-) -> Result<Vec<i64>, Error> {
+async fn ack(postgres: &Postgres, queue: &str, keys: &[Option<(i64, i32)>]) -> Result<Vec<i64>, Error> {
     let (ids, generations) = columns(keys);
     Ok(sqlx::query_scalar(ACK)
         .bind(postgres.id(queue).await?)
@@ -139,17 +135,11 @@ fn columns(keys: &[Option<(i64, i32)>]) -> (Vec<i64>, Vec<i32>) {
 }
 
 /// Lays what was touched over what was asked for. The same lease twice in one batch succeeds once.
-fn results(
-    keys: &[Option<(i64, i32)>],
-    touched: Result<Vec<i64>, Error>,
-) -> Vec<Result<(), SettleError>> {
+fn results(keys: &[Option<(i64, i32)>], touched: Result<Vec<i64>, Error>) -> Vec<Result<(), SettleError>> {
     let mut touched: HashSet<i64> = match touched {
         Ok(ids) => ids.into_iter().collect(),
         Err(error) => {
-            return keys
-                .iter()
-                .map(|_| Err(SettleError::Failed(error.clone())))
-                .collect();
+            return keys.iter().map(|_| Err(SettleError::Failed(error.clone()))).collect();
         }
     };
     let take = |key: &Option<(i64, i32)>| match key {

@@ -46,9 +46,7 @@ impl<'a> Receipt<'a> {
     /// The receipt with the TLVs' word put over that of the text. An empty id and an unknown state change nothing.
     #[must_use]
     pub fn with_tlvs(mut self, tlvs: Tlvs<'a>) -> Self {
-        let id = tlvs
-            .receipted_message_id
-            .map(|octets| octets.split(|&octet| octet == 0).next().unwrap_or_default());
+        let id = tlvs.receipted_message_id.map(|octets| octets.split(|&octet| octet == 0).next().unwrap_or_default());
         if let Some(id) = id.map(<[u8]>::trim_ascii).filter(|id| !id.is_empty()) {
             self.id = Some(String::from_utf8_lossy(id));
         }
@@ -71,10 +69,7 @@ impl fmt::Display for Receipt<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.id.as_deref().unwrap_or_default();
         let submitted = self.submitted.unwrap_or(1).min(999);
-        let delivered = self
-            .delivered
-            .unwrap_or_else(|| u32::from(self.state == Some(State::Delivered)))
-            .min(999);
+        let delivered = self.delivered.unwrap_or_else(|| u32::from(self.state == Some(State::Delivered))).min(999);
         write!(out, "id:{id} sub:{submitted:03} dlvrd:{delivered:03}")?;
         write!(
             out,
@@ -83,11 +78,7 @@ impl fmt::Display for Receipt<'_> {
             self.done_date.unwrap_or_default()
         )?;
         let state = self.state.unwrap_or(State::Unknown).name();
-        write!(
-            out,
-            " stat:{state} err:{} text:",
-            self.error.as_deref().unwrap_or("000")
-        )
+        write!(out, " stat:{state} err:{} text:", self.error.as_deref().unwrap_or("000"))
     }
 }
 
@@ -111,32 +102,14 @@ pub struct Date {
 impl Default for Date {
     /// 2000-01-01 00:00:00, for receipts that must name a date and have none.
     fn default() -> Self {
-        Self {
-            year: 2000,
-            month: 1,
-            day: 1,
-            hour: 0,
-            minute: 0,
-            second: 0,
-        }
+        Self { year: 2000, month: 1, day: 1, hour: 0, minute: 0, second: 0 }
     }
 }
 
 impl fmt::Display for Date {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            ..
-        } = self;
-        write!(
-            out,
-            "{:02}{month:02}{day:02}{hour:02}{minute:02}",
-            year % 100
-        )
+        let Self { year, month, day, hour, minute, .. } = self;
+        write!(out, "{:02}{month:02}{day:02}{hour:02}{minute:02}", year % 100)
     }
 }
 

@@ -110,9 +110,8 @@ pub fn decode(octets: &[u8], encoding: Encoding) -> String {
 fn decode_utf16(octets: &[u8]) -> String {
     let (pairs, rest) = octets.as_chunks::<2>();
     let units = pairs.iter().copied().map(u16::from_be_bytes);
-    let mut text: String = char::decode_utf16(units)
-        .map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect();
+    let mut text: String =
+        char::decode_utf16(units).map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     if !rest.is_empty() {
         text.push(char::REPLACEMENT_CHARACTER);
     }

@@ -104,25 +104,14 @@ impl Concat {
         let Element { id, data } = element;
         let (reference, total, part) = match (id, data) {
             (CONCAT_8, &[reference, total, part]) => (Reference::Bits8(reference), total, part),
-            (CONCAT_16, &[high, low, total, part]) => (
-                Reference::Bits16(u16::from_be_bytes([high, low])),
-                total,
-                part,
-            ),
+            (CONCAT_16, &[high, low, total, part]) => (Reference::Bits16(u16::from_be_bytes([high, low])), total, part),
             (CONCAT_8 | CONCAT_16, _) => {
-                return Err(Error::ConcatLength {
-                    id,
-                    len: data.len(),
-                });
+                return Err(Error::ConcatLength { id, len: data.len() });
             }
             _ => return Ok(None),
         };
         let sane = part >= 1 && part <= total;
-        Ok(sane.then_some(Self {
-            reference,
-            total,
-            part,
-        }))
+        Ok(sane.then_some(Self { reference, total, part }))
     }
 }
 
@@ -138,10 +127,8 @@ impl<'a> Udh<'a> {
     pub fn parse(message: &'a [u8]) -> Result<(Self, &'a [u8]), Error> {
         let (&announced, rest) = message.split_first().ok_or(Error::Empty)?;
         let announced = usize::from(announced);
-        let (octets, body) = rest.split_at_checked(announced).ok_or(Error::Truncated {
-            announced,
-            available: rest.len(),
-        })?;
+        let (octets, body) =
+            rest.split_at_checked(announced).ok_or(Error::Truncated { announced, available: rest.len() })?;
         let mut concat = None;
         let mut unread = octets;
         while let Some((element, rest)) = next_element(unread)? {

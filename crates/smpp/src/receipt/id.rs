@@ -20,8 +20,7 @@ pub enum Rule {
 impl Rule {
     /// The id in the form of this rule. Surrounding white space and NULs go in any case.
     pub fn apply(self, id: &str) -> Cow<'_, str> {
-        let id =
-            id.trim_matches(|character: char| character.is_ascii_whitespace() || character == '\0');
+        let id = id.trim_matches(|character: char| character.is_ascii_whitespace() || character == '\0');
         match self {
             Self::Raw => Cow::Borrowed(id),
             Self::Stripped => stripped(id),
@@ -34,11 +33,7 @@ impl Rule {
 /// Upper case without leading zeros; an id of nothing but zeros is "0".
 pub fn stripped(id: &str) -> Cow<'_, str> {
     let short = id.trim_start_matches('0');
-    let short = if short.is_empty() && !id.is_empty() {
-        "0"
-    } else {
-        short
-    };
+    let short = if short.is_empty() && !id.is_empty() { "0" } else { short };
     if short.bytes().any(|octet| octet.is_ascii_lowercase()) {
         Cow::Owned(short.to_ascii_uppercase())
     } else {
@@ -59,7 +54,5 @@ pub fn hex_to_decimal(id: &str) -> Option<String> {
 /// Digits only: `from_str_radix` would take a sign.
 fn number(id: &str, radix: u32) -> Option<u128> {
     let digits = id.chars().all(|character| character.is_digit(radix));
-    digits
-        .then(|| u128::from_str_radix(id, radix).ok())
-        .flatten()
+    digits.then(|| u128::from_str_radix(id, radix).ok()).flatten()
 }

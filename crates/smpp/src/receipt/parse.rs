@@ -60,9 +60,7 @@ fn next_key(message: &[u8], from: usize) -> Option<(Key, usize, usize)> {
 }
 
 fn starts_with(octets: &[u8], lower_case: &[u8]) -> bool {
-    octets
-        .get(..lower_case.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(lower_case))
+    octets.get(..lower_case.len()).is_some_and(|start| start.eq_ignore_ascii_case(lower_case))
 }
 
 const fn is_separator(octet: u8) -> bool {
@@ -71,25 +69,13 @@ const fn is_separator(octet: u8) -> bool {
 
 fn set<'a>(receipt: &mut Receipt<'a>, key: Key, value: &'a [u8]) {
     match key {
-        Key::Id => keep_first(
-            &mut receipt.id,
-            non_empty(word(value)).map(String::from_utf8_lossy),
-        ),
-        Key::Submitted => keep_first(
-            &mut receipt.submitted,
-            ascii(value).and_then(|word| word.parse().ok()),
-        ),
-        Key::Delivered => keep_first(
-            &mut receipt.delivered,
-            ascii(value).and_then(|word| word.parse().ok()),
-        ),
+        Key::Id => keep_first(&mut receipt.id, non_empty(word(value)).map(String::from_utf8_lossy)),
+        Key::Submitted => keep_first(&mut receipt.submitted, ascii(value).and_then(|word| word.parse().ok())),
+        Key::Delivered => keep_first(&mut receipt.delivered, ascii(value).and_then(|word| word.parse().ok())),
         Key::SubmitDate => keep_first(&mut receipt.submit_date, ascii(value).and_then(Date::parse)),
         Key::DoneDate => keep_first(&mut receipt.done_date, ascii(value).and_then(Date::parse)),
         Key::State => keep_first(&mut receipt.state, ascii(value).and_then(State::from_name)),
-        Key::Error => keep_first(
-            &mut receipt.error,
-            non_empty(phrase(value)).map(String::from_utf8_lossy),
-        ),
+        Key::Error => keep_first(&mut receipt.error, non_empty(phrase(value)).map(String::from_utf8_lossy)),
         Key::Text if receipt.text.is_empty() => receipt.text = value.into(),
         Key::Text => {}
     }
@@ -103,10 +89,7 @@ fn keep_first<T>(slot: &mut Option<T>, value: Option<T>) {
 
 /// The first word of a value: what follows belongs to keys that we do not know.
 fn word(value: &[u8]) -> &[u8] {
-    value
-        .split(|&octet| is_separator(octet))
-        .find(|word| !word.is_empty())
-        .unwrap_or_default()
+    value.split(|&octet| is_separator(octet)).find(|word| !word.is_empty()).unwrap_or_default()
 }
 
 fn ascii(value: &[u8]) -> Option<&str> {
@@ -116,18 +99,12 @@ fn ascii(value: &[u8]) -> Option<&str> {
 /// A value of several words, up to a later word with a colon in it: that is a key that we do not know.
 fn phrase(value: &[u8]) -> &[u8] {
     let value = value.trim_ascii();
-    let first = value
-        .iter()
-        .position(|&octet| is_separator(octet))
-        .unwrap_or(value.len());
+    let first = value.iter().position(|&octet| is_separator(octet)).unwrap_or(value.len());
     let (_, later) = value.split_at(first);
     let Some(colon) = later.iter().position(|&octet| octet == b':') else {
         return trim_end(value);
     };
-    let word_start = later[..colon]
-        .iter()
-        .rposition(|&octet| is_separator(octet))
-        .unwrap_or(0);
+    let word_start = later[..colon].iter().rposition(|&octet| is_separator(octet)).unwrap_or(0);
     trim_end(&value[..first + word_start])
 }
 

@@ -4,21 +4,10 @@ use proptest::prelude::*;
 
 use super::{Date, Receipt, State, Tlvs, id::Rule, parse};
 
-const DAY: Date = Date {
-    year: 2026,
-    month: 11,
-    day: 23,
-    hour: 9,
-    minute: 5,
-    second: 0,
-};
+const DAY: Date = Date { year: 2026, month: 11, day: 23, hour: 9, minute: 5, second: 0 };
 
 fn receipt(id: &'static str, state: State) -> Receipt<'static> {
-    Receipt {
-        id: Some(id.into()),
-        state: Some(state),
-        ..Receipt::default()
-    }
+    Receipt { id: Some(id.into()), state: Some(state), ..Receipt::default() }
 }
 
 #[test]
@@ -29,12 +18,10 @@ fn written_form() {
         text: Cow::Borrowed(b"hello"),
         ..receipt("7f", State::Delivered)
     };
-    let expected = "id:7f sub:001 dlvrd:001 submit date:2611230905 done date:2611230905 stat:DELIVRD err:000 text:hello";
+    let expected =
+        "id:7f sub:001 dlvrd:001 submit date:2611230905 done date:2611230905 stat:DELIVRD err:000 text:hello";
     assert_eq!(String::from_utf8(written.to_octets()).unwrap(), expected);
-    let failed = Receipt {
-        error: Some("21".into()),
-        ..receipt("7f", State::Undeliverable)
-    };
+    let failed = Receipt { error: Some("21".into()), ..receipt("7f", State::Undeliverable) };
     assert!(failed.to_string().contains(" dlvrd:000 "));
     assert!(failed.to_string().ends_with(" stat:UNDELIV err:21 text:"));
 }
@@ -62,26 +49,14 @@ fn text_that_operators_send() {
     check("ID:1 STAT:rejectd", &receipt("1", State::Rejected));
     check(
         "id:1 done date:20261123090500 stat:DELIVRD",
-        &Receipt {
-            done_date: Some(DAY),
-            ..receipt("1", State::Delivered)
-        },
+        &Receipt { done_date: Some(DAY), ..receipt("1", State::Delivered) },
     );
     check(
         "id:1 done_date:202611230905 stat:DELIVRD",
-        &Receipt {
-            done_date: Some(DAY),
-            ..receipt("1", State::Delivered)
-        },
+        &Receipt { done_date: Some(DAY), ..receipt("1", State::Delivered) },
     );
     check("id: 1  stat: DELIVERED ", &receipt("1", State::Delivered));
-    check(
-        "id:1,stat:UNDELIVERABLE,err:x",
-        &Receipt {
-            error: Some("x".into()),
-            ..receipt("1", State::Undeliverable)
-        },
-    );
+    check("id:1,stat:UNDELIVERABLE,err:x", &Receipt { error: Some("x".into()), ..receipt("1", State::Undeliverable) });
     check("id:a:b stat:ACCEPTED", &receipt("a:b", State::Accepted));
     check(
         "id:7e0f6c0e-6a29-4b1e-9d7b-0b6b3a0c9f11 stat:DELIVRD",
@@ -94,69 +69,30 @@ fn text_that_operators_send_and_should_not() {
     // Error is any string; keys that we do not know end it and everything else.
     check(
         "id:1 err:no route stat:UNDELIV",
-        &Receipt {
-            error: Some("no route".into()),
-            ..receipt("1", State::Undeliverable)
-        },
+        &Receipt { error: Some("no route".into()), ..receipt("1", State::Undeliverable) },
     );
     check(
         "id:1 err:SS7:21 mcc:434 stat:UNDELIV price:0.1",
-        &Receipt {
-            error: Some("SS7:21".into()),
-            ..receipt("1", State::Undeliverable)
-        },
+        &Receipt { error: Some("SS7:21".into()), ..receipt("1", State::Undeliverable) },
     );
     check(
         "id:1 err:no way mcc:434 stat:UNDELIV",
-        &Receipt {
-            error: Some("no way".into()),
-            ..receipt("1", State::Undeliverable)
-        },
+        &Receipt { error: Some("no way".into()), ..receipt("1", State::Undeliverable) },
     );
-    check(
-        "id:1 err: stat:UNDELIV",
-        &receipt("1", State::Undeliverable),
-    );
+    check("id:1 err: stat:UNDELIV", &receipt("1", State::Undeliverable));
     // Senseless values are missing values.
-    check(
-        "id:1 sub:x submit date:26112309 done date:2613230905 stat:DELIVRD",
-        &receipt("1", State::Delivered),
-    );
-    check(
-        "id:1 stat:BUFFERED",
-        &Receipt {
-            state: None,
-            ..receipt("1", State::Unknown)
-        },
-    );
-    check(
-        "id: stat:DELIVRD",
-        &Receipt {
-            id: None,
-            ..receipt("", State::Delivered)
-        },
-    );
+    check("id:1 sub:x submit date:26112309 done date:2613230905 stat:DELIVRD", &receipt("1", State::Delivered));
+    check("id:1 stat:BUFFERED", &Receipt { state: None, ..receipt("1", State::Unknown) });
+    check("id: stat:DELIVRD", &Receipt { id: None, ..receipt("", State::Delivered) });
     // The text takes the rest, whatever it looks like.
     check(
         "id:1 stat:UNDELIV Text:id:2 stat:DELIVRD",
-        &Receipt {
-            text: Cow::Borrowed(b"id:2 stat:DELIVRD"),
-            ..receipt("1", State::Undeliverable)
-        },
+        &Receipt { text: Cow::Borrowed(b"id:2 stat:DELIVRD"), ..receipt("1", State::Undeliverable) },
     );
     check("id:1 stat:DELIVRD text:", &receipt("1", State::Delivered));
-    check(
-        "text:hi id:1 stat:DELIVRD",
-        &Receipt {
-            text: Cow::Borrowed(b"hi "),
-            ..receipt("1", State::Delivered)
-        },
-    );
+    check("text:hi id:1 stat:DELIVRD", &Receipt { text: Cow::Borrowed(b"hi "), ..receipt("1", State::Delivered) });
     // Keys inside words are no keys.
-    check(
-        "orderid:9 id:1 prestat:REJECTD stat:DELIVRD",
-        &receipt("1", State::Delivered),
-    );
+    check("orderid:9 id:1 prestat:REJECTD stat:DELIVRD", &receipt("1", State::Delivered));
     check("", &Receipt::default());
     check("hello, where is my order?", &Receipt::default());
 }
@@ -165,19 +101,13 @@ fn text_that_operators_send_and_should_not() {
 fn text_need_not_be_characters() {
     let parsed = parse(b"id:1 stat:DELIVRD text:\xFF\x00\xE9");
     assert_eq!(parsed.text.as_ref(), b"\xFF\x00\xE9");
-    assert_eq!(
-        parse(b"id:\xFF stat:DELIVRD").id.as_deref(),
-        Some("\u{FFFD}")
-    );
+    assert_eq!(parse(b"id:\xFF stat:DELIVRD").id.as_deref(), Some("\u{FFFD}"));
 }
 
 #[test]
 fn tlvs_win() {
     let check = |id: Option<&[u8]>, state: Option<u8>, expected: Receipt<'_>| {
-        let tlvs = Tlvs {
-            receipted_message_id: id,
-            message_state: state,
-        };
+        let tlvs = Tlvs { receipted_message_id: id, message_state: state };
         assert_eq!(parse(b"id:1 stat:DELIVRD").with_tlvs(tlvs), expected);
     };
     check(None, None, receipt("1", State::Delivered));
@@ -223,16 +153,14 @@ fn ids_by_rule() {
 }
 
 fn dates() -> impl Strategy<Value = Date> {
-    (2000u16..2100, 1u8..=12, 1u8..=31, 0u8..24, 0u8..60).prop_map(
-        |(year, month, day, hour, minute)| Date {
-            year,
-            month,
-            day,
-            hour,
-            minute,
-            second: 0,
-        },
-    )
+    (2000u16..2100, 1u8..=12, 1u8..=31, 0u8..24, 0u8..60).prop_map(|(year, month, day, hour, minute)| Date {
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        second: 0,
+    })
 }
 
 proptest! {

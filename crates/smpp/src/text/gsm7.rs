@@ -80,10 +80,7 @@ fn lookup(character: char) -> u8 {
     if character == '€' {
         return EXTENDED | 0x65;
     }
-    usize::try_from(u32::from(character))
-        .ok()
-        .and_then(|point| REVERSE.get(point))
-        .map_or(NONE, |&code| code)
+    usize::try_from(u32::from(character)).ok().and_then(|point| REVERSE.get(point)).map_or(NONE, |&code| code)
 }
 
 /// Appends `text` to `septets`, one septet per octet, ESC pairs for the extension table.
@@ -91,10 +88,7 @@ pub fn encode_into(text: &str, septets: &mut Vec<u8>) -> Result<(), Error> {
     for (at, character) in text.chars().enumerate() {
         let code = lookup(character);
         if code == NONE {
-            return Err(Error::Unencodable {
-                at,
-                encoding: Encoding::Gsm7,
-            });
+            return Err(Error::Unencodable { at, encoding: Encoding::Gsm7 });
         }
         if code & EXTENDED != 0 {
             septets.push(ESC);
@@ -123,9 +117,7 @@ pub fn decode(septets: &[u8]) -> String {
 }
 
 fn base(septet: u8) -> char {
-    BASE.get(usize::from(septet))
-        .copied()
-        .unwrap_or(char::REPLACEMENT_CHARACTER)
+    BASE.get(usize::from(septet)).copied().unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
 fn extension(code: u8) -> Option<char> {

@@ -101,10 +101,7 @@ pub fn split(text: &str, encoding: Encoding, concat: Concat) -> Result<Vec<Bytes
     let mut from = 0;
     while from < octets.len() {
         if parts.len() == PARTS_MAX {
-            return Err(Error::TooLong {
-                units,
-                segments_max: PARTS_MAX,
-            });
+            return Err(Error::TooLong { units, segments_max: PARTS_MAX });
         }
         let to = cut(&octets, from, part_bytes, encoding);
         parts.push(octets.slice(from..to));
@@ -126,11 +123,7 @@ fn cut(octets: &[u8], from: usize, part_bytes: usize, encoding: Encoding) -> usi
         Encoding::Ucs2 => octets[full - 2] & 0xFC == 0xD8,
         Encoding::Latin1 => false,
     };
-    if torn {
-        full - encoding.unit_bytes()
-    } else {
-        full
-    }
+    if torn { full - encoding.unit_bytes() } else { full }
 }
 
 /// Segments being filled, character by character.
@@ -152,13 +145,7 @@ impl Filling {
         let part_max = concat.part_max(encoding);
         let parts = units.div_ceil(part_max).max(1);
         let in_part = units - (parts - 1) * part_max;
-        Self {
-            encoding,
-            part_max,
-            parts,
-            in_part,
-            units,
-        }
+        Self { encoding, part_max, parts, in_part, units }
     }
 
     #[inline]
@@ -174,10 +161,6 @@ impl Filling {
     fn count(self) -> Count {
         let single = self.units <= self.encoding.single_max();
         let segments = if single { 1 } else { self.parts };
-        Count {
-            encoding: self.encoding,
-            segments,
-            units: self.units,
-        }
+        Count { encoding: self.encoding, segments, units: self.units }
     }
 }

@@ -1,8 +1,6 @@
 use proptest::prelude::*;
 
-use super::{
-    Concat, Encoding, Error, PARTS_MAX, choose, count, count_as, decode, encode, gsm7, split,
-};
+use super::{Concat, Encoding, Error, PARTS_MAX, choose, count, count_as, decode, encode, gsm7, split};
 use Encoding::{Gsm7, Latin1, Ucs2};
 
 #[test]
@@ -17,22 +15,16 @@ fn gsm7_octets_and_characters() {
     check("hello", b"hello");
     check("\n\r", &[0x0A, 0x0D]);
     check("£¥èéùìòÇØøÅå", &[1, 3, 4, 5, 6, 7, 8, 9, 11, 12, 14, 15]);
-    check(
-        "ΔΦΓΛΩΠΨΣΘΞ",
-        &[0x10, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1A],
-    );
+    check("ΔΦΓΛΩΠΨΣΘΞ", &[0x10, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1A]);
     check(
         "ÆæßÉ¤¡ÄÖÑÜ§¿äöñüà",
-        &[
-            0x1C, 0x1D, 0x1E, 0x1F, 0x24, 0x40, 0x5B, 0x5C, 0x5D, 0x5E, 0x5F, 0x60, 0x7B, 0x7C,
-            0x7D, 0x7E, 0x7F,
-        ],
+        &[0x1C, 0x1D, 0x1E, 0x1F, 0x24, 0x40, 0x5B, 0x5C, 0x5D, 0x5E, 0x5F, 0x60, 0x7B, 0x7C, 0x7D, 0x7E, 0x7F],
     );
     check(
         "\u{0C}^{}\\[~]|€",
         &[
-            0x1B, 0x0A, 0x1B, 0x14, 0x1B, 0x28, 0x1B, 0x29, 0x1B, 0x2F, 0x1B, 0x3C, 0x1B, 0x3D,
-            0x1B, 0x3E, 0x1B, 0x40, 0x1B, 0x65,
+            0x1B, 0x0A, 0x1B, 0x14, 0x1B, 0x28, 0x1B, 0x29, 0x1B, 0x2F, 0x1B, 0x3C, 0x1B, 0x3D, 0x1B, 0x3E, 0x1B, 0x40,
+            0x1B, 0x65,
         ],
     );
 }
@@ -50,16 +42,8 @@ fn gsm7_shows_something_for_every_octet() {
 #[test]
 fn characters_outside_an_alphabet_are_refused_by_position() {
     let check = |text: &str, encoding, at| {
-        assert_eq!(
-            encode(text, encoding),
-            Err(Error::Unencodable { at, encoding }),
-            "{text:?}"
-        );
-        assert_eq!(
-            count_as(text, encoding, Concat::Udh8),
-            Err(Error::Unencodable { at, encoding }),
-            "{text:?}"
-        );
+        assert_eq!(encode(text, encoding), Err(Error::Unencodable { at, encoding }), "{text:?}");
+        assert_eq!(count_as(text, encoding, Concat::Udh8), Err(Error::Unencodable { at, encoding }), "{text:?}");
     };
     check("ab`", Gsm7, 2);
     check("ç", Gsm7, 0);
@@ -73,20 +57,10 @@ fn characters_outside_an_alphabet_are_refused_by_position() {
 #[test]
 fn ucs2_and_latin1_octets() {
     let check = |text: &str, encoding, octets: &[u8]| {
-        assert_eq!(
-            encode(text, encoding).as_deref(),
-            Ok(octets),
-            "encode {text:?}"
-        );
+        assert_eq!(encode(text, encoding).as_deref(), Ok(octets), "encode {text:?}");
         assert_eq!(decode(octets, encoding), text, "decode {octets:02x?}");
     };
-    check(
-        "Привет",
-        Ucs2,
-        &[
-            0x04, 0x1F, 0x04, 0x40, 0x04, 0x38, 0x04, 0x32, 0x04, 0x35, 0x04, 0x42,
-        ],
-    );
+    check("Привет", Ucs2, &[0x04, 0x1F, 0x04, 0x40, 0x04, 0x38, 0x04, 0x32, 0x04, 0x35, 0x04, 0x42]);
     check("😀", Ucs2, &[0xD8, 0x3D, 0xDE, 0x00]);
     check("é", Latin1, &[0xE9]);
     assert_eq!(decode(&[0xD8, 0x3D], Ucs2), "\u{FFFD}");
@@ -96,11 +70,7 @@ fn ucs2_and_latin1_octets() {
 #[test]
 fn data_coding_both_ways() {
     let check = |data_coding, encoding| {
-        assert_eq!(
-            Encoding::from_data_coding(data_coding),
-            encoding,
-            "{data_coding}"
-        );
+        assert_eq!(Encoding::from_data_coding(data_coding), encoding, "{data_coding}");
     };
     for encoding in [Gsm7, Ucs2, Latin1] {
         check(encoding.data_coding(), Some(encoding));
@@ -119,18 +89,10 @@ fn packed_septets() {
     let check = |text: &str, fill_bits, octets: &[u8]| {
         let septets = encode(text, Gsm7).unwrap();
         assert_eq!(gsm7::pack(&septets, fill_bits), octets, "pack {text:?}");
-        assert_eq!(
-            gsm7::unpack(octets, fill_bits, septets.len()),
-            septets,
-            "unpack {text:?}"
-        );
+        assert_eq!(gsm7::unpack(octets, fill_bits, septets.len()), septets, "unpack {text:?}");
     };
     check("", 0, &[]);
-    check(
-        "hellohello",
-        0,
-        &[0xE8, 0x32, 0x9B, 0xFD, 0x46, 0x97, 0xD9, 0xEC, 0x37],
-    );
+    check("hellohello", 0, &[0xE8, 0x32, 0x9B, 0xFD, 0x46, 0x97, 0xD9, 0xEC, 0x37]);
     check("1234567", 0, &[0x31, 0xD9, 0x8C, 0x56, 0xB3, 0xDD, 0x00]);
     check("12345678", 0, &[0x31, 0xD9, 0x8C, 0x56, 0xB3, 0xDD, 0x70]);
     // Behind a six-octet header one fill bit brings the text to a septet boundary.
@@ -141,11 +103,7 @@ fn packed_septets() {
 fn segments_and_units() {
     let check = |text: String, encoding, segments, units| {
         let counted = count(&text);
-        assert_eq!(
-            (counted.encoding, counted.segments, counted.units),
-            (encoding, segments, units),
-            "{text:?}"
-        );
+        assert_eq!((counted.encoding, counted.segments, counted.units), (encoding, segments, units), "{text:?}");
         assert_eq!(choose(&text), encoding);
     };
     check(String::new(), Gsm7, 1, 0);
@@ -177,11 +135,7 @@ fn part_sizes() {
         let text = "a".repeat(single);
         assert_eq!(split(&text, encoding, concat).unwrap().len(), 1);
         let parts = split(&(text + "a"), encoding, concat).unwrap();
-        assert_eq!(
-            parts[0].len(),
-            part * encoding.unit_bytes(),
-            "{encoding:?} {concat:?}"
-        );
+        assert_eq!(parts[0].len(), part * encoding.unit_bytes(), "{encoding:?} {concat:?}");
     };
     check(Gsm7, Concat::Udh8, 160, 153);
     check(Gsm7, Concat::Udh16, 160, 152);
@@ -197,30 +151,16 @@ fn at_most_255_parts() {
     assert_eq!(split(&fits, Gsm7, Concat::Udh8).unwrap().len(), PARTS_MAX);
     let longer = fits + "a";
     let units = longer.len();
-    let expected = Err(Error::TooLong {
-        units,
-        segments_max: PARTS_MAX,
-    });
+    let expected = Err(Error::TooLong { units, segments_max: PARTS_MAX });
     assert_eq!(split(&longer, Gsm7, Concat::Udh8), expected);
     assert_eq!(count(&longer).segments, PARTS_MAX + 1);
 }
 
 /// Texts that lean on what can go wrong: extension characters, surrogate pairs, part borders.
 fn texts() -> impl Strategy<Value = String> {
-    let gsm = prop::collection::vec(
-        prop::sample::select(vec!['a', 'Z', ' ', '@', 'é', 'Ω', '€', '[', '\n']),
-        0..700,
-    );
-    let wide = prop::collection::vec(
-        prop::sample::select(vec!['a', '€', 'я', 'ʻ', '😀', '\u{FFFF}']),
-        0..400,
-    );
-    prop_oneof![
-        gsm.prop_map(String::from_iter),
-        wide.prop_map(String::from_iter),
-        any::<String>(),
-        "[ -ÿ]{0,300}",
-    ]
+    let gsm = prop::collection::vec(prop::sample::select(vec!['a', 'Z', ' ', '@', 'é', 'Ω', '€', '[', '\n']), 0..700);
+    let wide = prop::collection::vec(prop::sample::select(vec!['a', '€', 'я', 'ʻ', '😀', '\u{FFFF}']), 0..400);
+    prop_oneof![gsm.prop_map(String::from_iter), wide.prop_map(String::from_iter), any::<String>(), "[ -ÿ]{0,300}",]
 }
 
 fn encodings() -> impl Strategy<Value = Encoding> {

@@ -21,3 +21,16 @@ BEGIN
   PERFORM pg_notify('catalogue', '');
   RETURN NULL;
 END $$;
+
+-- The outside form of an account's id (`acc_` and Crockford base32), as stored price chains carry it.
+CREATE FUNCTION account_text(id uuid) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+  bits bit varying := ('x' || replace(id::text, '-', ''))::bit(128);
+  text_form text := '';
+BEGIN
+  bits := B'00' || bits; -- 130 bits: 26 groups of five
+  FOR place IN 0 .. 25 LOOP
+    text_form := text_form || substr('0123456789abcdefghjkmnpqrstvwxyz', substring(bits FROM place * 5 + 1 FOR 5)::bit(5)::integer + 1, 1);
+  END LOOP;
+  RETURN 'acc_' || text_form;
+END $$;

@@ -25,6 +25,7 @@ CREATE TABLE accounts (
   CHECK (array_length(path, 1) <= 16),
   CHECK ((role = 'admin') = (parent_id IS NULL))
 );
+CREATE UNIQUE INDEX accounts_one_house ON accounts ((true)) WHERE parent_id IS NULL;
 CREATE INDEX accounts_path ON accounts USING gin (path);
 ALTER TABLE tariff_plans ADD FOREIGN KEY (owner_account_id) REFERENCES accounts DEFERRABLE INITIALLY DEFERRED;
 

@@ -27,6 +27,7 @@ CREATE TABLE messages (
   mcc_mnc text NOT NULL,
   chain_id uuid NOT NULL,
   unit_price_micros bigint NOT NULL, -- the sender's own price of a segment
+  charge_on text NOT NULL,           -- the sender's own: submit or delivered
   currency char(3) NOT NULL,
   client_reference text,
   status_url text,
@@ -46,7 +47,9 @@ CREATE TABLE messages (
   cost_currency char(3),
   accepted_segments smallint,        -- null until the submit is settled
   captured_micros bigint NOT NULL DEFAULT 0, -- from the sender's wallet
-  capture_entry_id uuid,             -- the journal entry that took it
+  submit_entry_id uuid,              -- the journal entry that settled the submit
+  final_entry_id uuid,               -- the journal entry that settled the end
+  corrections smallint NOT NULL DEFAULT 0, -- late receipts that corrected 'unconfirmed'
   updated_at timestamptz NOT NULL,
   PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);

@@ -9,7 +9,7 @@ pub mod event;
 pub mod message;
 pub mod queues;
 
-pub use edge::{BindState, BindStatus, BindType, EdgeSnapshot, OperatorSettings, OperatorStatus};
+pub use edge::{BindState, BindStatus, BindType, EdgeSnapshot, OperatorSettings, OperatorStatus, SubmitKey};
 pub use envelope::{BODY_BYTES_MAX, Envelope, Item, Sealed, seal};
 pub use event::CustomerEvent;
 pub use message::{Accepted, Encoding, Outcome, OutcomeClass, Receipt, ReceiptState, Routed, SegmentOutcome};

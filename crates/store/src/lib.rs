@@ -1,1 +1,36 @@
-//! store
+//! PostgreSQL: all SQL of the product, one file per table family, every query checked at compile time.
+//!
+//! The tenant comes first in every signature that reads or writes a customer's rows. A handler's transaction
+//! holds the inbox mark, the change and what it publishes; [`Publish`] knows whether the queue is this very
+//! database (then the publish is part of the transaction) or another engine (then it goes through the outbox).
+
+pub mod accept;
+pub mod accounts;
+pub mod advance;
+pub mod audit;
+pub mod catalogue;
+pub mod chain;
+pub mod db;
+pub mod dlr;
+pub mod error;
+pub mod holder;
+pub mod inbox;
+pub mod keys;
+pub mod ledger;
+pub mod messages;
+pub mod operators;
+pub mod outcome;
+pub mod page;
+pub mod prefixes;
+pub mod publish;
+pub mod rates;
+pub mod routing;
+pub mod senders;
+pub mod sweep;
+pub mod tariffs;
+pub mod users;
+pub mod webhooks;
+
+pub use db::{Db, migrate};
+pub use error::Error;
+pub use publish::Publish;

@@ -1,0 +1,281 @@
+//! Accepting messages: the money is held and the message, its outbox and its idempotency record are stored in
+//! one transaction, for many messages at once.
+
+mod statement;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use contract::{Accepted, Encoding};
+use domain::tariff::Chain;
+use domain::{AccountId, MessageId, Network, Number, Private, Sender, settlement};
+
+use crate::accept::statement::{Known, Stored};
+use crate::{Db, Error};
+
+/// How long after its validity a message is final at the latest: receipts may be on their way.
+const GRACE: chrono::TimeDelta = chrono::TimeDelta::hours(1);
+
+/// A message that passed every check but that of the wallet.
+#[derive(Debug, Clone)]
+pub struct NewMessage {
+    /// Made by the caller: UUID v7.
+    pub id: MessageId,
+    /// Whose it is.
+    pub account_id: AccountId,
+    /// Where it goes.
+    pub to: Number,
+    /// What the handset shows as its origin.
+    pub from: Sender,
+    /// What it says.
+    pub text: Private,
+    /// How it travels.
+    pub encoding: Encoding,
+    /// How many short messages it takes.
+    pub segments: u8,
+    /// Where it was priced for.
+    pub mcc_mnc: Network,
+    /// Who pays what.
+    pub chain: Arc<Chain>,
+    /// The customer's own reference.
+    pub client_reference: Option<String>,
+    /// Where its events go.
+    pub status_url: Option<String>,
+    /// The customer's own data.
+    pub metadata: Option<serde_json::Value>,
+    /// Not submitted after this.
+    pub expires_at: DateTime<Utc>,
+    /// When it was accepted.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What an `Idempotency-Key` remembers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyRecord {
+    /// As the customer sent it.
+    pub key: String,
+    /// SHA-256 of method, path and body.
+    pub fingerprint: [u8; 32],
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Body of the answer.
+    pub response: Vec<u8>,
+}
+
+/// One single send.
+#[derive(Debug, Clone)]
+pub struct Single {
+    /// What is sent.
+    pub message: NewMessage,
+    /// Stored only when the message is.
+    pub idempotency: Option<IdempotencyRecord>,
+}
+
+/// What became of one single send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acceptance {
+    /// Durable; the money is held.
+    Stored,
+    /// A wallet of the chain has not enough: nothing stored, nothing held.
+    NoCredit,
+    /// The key was used before: nothing stored now; this is what was answered then. The caller compares the
+    /// fingerprints.
+    Replayed(IdempotencyRecord),
+}
+
+/// What became of a batch of one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BatchAcceptance {
+    /// Done now; for each message: stored, or refused for want of credit.
+    Stored(Vec<bool>),
+    /// The key was used before: nothing stored now.
+    Replayed(IdempotencyRecord),
+}
+
+/// Accepts single sends of any accounts, together: one statement where every wallet has enough and every key is
+/// new. Otherwise what is in the way is taken out and decided by itself, so that nobody else's send suffers.
+///
+/// # Errors
+/// When the database fails; then nothing of it is stored.
+pub async fn accept_gathered(db: &Db, singles: &[Single]) -> Result<Vec<Acceptance>, Error> {
+    let mut verdicts: Vec<Option<Acceptance>> = vec![None; singles.len()];
+    let mut open: Vec<usize> = (0..singles.len()).collect();
+    let mut later = take_repeated_keys(singles, &mut open);
+    while !open.is_empty() {
+        let batch: Vec<&Single> = open.iter().map(|&at| &singles[at]).collect();
+        match statement::store(db, &batch).await? {
+            Stored::All => {
+                for at in open.drain(..) {
+                    verdicts[at] = Some(Acceptance::Stored);
+                }
+            }
+            Stored::Nothing { short, known } => {
+                settle_known(singles, &mut open, &mut verdicts, known);
+                decide_short(db, singles, &mut open, &mut verdicts, &short).await?;
+            }
+        }
+        if open.is_empty() {
+            open.append(&mut later);
+            later = take_repeated_keys(singles, &mut open);
+        }
+    }
+    Ok(verdicts.into_iter().map(|v| v.unwrap_or(Acceptance::NoCredit)).collect())
+}
+
+/// A key that stands twice in one batch: the second waits for the first.
+fn take_repeated_keys(singles: &[Single], open: &mut Vec<usize>) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    let mut later = Vec::new();
+    open.retain(|&at| {
+        let Single { message, idempotency } = &singles[at];
+        let fresh = idempotency.as_ref().is_none_or(|record| seen.insert((message.account_id, &record.key)));
+        if !fresh {
+            later.push(at);
+        }
+        fresh
+    });
+    later
+}
+
+fn settle_known(singles: &[Single], open: &mut Vec<usize>, verdicts: &mut [Option<Acceptance>], known: Known) {
+    let mut known: HashMap<_, _> = known.into_iter().collect();
+    open.retain(|&at| {
+        let Single { message, idempotency } = &singles[at];
+        let found = idempotency.as_ref().and_then(|r| known.remove(&(message.account_id, r.key.clone())));
+        let fresh = found.is_none();
+        if let Some(record) = found {
+            verdicts[at] = Some(Acceptance::Replayed(record));
+        }
+        fresh
+    });
+}
+
+/// Sends whose chain has a short wallet are decided one after the other, in their order; the rest stays open.
+async fn decide_short(
+    db: &Db,
+    singles: &[Single],
+    open: &mut Vec<usize>,
+    verdicts: &mut [Option<Acceptance>],
+    short: &[AccountId],
+) -> Result<(), Error> {
+    let touches = |at: &usize| singles[*at].message.chain.links.iter().any(|link| short.contains(&link.account));
+    let (apart, rest): (Vec<usize>, Vec<usize>) = open.iter().copied().partition(touches);
+    *open = rest;
+    if apart.is_empty() {
+        return Ok(());
+    }
+    let messages: Vec<&NewMessage> = apart.iter().map(|&at| &singles[at].message).collect();
+    let mut tx = db.begin().await?;
+    let fits = statement::fitting(&mut tx, &messages).await?;
+    let batch: Vec<&Single> = apart.iter().zip(&fits).filter(|(_, fits)| **fits).map(|(&at, _)| &singles[at]).collect();
+    let stored = statement::store_on(&mut tx, db, &batch).await?;
+    match stored {
+        Stored::All => {
+            tx.commit().await?;
+            for (at, fits) in apart.into_iter().zip(fits) {
+                verdicts[at] = Some(if fits { Acceptance::Stored } else { Acceptance::NoCredit });
+            }
+        }
+        // A key was used meanwhile: the next round finds it.
+        Stored::Nothing { known, .. } => {
+            tx.rollback().await?;
+            open.extend(apart);
+            settle_known(singles, open, verdicts, known);
+        }
+    }
+    Ok(())
+}
+
+/// Accepts a batch of one account in one transaction: each message in its order, as far as the wallets reach.
+/// `render` makes the answer that the key remembers.
+///
+/// # Errors
+/// When the database fails; then nothing of it is stored.
+pub async fn accept_batch(
+    db: &Db,
+    account: AccountId,
+    messages: &[NewMessage],
+    key: Option<(String, [u8; 32])>,
+    render: &(dyn Fn(&[bool]) -> (u16, Vec<u8>) + Send + Sync),
+) -> Result<BatchAcceptance, Error> {
+    let mut tx = db.begin().await?;
+    if let Some((key, _)) = &key
+        && let Some(record) = statement::known_key(&mut tx, account, key).await?
+    {
+        return Ok(BatchAcceptance::Replayed(record));
+    }
+    let all: Vec<&NewMessage> = messages.iter().collect();
+    let fits = statement::fitting(&mut tx, &all).await?;
+    let singles: Vec<Single> = messages
+        .iter()
+        .zip(&fits)
+        .filter(|(_, fits)| **fits)
+        .map(|(message, _)| Single { message: message.clone(), idempotency: None })
+        .collect();
+    let batch: Vec<&Single> = singles.iter().collect();
+    if !batch.is_empty() {
+        statement::store_on(&mut tx, db, &batch).await?;
+    }
+    if let Some((key, fingerprint)) = key {
+        let (status, response) = render(&fits);
+        let record = IdempotencyRecord { key, fingerprint, status, response };
+        if !statement::remember_key(&mut tx, account, &record).await? {
+            // The same key is being used by another request right now: it has won.
+            tx.rollback().await?;
+            let found = idempotency_record(db, account, &record.key).await?;
+            return Ok(found.map_or(BatchAcceptance::Stored(vec![false; fits.len()]), BatchAcceptance::Replayed));
+        }
+    }
+    tx.commit().await?;
+    Ok(BatchAcceptance::Stored(fits))
+}
+
+/// What was answered to a key before.
+pub async fn idempotency_record(
+    db: &Db,
+    account: AccountId,
+    key: &str,
+) -> Result<Option<IdempotencyRecord>, Error> {
+    let mut connection = db.pool.acquire().await?;
+    statement::known_key(&mut connection, account, key).await
+}
+
+/// What each wallet must hold for `messages`, and for how many of them. Ordered, so that wallets are always
+/// locked in one order.
+fn needs<'a>(
+    messages: impl Iterator<Item = &'a NewMessage>,
+) -> Result<BTreeMap<AccountId, (i64, i32)>, Error> {
+    let mut needs: BTreeMap<AccountId, (i64, i32)> = BTreeMap::new();
+    for message in messages {
+        let holds = settlement::hold(&message.chain, u16::from(message.segments)).ok_or(Error::Range)?;
+        for (account, amount) in holds {
+            let need = needs.entry(account).or_default();
+            need.0 = need.0.checked_add(amount.get()).ok_or(Error::Range)?;
+            need.1 += 1;
+        }
+    }
+    Ok(needs)
+}
+
+impl NewMessage {
+    /// The queue item that sends it on its way.
+    fn item(&self) -> Accepted {
+        Accepted {
+            message_id: self.id,
+            account_id: self.account_id,
+            to: self.to,
+            from: self.from.clone(),
+            text: self.text.clone(),
+            encoding: self.encoding,
+            segments: self.segments,
+            mcc_mnc: self.mcc_mnc,
+            expires_at: self.expires_at,
+            tried: Vec::new(),
+        }
+    }
+
+    fn due_at(&self) -> DateTime<Utc> {
+        self.expires_at + GRACE
+    }
+}

@@ -1,0 +1,279 @@
+//! The statements of accepting.
+
+use std::collections::HashMap;
+
+use contract::{queues, seal};
+use domain::AccountId;
+use sqlx::{PgConnection, query};
+use uuid::Uuid;
+
+use crate::accept::{IdempotencyRecord, NewMessage, Single, needs};
+use crate::{Db, Error, Publish, chain};
+
+/// Keys that were used before, and what was answered then.
+pub(super) type Known = Vec<((AccountId, String), IdempotencyRecord)>;
+
+/// What became of one statement.
+pub(super) enum Stored {
+    /// Everything.
+    All,
+    /// Something was in the way, so nothing was done.
+    Nothing {
+        /// Wallets that have not enough for all of it.
+        short: Vec<AccountId>,
+        /// Keys that were used before.
+        known: Known,
+    },
+}
+
+/// Holds, stores and publishes `batch`, all or nothing, in one statement of its own.
+pub(super) async fn store(db: &Db, batch: &[&Single]) -> Result<Stored, Error> {
+    let mut connection = db.pool.acquire().await?;
+    store_on(&mut connection, db, batch).await
+}
+
+/// The same within a transaction of the caller.
+pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&Single]) -> Result<Stored, Error> {
+    if batch.is_empty() {
+        return Ok(Stored::All);
+    }
+    let rows = Rows::of(db, batch).await?;
+    let answer = query!(
+        r#"
+        WITH need AS (
+            SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::int[]) AS n (account_id, micros, messages)
+        ), locked AS (
+            SELECT b.account_id, b.posted_micros + b.credit_limit_micros - b.held_micros AS available
+            FROM account_balances b WHERE b.account_id = ANY ($1) ORDER BY b.account_id FOR NO KEY UPDATE
+        ), short AS (
+            SELECT n.account_id FROM need n LEFT JOIN locked l ON l.account_id = n.account_id
+            WHERE l.available IS NULL OR l.available < n.micros
+        ), asked AS (
+            SELECT * FROM unnest($4::uuid[], $5::text[], $6::bytea[], $7::smallint[], $8::bytea[])
+                AS a (account_id, key, fingerprint, status, response)
+        ), known AS (
+            SELECT k.account_id, k.key FROM asked a
+            JOIN idempotency_keys k ON k.account_id = a.account_id AND k.key = a.key
+        ), go AS (
+            SELECT NOT EXISTS (SELECT FROM short) AND NOT EXISTS (SELECT FROM known) AS ok
+        ), stored AS (
+            INSERT INTO messages (id, account_id, recipient, sender, body, encoding, segments, mcc_mnc, chain_id,
+                unit_price_micros, charge_on, currency, client_reference, status_url, metadata, expires_at, due_at,
+                created_at, updated_at)
+            SELECT m.id, m.account_id, m.recipient, m.sender, m.body, m.encoding, m.segments, m.mcc_mnc, m.chain_id,
+                m.unit_price_micros, m.charge_on, m.currency, m.client_reference, m.status_url, m.metadata::jsonb,
+                m.expires_at, m.due_at, m.created_at, m.created_at
+            FROM go, unnest($9::uuid[], $10::uuid[], $11::bigint[], $12::text[], $13::text[], $14::text[],
+                $15::smallint[], $16::text[], $17::uuid[], $18::bigint[], $19::text[], $20::text[], $21::text[],
+                $22::text[], $23::text[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[])
+                AS m (id, account_id, recipient, sender, body, encoding, segments, mcc_mnc, chain_id,
+                    unit_price_micros, charge_on, currency, client_reference, status_url, metadata, expires_at,
+                    due_at, created_at)
+            WHERE go.ok
+        ), kept AS (
+            INSERT INTO idempotency_keys (account_id, key, fingerprint, status, response)
+            SELECT a.account_id, a.key, a.fingerprint, a.status, a.response FROM go, asked a WHERE go.ok
+        ), held AS (
+            UPDATE account_balances b SET held_micros = b.held_micros + n.micros, updated_at = now()
+            FROM go, need n WHERE go.ok AND b.account_id = n.account_id
+            RETURNING b.account_id, b.currency, b.posted_micros, b.held_micros, n.micros, n.messages
+        ), journal AS (
+            INSERT INTO balance_ledger (entry_id, line, operation, ledger, account_id, currency, held_micros,
+                posted_after_micros, held_after_micros, messages)
+            SELECT $27, row_number() OVER (), 'hold', 'wallet', h.account_id, h.currency, h.micros,
+                h.posted_micros, h.held_micros, h.messages
+            FROM held h
+        ), outboxed AS (
+            INSERT INTO outbox (id, queue, body)
+            SELECT e.id, $28, e.body FROM go, unnest($29::uuid[], $30::bytea[]) AS e (id, body)
+            WHERE go.ok AND NOT $31
+        )
+        SELECT go.ok AS "ok!",
+            CASE WHEN go.ok AND $31 THEN queue.send($28, $30, $32::bigint[]) END::text AS sent,
+            ARRAY(SELECT s.account_id FROM short s) AS "short!",
+            EXISTS (SELECT FROM known) AS "known!"
+        FROM go
+        "#,
+        &rows.wallets, &rows.micros, &rows.counts,
+        &rows.key_accounts, &rows.keys, &rows.fingerprints, &rows.statuses, &rows.responses,
+        &rows.ids, &rows.accounts, &rows.recipients, &rows.senders as &[&str], &rows.bodies as &[&str],
+        &rows.encodings as &[&str], &rows.segments, &rows.networks, &rows.chains, &rows.prices,
+        &rows.charge_on as &[&str], &rows.currencies as &[&str], &rows.references as &[Option<&str>],
+        &rows.urls as &[Option<&str>], &rows.metadata as &[Option<String>], &rows.expires, &rows.dues, &rows.created,
+        Uuid::now_v7(), queues::ROUTE, &rows.envelope_ids, &rows.envelopes,
+        db.publish == Publish::InTransaction, &vec![0_i64; rows.envelopes.len()],
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if answer.ok {
+        return Ok(Stored::All);
+    }
+    let known = if answer.known { known_keys(connection, batch).await? } else { Vec::new() };
+    Ok(Stored::Nothing { short: answer.short.into_iter().map(AccountId::from_uuid).collect(), known })
+}
+
+async fn known_keys(connection: &mut PgConnection, batch: &[&Single]) -> Result<Known, Error> {
+    let mut known = Vec::new();
+    for single in batch {
+        let Some(record) = &single.idempotency else { continue };
+        let account = single.message.account_id;
+        if let Some(found) = known_key(connection, account, &record.key).await? {
+            known.push(((account, record.key.clone()), found));
+        }
+    }
+    Ok(known)
+}
+
+/// What a key remembers.
+pub(super) async fn known_key(
+    connection: &mut PgConnection,
+    account: AccountId,
+    key: &str,
+) -> Result<Option<IdempotencyRecord>, Error> {
+    let row = query!(
+        "SELECT key, fingerprint, status, response FROM idempotency_keys WHERE account_id = $1 AND key = $2",
+        account.uuid(),
+        key
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| {
+        let fingerprint = row.fingerprint.try_into().map_err(|_| Error::Corrupt("fingerprint".into()))?;
+        let status = u16::try_from(row.status).map_err(|_| Error::Corrupt("status".into()))?;
+        Ok(IdempotencyRecord { key: row.key, fingerprint, status, response: row.response })
+    })
+    .transpose()
+}
+
+/// Stores a key; `false` when another transaction has stored it first.
+pub(super) async fn remember_key(
+    connection: &mut PgConnection,
+    account: AccountId,
+    record: &IdempotencyRecord,
+) -> Result<bool, Error> {
+    let status = i16::try_from(record.status).map_err(|_| Error::Range)?;
+    let done = query!(
+        "INSERT INTO idempotency_keys (account_id, key, fingerprint, status, response) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING",
+        account.uuid(), record.key, &record.fingerprint[..], status, record.response
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Locks the wallets of `messages` and says which of them fit, taken in their order.
+pub(super) async fn fitting(connection: &mut PgConnection, messages: &[&NewMessage]) -> Result<Vec<bool>, Error> {
+    let wallets: Vec<Uuid> = needs(messages.iter().copied())?.into_keys().map(AccountId::uuid).collect();
+    let rows = query!(
+        r#"SELECT account_id, posted_micros + credit_limit_micros - held_micros AS "available!"
+           FROM account_balances WHERE account_id = ANY ($1) ORDER BY account_id FOR NO KEY UPDATE"#,
+        &wallets
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut available: HashMap<AccountId, i64> =
+        rows.into_iter().map(|row| (AccountId::from_uuid(row.account_id), row.available)).collect();
+    messages.iter().map(|message| take(&mut available, message)).collect()
+}
+
+fn take(available: &mut HashMap<AccountId, i64>, message: &NewMessage) -> Result<bool, Error> {
+    let holds = needs(std::iter::once(message))?;
+    let fits = holds.iter().all(|(account, (need, _))| available.get(account).is_some_and(|have| have >= need));
+    if fits {
+        for (account, (need, _)) in holds {
+            available.entry(account).and_modify(|have| *have -= need);
+        }
+    }
+    Ok(fits)
+}
+
+/// The columns of one statement.
+#[derive(Default)]
+struct Rows<'a> {
+    wallets: Vec<Uuid>,
+    micros: Vec<i64>,
+    counts: Vec<i32>,
+    key_accounts: Vec<Uuid>,
+    keys: Vec<String>,
+    fingerprints: Vec<Vec<u8>>,
+    statuses: Vec<i16>,
+    responses: Vec<Vec<u8>>,
+    ids: Vec<Uuid>,
+    accounts: Vec<Uuid>,
+    recipients: Vec<i64>,
+    senders: Vec<&'a str>,
+    bodies: Vec<&'a str>,
+    encodings: Vec<&'a str>,
+    segments: Vec<i16>,
+    networks: Vec<String>,
+    chains: Vec<Uuid>,
+    prices: Vec<i64>,
+    charge_on: Vec<&'a str>,
+    currencies: Vec<&'a str>,
+    references: Vec<Option<&'a str>>,
+    urls: Vec<Option<&'a str>>,
+    metadata: Vec<Option<String>>,
+    expires: Vec<chrono::DateTime<chrono::Utc>>,
+    dues: Vec<chrono::DateTime<chrono::Utc>>,
+    created: Vec<chrono::DateTime<chrono::Utc>>,
+    envelope_ids: Vec<Uuid>,
+    envelopes: Vec<Vec<u8>>,
+}
+
+impl<'a> Rows<'a> {
+    async fn of(db: &Db, batch: &[&'a Single]) -> Result<Self, Error> {
+        let mut rows = Self::default();
+        for (wallet, (micros, count)) in needs(batch.iter().map(|s| &s.message))? {
+            rows.wallets.push(wallet.uuid());
+            rows.micros.push(micros);
+            rows.counts.push(count);
+        }
+        let chains = chain::remember(db, batch.iter().map(|s| &s.message.chain)).await?;
+        for (single, chain) in batch.iter().zip(chains) {
+            rows.message(&single.message, chain.uuid())?;
+            if let Some(record) = &single.idempotency {
+                rows.key(single.message.account_id, record)?;
+            }
+        }
+        let items: Vec<_> = batch.iter().map(|s| s.message.item()).collect();
+        let at = batch.first().map(|s| s.message.created_at).unwrap_or_default();
+        for sealed in seal(&items, at)? {
+            rows.envelope_ids.push(sealed.id.uuid());
+            rows.envelopes.push(sealed.body);
+        }
+        Ok(rows)
+    }
+
+    fn message(&mut self, message: &'a NewMessage, chain: Uuid) -> Result<(), Error> {
+        let own = message.chain.links.first().ok_or_else(|| Error::Corrupt("chain without a payer".into()))?;
+        self.ids.push(message.id.uuid());
+        self.accounts.push(message.account_id.uuid());
+        self.recipients.push(message.to.stored());
+        self.senders.push(message.from.as_str());
+        self.bodies.push(message.text.expose());
+        self.encodings.push(message.encoding.name());
+        self.segments.push(i16::from(message.segments));
+        self.networks.push(message.mcc_mnc.to_string());
+        self.chains.push(chain);
+        self.prices.push(own.price.get());
+        self.charge_on.push(own.charge_on.name());
+        self.currencies.push(message.chain.currency.code());
+        self.references.push(message.client_reference.as_deref());
+        self.urls.push(message.status_url.as_deref());
+        self.metadata.push(message.metadata.as_ref().map(serde_json::to_string).transpose()?);
+        self.expires.push(message.expires_at);
+        self.dues.push(message.due_at());
+        self.created.push(message.created_at);
+        Ok(())
+    }
+
+    fn key(&mut self, account: AccountId, record: &IdempotencyRecord) -> Result<(), Error> {
+        self.key_accounts.push(account.uuid());
+        self.keys.push(record.key.clone());
+        self.fingerprints.push(record.fingerprint.to_vec());
+        self.statuses.push(i16::try_from(record.status).map_err(|_| Error::Range)?);
+        self.responses.push(record.response.clone());
+        Ok(())
+    }
+}

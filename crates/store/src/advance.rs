@@ -1,0 +1,209 @@
+//! Moving messages from state to state: the one statement that every step after the route goes through.
+
+use chrono::{DateTime, Utc};
+use domain::{AccountId, ChainId, Currency, MessageId, Micros, Number, OperatorId, State};
+use sqlx::{PgConnection, query};
+use uuid::Uuid;
+
+use crate::Error;
+
+/// A step that a message shall take. At most one for a message in one call.
+#[derive(Debug, Clone)]
+pub struct Advance {
+    /// Whose message.
+    pub account: AccountId,
+    /// Which message.
+    pub message: MessageId,
+    /// Only if this is still its hop; `None` where the hop does not matter.
+    pub hop: Option<i16>,
+    /// Where to.
+    pub to: State,
+    /// Why, where there is a code.
+    pub code: Option<String>,
+    /// Segments that the operator accepted; counts only while the submit is not settled.
+    pub accepted: u8,
+    /// The journal entry in which the caller settles this step.
+    pub entry: Uuid,
+}
+
+/// A step that was taken, and what is needed to settle and to tell it.
+#[derive(Debug, Clone)]
+pub struct Moved {
+    /// Which message.
+    pub message: MessageId,
+    /// Whose.
+    pub account: AccountId,
+    /// Where it is now.
+    pub state: State,
+    /// Why.
+    pub code: Option<String>,
+    /// Who pays.
+    pub chain: ChainId,
+    /// Short messages that it takes.
+    pub segments: u8,
+    /// Of which the operator accepted.
+    pub accepted: u8,
+    /// This step settles the submit.
+    pub settles_submit: bool,
+    /// This step settles the end.
+    pub settles_final: bool,
+    /// Who had it, and at what cost of a segment.
+    pub cost: Option<(OperatorId, Micros, Currency)>,
+    /// Its journal entry.
+    pub entry: Uuid,
+    /// Taken from the sender's wallet by now.
+    pub captured: Micros,
+    /// Currency of the sender's wallet.
+    pub currency: Currency,
+    /// Where its events go.
+    pub status_url: Option<String>,
+    /// Where it goes.
+    pub to: Number,
+    /// The customer's own reference.
+    pub client_reference: Option<String>,
+}
+
+/// Takes the steps of `items` that their messages may still take (the rank grows) and writes the CDR of those
+/// that end. Answers the steps taken; the others came too late or twice and change nothing.
+pub async fn advance(
+    connection: &mut PgConnection,
+    mut items: Vec<Advance>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Moved>, Error> {
+    if items.is_empty() {
+        return Ok(Vec::new());
+    }
+    // One order for all transactions, so that two of them wait for each other and never both for ever.
+    items.sort_by_key(|item| item.message);
+    let (low, high) = (items[0].message.uuid(), items[items.len() - 1].message.uuid());
+    let ids: Vec<Uuid> = items.iter().map(|i| i.message.uuid()).collect();
+    let accounts: Vec<Uuid> = items.iter().map(|i| i.account.uuid()).collect();
+    let hops: Vec<Option<i16>> = items.iter().map(|i| i.hop).collect();
+    let states: Vec<&str> = items.iter().map(|i| i.to.name()).collect();
+    let ranks: Vec<i16> = items.iter().map(|i| i.to.rank()).collect();
+    let codes: Vec<Option<&str>> = items.iter().map(|i| i.code.as_deref()).collect();
+    let accepted: Vec<i16> = items.iter().map(|i| i16::from(i.accepted)).collect();
+    let billable: Vec<bool> = items.iter().map(|i| i.to == State::Delivered).collect();
+    let entries: Vec<Uuid> = items.iter().map(|i| i.entry).collect();
+    let rows = query!(
+        r#"
+        WITH moved AS (
+            UPDATE messages m SET
+                state = i.state, state_rank = i.rank, code = coalesce(i.code, m.code), updated_at = $12,
+                captured_micros = m.captured_micros
+                    + CASE WHEN m.charge_on = 'submit' AND m.accepted_segments IS NULL
+                        THEN m.unit_price_micros * i.accepted ELSE 0 END
+                    + CASE WHEN m.charge_on = 'delivered' AND m.final_entry_id IS NULL AND i.rank >= 8 AND i.billable
+                        THEN m.unit_price_micros * coalesce(m.accepted_segments, i.accepted) ELSE 0 END,
+                submit_entry_id = CASE WHEN m.accepted_segments IS NULL THEN i.entry ELSE m.submit_entry_id END,
+                final_entry_id = CASE WHEN i.rank >= 8 THEN coalesce(m.final_entry_id, i.entry) END,
+                accepted_segments = coalesce(m.accepted_segments, i.accepted),
+                corrections = m.corrections + CASE WHEN m.state = 'unconfirmed' THEN 1 ELSE 0 END
+            FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::smallint[], $6::text[],
+                $7::smallint[], $8::bool[], $9::uuid[])
+                AS i (id, account, hop, state, rank, code, accepted, billable, entry)
+            WHERE m.id = i.id AND m.account_id = i.account AND m.id BETWEEN $10 AND $11
+                AND m.state_rank < i.rank AND (i.hop IS NULL OR i.hop = m.hop)
+            RETURNING m.*, i.entry
+        ), cdr AS (
+            INSERT INTO sms_cdr (message_id, correction, account_id, recipient, sender, mcc_mnc, encoding, segments,
+                accepted_segments, state, code, operator_id, hop, chain_id, rate_id, decision_id, unit_price_micros,
+                price_micros, currency, cost_micros, cost_currency, capture_entry_id, client_reference, accepted_at,
+                ended_at)
+            SELECT id, corrections, account_id, recipient, sender, mcc_mnc, encoding, segments,
+                accepted_segments, state, code, operator_id, hop, chain_id, rate_id, decision_id, unit_price_micros,
+                captured_micros, currency, coalesce(unit_cost_micros, 0) * accepted_segments, cost_currency,
+                CASE WHEN captured_micros = 0 THEN NULL WHEN charge_on = 'submit' THEN submit_entry_id
+                    ELSE final_entry_id END,
+                client_reference, created_at, $12
+            FROM moved WHERE state_rank >= 8
+        )
+        SELECT id, account_id, state, code, chain_id, segments, accepted_segments AS "accepted!",
+            submit_entry_id = entry AS "settles_submit!", coalesce(final_entry_id = entry, false) AS "settles_final!",
+            operator_id, unit_cost_micros, cost_currency, entry AS "entry!", captured_micros, currency,
+            status_url, recipient, client_reference
+        FROM moved
+        "#,
+        &ids, &accounts, &hops as &[Option<i16>], &states as &[&str], &ranks, &codes as &[Option<&str>], &accepted,
+        &billable, &entries, low, high, now
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let cost = match (row.operator_id, row.unit_cost_micros, row.cost_currency) {
+                (Some(operator), Some(cost), Some(currency)) => {
+                    Some((OperatorId::from_uuid(operator), Micros::new(cost), currency_of(&currency)?))
+                }
+                _ => None,
+            };
+            Ok(Moved {
+                message: MessageId::from_uuid(row.id),
+                account: AccountId::from_uuid(row.account_id),
+                state: row.state.parse().map_err(|_| Error::Corrupt("state".into()))?,
+                code: row.code,
+                chain: ChainId::from_uuid(row.chain_id),
+                segments: count(row.segments)?,
+                accepted: count(row.accepted)?,
+                settles_submit: row.settles_submit,
+                settles_final: row.settles_final,
+                cost,
+                entry: row.entry,
+                captured: Micros::new(row.captured_micros),
+                currency: currency_of(&row.currency)?,
+                status_url: row.status_url,
+                to: Number::from_stored(row.recipient).ok_or_else(|| Error::Corrupt("recipient".into()))?,
+                client_reference: row.client_reference,
+            })
+        })
+        .collect()
+}
+
+pub(crate) fn count(stored: i16) -> Result<u8, Error> {
+    u8::try_from(stored).map_err(|_| Error::Corrupt("segments".into()))
+}
+
+pub(crate) fn currency_of(code: &str) -> Result<Currency, Error> {
+    code.parse().map_err(|_| Error::Corrupt("currency".into()))
+}
+
+/// Something that happened to a message.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Which message.
+    pub message: MessageId,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The state that was reported, whether or not the message took it.
+    pub state: State,
+    /// Why, where there is a code.
+    pub code: Option<String>,
+    /// Which segment, where it concerns one.
+    pub segment: Option<u8>,
+    /// Which operator, where one was involved.
+    pub operator: Option<OperatorId>,
+}
+
+/// Appends `events`; `source` says who saw them (route, bill, dlr, sweep, api).
+pub async fn append_events(connection: &mut PgConnection, source: &str, events: &[Event]) -> Result<(), Error> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = events.iter().map(|e| e.message.uuid()).collect();
+    let at: Vec<DateTime<Utc>> = events.iter().map(|e| e.at).collect();
+    let states: Vec<&str> = events.iter().map(|e| e.state.name()).collect();
+    let codes: Vec<Option<&str>> = events.iter().map(|e| e.code.as_deref()).collect();
+    let segments: Vec<Option<i16>> = events.iter().map(|e| e.segment.map(i16::from)).collect();
+    let operators: Vec<Option<Uuid>> = events.iter().map(|e| e.operator.map(OperatorId::uuid)).collect();
+    query!(
+        "INSERT INTO message_events (message_id, at, state, source, code, segment, operator_id)
+         SELECT e.id, e.at, e.state, $1, e.code, e.segment, e.operator
+         FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::smallint[], $7::uuid[])
+            AS e (id, at, state, code, segment, operator)",
+        source, &ids, &at, &states as &[&str], &codes as &[Option<&str>], &segments as &[Option<i16>],
+        &operators as &[Option<Uuid>]
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Reading the catalogue: everything that pricing and routing keep in memory.
+
+use domain::routing::Operator;
+use domain::tariff::{ChargeOn, Rate, Tariff};
+use domain::{Account, AccountId, Catalogue, Micros, Network, OperatorId, PlanId, RateId, TariffId};
+use sqlx::{PgConnection, query};
+
+use crate::advance::currency_of;
+use crate::{Db, Error};
+
+/// A status of binds older than this many seconds says nothing.
+const BINDS_FRESH_SECONDS: f64 = 60.0;
+
+/// The version of the catalogue that is stored now.
+pub async fn version(db: &Db) -> Result<i64, Error> {
+    Ok(query!("SELECT version FROM catalogue_version").fetch_one(&db.pool).await?.version)
+}
+
+/// Reads the whole catalogue on one snapshot of the database.
+pub async fn load(db: &Db) -> Result<Catalogue, Error> {
+    let mut tx = db.pool.begin().await?;
+    query!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;
+    let version = query!("SELECT version FROM catalogue_version").fetch_one(&mut *tx).await?.version;
+    let mut catalogue = Catalogue { version, ..Catalogue::default() };
+    accounts(&mut tx, &mut catalogue).await?;
+    tariffs(&mut tx, &mut catalogue).await?;
+    numbers(&mut tx, &mut catalogue).await?;
+    operators(&mut tx, &mut catalogue).await?;
+    rates(&mut tx, &mut catalogue).await?;
+    tx.rollback().await?;
+    Ok(catalogue)
+}
+
+async fn accounts(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
+    let rows = query!(
+        "SELECT id, parent_id, role, plan_id, currency, status, segments_per_second, any_sender FROM accounts"
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    for row in rows {
+        let account = Account {
+            id: AccountId::from_uuid(row.id),
+            parent: row.parent_id.map(AccountId::from_uuid),
+            role: row.role.parse().map_err(|_| Error::Corrupt("role".into()))?,
+            plan: row.plan_id.map(PlanId::from_uuid),
+            currency: currency_of(&row.currency)?,
+            suspended: row.status != "active",
+            segments_per_second: row.segments_per_second.and_then(|n| u32::try_from(n).ok()),
+            any_sender: row.any_sender,
+        };
+        catalogue.accounts.insert(account.id, account);
+    }
+    let senders = query!(r#"SELECT account_id, lower(sender) AS "sender!" FROM sender_ids WHERE status = 'approved'"#)
+        .fetch_all(connection)
+        .await?;
+    catalogue.senders = senders.into_iter().map(|row| (AccountId::from_uuid(row.account_id), row.sender)).collect();
+    Ok(())
+}
+
+fn network(mcc: &str, mnc: Option<&str>) -> Result<Network, Error> {
+    Network::parse(mcc, mnc).map_err(|_| Error::Corrupt("mcc or mnc".into()))
+}
+
+async fn tariffs(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
+    // What has ended is of no use to a message of now.
+    let rows = query!(
+        "SELECT t.id, t.plan_id, t.mcc, t.mnc, t.price_micros, t.charge_on, t.effective_from, t.effective_to,
+            p.currency
+         FROM tariffs t JOIN tariff_plans p ON p.id = t.plan_id
+         WHERE t.effective_to IS NULL OR t.effective_to > now() - interval '1 hour'"
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in rows {
+        let tariff = Tariff {
+            id: TariffId::from_uuid(row.id),
+            price: Micros::new(row.price_micros),
+            currency: currency_of(&row.currency)?,
+            charge_on: ChargeOn::parse(&row.charge_on).ok_or_else(|| Error::Corrupt("charge_on".into()))?,
+            from: row.effective_from,
+            to: row.effective_to,
+        };
+        let place = network(&row.mcc, row.mnc.as_deref())?;
+        catalogue.tariffs.entry((PlanId::from_uuid(row.plan_id), place)).or_default().push(tariff);
+    }
+    Ok(())
+}
+
+async fn numbers(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
+    let rows = query!("SELECT prefix, mcc, mnc FROM mcc_mnc_prefixes").fetch_all(&mut *connection).await?;
+    for row in rows {
+        catalogue.prefixes.insert(&row.prefix, network(&row.mcc, row.mnc.as_deref())?);
+    }
+    let rows = query!("SELECT number, mcc, mnc FROM number_overrides WHERE expires_at IS NULL OR expires_at > now()")
+        .fetch_all(connection)
+        .await?;
+    for row in rows {
+        let number = u64::try_from(row.number).map_err(|_| Error::Corrupt("number".into()))?;
+        catalogue.overrides.insert(number, network(&row.mcc, row.mnc.as_deref())?);
+    }
+    Ok(())
+}
+
+async fn operators(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
+    let rows = query!(
+        r#"SELECT o.id, o.name, o.enabled, o.priority, coalesce(h.health_permille, 1000::smallint) AS "health!",
+               coalesce((SELECT sum(b.bound) > 0 FROM operator_binds b
+                   WHERE b.operator_id = o.id AND b.at > now() - make_interval(secs => $1)), false) AS "bound!"
+           FROM operators o LEFT JOIN operator_health_metrics h ON h.operator_id = o.id
+           WHERE o.deleted_at IS NULL ORDER BY o.id"#,
+        BINDS_FRESH_SECONDS
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in rows {
+        catalogue.operators.push(Operator {
+            id: OperatorId::from_uuid(row.id),
+            name: row.name,
+            enabled: row.enabled,
+            priority: row.priority,
+            health_permille: u16::try_from(row.health).unwrap_or(0),
+            bound: row.bound,
+        });
+    }
+    Ok(())
+}
+
+async fn rates(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
+    let rows = query!(
+        "SELECT id, operator_id, mcc, mnc, price_micros, currency, effective_from, effective_to FROM operator_rates
+         WHERE effective_to IS NULL OR effective_to > now() - interval '1 hour'"
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in rows {
+        let rate = Rate {
+            id: RateId::from_uuid(row.id),
+            operator: OperatorId::from_uuid(row.operator_id),
+            price: Micros::new(row.price_micros),
+            currency: currency_of(&row.currency)?,
+            from: row.effective_from,
+            to: row.effective_to,
+        };
+        catalogue.rates.entry(network(&row.mcc, row.mnc.as_deref())?).or_default().push(rate);
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Matching receipts to the parts that they are about, and storing what they say.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use contract::Receipt;
+use domain::{AccountId, MessageId, OperatorId, State};
+use sqlx::{PgConnection, query};
+use uuid::Uuid;
+
+use crate::Error;
+use crate::advance::count;
+
+/// How far back a receipt can reach: the longest validity that we accept, and a week.
+const REACH: TimeDelta = TimeDelta::days(14);
+
+/// A part that a receipt is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Whose message.
+    pub account: AccountId,
+    /// Which message.
+    pub message: MessageId,
+    /// Which try at a route.
+    pub hop: i16,
+    /// From 1.
+    pub segment: u8,
+    /// How many segments the message has.
+    pub segments: u8,
+}
+
+/// Finds the part of each receipt by (operator, id at that operator); where an operator used an id again, the
+/// newest part has it.
+pub async fn find(
+    connection: &mut PgConnection,
+    receipts: &[Receipt],
+    now: DateTime<Utc>,
+) -> Result<HashMap<(OperatorId, String), Part>, Error> {
+    let operators: Vec<Uuid> = receipts.iter().map(|r| r.operator_id.uuid()).collect();
+    let ids: Vec<&str> = receipts.iter().map(|r| r.smpp_message_id.as_str()).collect();
+    let rows = query!(
+        r#"SELECT p.operator_id, p.smpp_message_id AS "smpp_message_id!", p.message_id, p.hop, p.segment,
+               m.account_id, m.segments
+           FROM unnest($1::uuid[], $2::text[]) AS r (operator, smpp_id)
+           JOIN message_parts p ON p.operator_id = r.operator AND p.smpp_message_id = r.smpp_id
+               AND p.message_id >= uuid_at($3)
+           JOIN messages m ON m.id = p.message_id AND m.id >= uuid_at($3)"#,
+        &operators,
+        &ids as &[&str],
+        now - REACH
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut found: HashMap<(OperatorId, String), Part> = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let part = Part {
+            account: AccountId::from_uuid(row.account_id),
+            message: MessageId::from_uuid(row.message_id),
+            hop: row.hop,
+            segment: count(row.segment)?,
+            segments: count(row.segments)?,
+        };
+        let slot = found.entry((OperatorId::from_uuid(row.operator_id), row.smpp_message_id)).or_insert(part);
+        if part.message > slot.message {
+            *slot = part;
+        }
+    }
+    Ok(found)
+}
+
+/// What a receipt says of one part.
+#[derive(Debug, Clone)]
+pub struct PartReceipt<'a> {
+    /// Which part.
+    pub part: Part,
+    /// The state that it reports.
+    pub state: State,
+    /// The receipt itself.
+    pub receipt: &'a Receipt,
+}
+
+/// Stores what receipts say of their parts; a part that has its final receipt keeps it. When two receipts of one
+/// part are in `receipts`, the later one in order wins; the caller puts final ones last.
+pub async fn store(connection: &mut PgConnection, receipts: &[PartReceipt<'_>]) -> Result<(), Error> {
+    let mut newest: BTreeMap<(Uuid, i16, u8), &PartReceipt<'_>> = BTreeMap::new();
+    for receipt in receipts {
+        newest.insert((receipt.part.message.uuid(), receipt.part.hop, receipt.part.segment), receipt);
+    }
+    let (Some(low), Some(high)) = (newest.keys().next().map(|k| k.0), newest.keys().next_back().map(|k| k.0)) else {
+        return Ok(());
+    };
+    let ids: Vec<Uuid> = newest.keys().map(|k| k.0).collect();
+    let hops: Vec<i16> = newest.keys().map(|k| k.1).collect();
+    let segments: Vec<i16> = newest.keys().map(|k| i16::from(k.2)).collect();
+    let states: Vec<&str> = newest.values().map(|r| r.state.name()).collect();
+    let errors: Vec<&str> = newest.values().map(|r| r.receipt.error.as_str()).collect();
+    let raws: Vec<&str> = newest.values().map(|r| r.receipt.raw.expose()).collect();
+    let times: Vec<DateTime<Utc>> = newest.values().map(|r| r.receipt.received_at).collect();
+    query!(
+        "UPDATE message_parts p SET state = i.state, error = i.error, receipt = i.receipt, receipt_at = i.at
+         FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[], $5::text[], $6::text[],
+            $7::timestamptz[]) AS i (id, hop, segment, state, error, receipt, at)
+         WHERE p.message_id = i.id AND p.hop = i.hop AND p.segment = i.segment AND p.message_id BETWEEN $8 AND $9
+            AND p.state IN ('sent', 'buffered')",
+        &ids, &hops, &segments, &states as &[&str], &errors as &[&str], &raws as &[&str], &times, low, high
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Locks multi-part messages, so that receipts of their parts are counted one transaction after the other.
+pub async fn lock(connection: &mut PgConnection, messages: &[MessageId]) -> Result<(), Error> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = messages.iter().map(|m| m.uuid()).collect();
+    query!("SELECT id FROM messages WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE", &ids)
+        .fetch_all(connection)
+        .await?;
+    Ok(())
+}
+
+/// The states of all parts of `messages` in their last hop.
+pub async fn part_states(
+    connection: &mut PgConnection,
+    messages: &[MessageId],
+) -> Result<HashMap<MessageId, Vec<State>>, Error> {
+    let mut states: HashMap<MessageId, Vec<State>> = HashMap::new();
+    if messages.is_empty() {
+        return Ok(states);
+    }
+    let ids: Vec<Uuid> = messages.iter().map(|m| m.uuid()).collect();
+    let rows = query!(
+        "SELECT p.message_id, p.state FROM message_parts p JOIN messages m ON m.id = p.message_id AND m.hop = p.hop
+         WHERE p.message_id = ANY ($1)",
+        &ids
+    )
+    .fetch_all(connection)
+    .await?;
+    for row in rows {
+        let state = row.state.parse().map_err(|_| Error::Corrupt("part state".into()))?;
+        states.entry(MessageId::from_uuid(row.message_id)).or_default().push(state);
+    }
+    Ok(states)
+}
+
+/// Keeps receipts that no part was found for, after every look-up.
+pub async fn store_unmatched(connection: &mut PgConnection, receipts: &[Receipt]) -> Result<(), Error> {
+    for receipt in receipts {
+        let state = serde_json::to_value(receipt.state)?;
+        query!(
+            "INSERT INTO unmatched_receipts (id, operator_id, smpp_message_id, state, error, receipt, received_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            Uuid::now_v7(),
+            receipt.operator_id.uuid(),
+            receipt.smpp_message_id,
+            state.as_str().unwrap_or_default(),
+            receipt.error,
+            receipt.raw.expose(),
+            receipt.received_at
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}

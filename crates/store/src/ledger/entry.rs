@@ -1,0 +1,166 @@
+//! Gathering the movements of many messages into journal entries: one entry for each sender in a batch.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+
+use domain::settlement::{self, Step};
+use domain::tariff::Chain;
+use domain::{AccountId, Currency, OperatorId};
+use uuid::Uuid;
+
+use crate::Error;
+use crate::advance::Moved;
+
+/// One line of the journal, before it is written. A nil account means the house.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) entry: Uuid,
+    pub(super) number: i16,
+    pub(super) operation: &'static str,
+    pub(super) ledger: &'static str,
+    pub(super) account: Uuid,
+    pub(super) operator: Option<Uuid>,
+    pub(super) currency: Currency,
+    pub(super) posted: i64,
+    pub(super) held: i64,
+    pub(super) after: Option<(i64, i64)>,
+    pub(super) messages: i32,
+    pub(super) reason: Option<String>,
+}
+
+impl Line {
+    pub(super) fn is_wallet(&self) -> bool {
+        self.ledger == "wallet"
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    captured: i64,
+    released: i64,
+    messages: i32,
+}
+
+/// The movements of one sender's messages.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    id: Uuid,
+    currency: Currency,
+    /// By payer and seller.
+    wallets: BTreeMap<(AccountId, AccountId), Sum>,
+    /// By operator and currency.
+    suppliers: BTreeMap<(OperatorId, Currency), (i64, i32)>,
+}
+
+/// The entries of one transaction, by sender.
+#[derive(Debug, Clone)]
+pub struct Entries {
+    ids: BTreeMap<AccountId, Uuid>,
+    entries: BTreeMap<AccountId, Entry>,
+}
+
+impl Default for Entries {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Entries {
+    /// Nothing gathered yet.
+    pub fn new() -> Self {
+        Self { ids: BTreeMap::new(), entries: BTreeMap::new() }
+    }
+
+    /// The id of the entry that will hold the movements of `sender`'s messages.
+    pub fn id(&mut self, sender: AccountId) -> Uuid {
+        *self.ids.entry(sender).or_insert_with(Uuid::now_v7)
+    }
+
+    /// Gathers what `moved` settles under `chain`.
+    pub fn add(&mut self, moved: &Moved, chain: &Chain) -> Result<(), Error> {
+        let accepted = u16::from(moved.accepted);
+        let mut steps = Vec::with_capacity(2);
+        if moved.settles_submit {
+            steps.push(Step::Submitted { accepted });
+        }
+        if moved.settles_final {
+            steps.push(Step::Final { accepted, billable: moved.state == domain::State::Delivered });
+        }
+        let entry = match self.entries.entry(moved.account) {
+            btree_map::Entry::Occupied(slot) => slot.into_mut(),
+            btree_map::Entry::Vacant(slot) => slot.insert(Entry {
+                id: moved.entry,
+                currency: chain.currency,
+                wallets: BTreeMap::new(),
+                suppliers: BTreeMap::new(),
+            }),
+        };
+        for step in steps {
+            for movement in settlement::settle(chain, u16::from(moved.segments), step) {
+                let sum = entry.wallets.entry((movement.account, movement.seller)).or_default();
+                sum.captured = sum.captured.checked_add(movement.captured.get()).ok_or(Error::Range)?;
+                sum.released = sum.released.checked_add(movement.released.get()).ok_or(Error::Range)?;
+                sum.messages += 1;
+            }
+        }
+        if let (true, Some((operator, cost, currency))) = (moved.settles_submit && moved.accepted > 0, moved.cost) {
+            let cost = cost.times(accepted).ok_or(Error::Range)?.get();
+            let supplier = entry.suppliers.entry((operator, currency)).or_default();
+            supplier.0 = supplier.0.checked_add(cost).ok_or(Error::Range)?;
+            supplier.1 += 1;
+        }
+        Ok(())
+    }
+
+    /// The journal lines of everything gathered.
+    pub(super) fn lines(&self) -> Result<Vec<Line>, Error> {
+        let mut lines = Vec::new();
+        for entry in self.entries.values() {
+            let first = lines.len();
+            entry.lines(&mut lines);
+            for (number, line) in lines[first..].iter_mut().enumerate() {
+                line.number = i16::try_from(number + 1).map_err(|_| Error::Range)?;
+            }
+        }
+        Ok(lines)
+    }
+}
+
+impl Entry {
+    fn lines(&self, lines: &mut Vec<Line>) {
+        for ((payer, seller), sum) in &self.wallets {
+            if sum.captured != 0 {
+                let wallet = self.line("capture", "wallet", payer.uuid(), -sum.captured, sum.messages);
+                lines.push(Line { held: -sum.captured, ..wallet });
+                lines.push(self.line("capture", "revenue", seller.uuid(), sum.captured, sum.messages));
+            }
+            if sum.released != 0 {
+                let wallet = self.line("release", "wallet", payer.uuid(), 0, sum.messages);
+                lines.push(Line { held: -sum.released, ..wallet });
+            }
+        }
+        for ((operator, currency), (cost, messages)) in &self.suppliers {
+            for (ledger, posted) in [("supplier_cost", -cost), ("supplier", *cost)] {
+                let line = self.line("supplier_cost", ledger, Uuid::nil(), posted, *messages);
+                lines.push(Line { operator: Some(operator.uuid()), currency: *currency, ..line });
+            }
+        }
+    }
+
+    fn line(&self, operation: &'static str, ledger: &'static str, account: Uuid, posted: i64, messages: i32) -> Line {
+        Line {
+            entry: self.id,
+            number: 0,
+            operation,
+            ledger,
+            account,
+            operator: None,
+            currency: self.currency,
+            posted,
+            held: 0,
+            after: None,
+            messages,
+            reason: None,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Storing how submits ended: the parts of messages at their operators.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use contract::{Accepted, Encoding, Outcome, SubmitKey};
+use domain::{AccountId, MessageId, Number, OperatorId, Private, Sender};
+use sqlx::{PgConnection, query};
+use uuid::Uuid;
+
+use crate::advance::count;
+use crate::{Db, Error};
+
+/// SMPP `ESME_ROK`.
+const ROK: u32 = 0;
+
+/// Stores the parts of `outcomes`: what receipts are matched against.
+pub async fn store_parts(connection: &mut PgConnection, outcomes: &[Outcome]) -> Result<(), Error> {
+    let mut ids: Vec<Uuid> = Vec::new();
+    let mut hops: Vec<i16> = Vec::new();
+    let mut segments: Vec<i16> = Vec::new();
+    let mut operators: Vec<Uuid> = Vec::new();
+    let mut smpp_ids: Vec<Option<&str>> = Vec::new();
+    let mut statuses: Vec<Option<i64>> = Vec::new();
+    let mut times: Vec<DateTime<Utc>> = Vec::new();
+    let mut states: Vec<&str> = Vec::new();
+    for outcome in outcomes {
+        for part in &outcome.segments {
+            ids.push(outcome.message_id.uuid());
+            hops.push(i16::from(outcome.hop));
+            segments.push(i16::from(part.segment));
+            operators.push(outcome.operator_id.uuid());
+            smpp_ids.push(part.smpp_message_id.as_deref().filter(|id| !id.is_empty()));
+            statuses.push(part.status.map(i64::from));
+            times.push(outcome.at);
+            states.push(if part.status.is_none_or(|status| status == ROK) { "sent" } else { "failed" });
+        }
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    query!(
+        "INSERT INTO message_parts (message_id, hop, segment, operator_id, smpp_message_id, submit_status,
+            submitted_at, state)
+         SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::uuid[], $5::text[], $6::bigint[],
+            $7::timestamptz[], $8::text[])
+         ON CONFLICT DO NOTHING",
+        &ids, &hops, &segments, &operators, &smpp_ids as &[Option<&str>], &statuses as &[Option<i64>], &times,
+        &states as &[&str]
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Which of `submits` have an outcome already, for an edge that got an envelope twice. A message that has
+/// ended, or went on to another hop, counts as one that has.
+pub async fn known(db: &Db, submits: &[SubmitKey]) -> Result<HashSet<SubmitKey>, Error> {
+    let ids: Vec<Uuid> = submits.iter().map(|(id, _)| id.uuid()).collect();
+    let hops: Vec<i16> = submits.iter().map(|(_, hop)| i16::from(*hop)).collect();
+    let rows = query!(
+        r#"SELECT i.id AS "id!", i.hop AS "hop!" FROM unnest($1::uuid[], $2::smallint[]) AS i (id, hop)
+           LEFT JOIN messages m ON m.id = i.id
+           WHERE m.id IS NULL OR m.state_rank >= 3 OR m.hop > i.hop OR EXISTS
+               (SELECT FROM message_parts p WHERE p.message_id = i.id AND p.hop = i.hop)"#,
+        &ids,
+        &hops
+    )
+    .fetch_all(&db.pool)
+    .await?;
+    rows.into_iter().map(|row| Ok((MessageId::from_uuid(row.id), count(row.hop)?))).collect()
+}
+
+/// The queue items that send `messages` to another route. Operators that had them are in `tried`, in order.
+pub async fn reroutes(
+    connection: &mut PgConnection,
+    messages: &[(AccountId, MessageId)],
+) -> Result<Vec<Accepted>, Error> {
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let accounts: Vec<Uuid> = messages.iter().map(|(account, _)| account.uuid()).collect();
+    let ids: Vec<Uuid> = messages.iter().map(|(_, id)| id.uuid()).collect();
+    let rows = query!(
+        r#"SELECT m.id, m.account_id, m.recipient, m.sender, m.body, m.encoding, m.segments, m.mcc_mnc, m.expires_at,
+               m.operator_id AS "last_operator", ARRAY(SELECT e.operator_id FROM message_events e
+                   WHERE e.message_id = m.id AND e.state = 'queued' AND e.source = 'route' ORDER BY e.at) AS "tried!: Vec<Option<Uuid>>"
+           FROM unnest($1::uuid[], $2::uuid[]) AS i (account, id)
+           JOIN messages m ON m.id = i.id AND m.account_id = i.account WHERE m.state_rank < 3"#,
+        &accounts,
+        &ids
+    )
+    .fetch_all(connection)
+    .await?;
+    let corrupt = |what: &str| Error::Corrupt(what.to_owned());
+    rows.into_iter()
+        .map(|row| {
+            Ok(Accepted {
+                message_id: MessageId::from_uuid(row.id),
+                account_id: AccountId::from_uuid(row.account_id),
+                to: Number::from_stored(row.recipient).ok_or_else(|| corrupt("recipient"))?,
+                from: Sender::parse(&row.sender).map_err(|_| corrupt("sender"))?,
+                text: Private::new(row.body),
+                encoding: encoding(&row.encoding)?,
+                segments: count(row.segments)?,
+                mcc_mnc: row.mcc_mnc.parse().map_err(|_| corrupt("mcc_mnc"))?,
+                expires_at: row.expires_at,
+                tried: row.tried.into_iter().flatten().map(OperatorId::from_uuid).collect(),
+            })
+        })
+        .collect()
+}
+
+fn encoding(name: &str) -> Result<Encoding, Error> {
+    [Encoding::Gsm7, Encoding::Ucs2, Encoding::Latin1]
+        .into_iter()
+        .find(|e| e.name() == name)
+        .ok_or_else(|| Error::Corrupt("encoding".into()))
+}

@@ -1,0 +1,153 @@
+//! What timers look after: overdue messages, the outbox, health, partitions and what has grown old.
+
+use chrono::{DateTime, Utc};
+use domain::{AccountId, MessageId, State};
+use sqlx::{PgConnection, query};
+use uuid::Uuid;
+
+use crate::{Db, Error};
+
+/// Overdue messages of one look.
+const OVERDUE_MAX: i64 = 500;
+
+/// A message that should have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overdue {
+    /// Whose.
+    pub account: AccountId,
+    /// Which.
+    pub message: MessageId,
+    /// Where it stands.
+    pub state: State,
+    /// When it was due.
+    pub due_at: DateTime<Utc>,
+}
+
+/// Messages that are due and have not ended, the longest overdue first. The cursor moves over what is done, so
+/// that no look reads the past again.
+pub async fn overdue(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Overdue>, Error> {
+    let rows = query!(
+        "SELECT account_id, id, state, due_at FROM messages
+         WHERE due_at <= $1 AND state_rank < 8
+            AND due_at >= coalesce((SELECT at FROM sweep_cursors WHERE name = 'overdue'), '-infinity')
+         ORDER BY due_at LIMIT $2",
+        now,
+        OVERDUE_MAX
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    if rows.is_empty() {
+        query!(
+            "INSERT INTO sweep_cursors (name, at) VALUES ('overdue', $1)
+             ON CONFLICT (name) DO UPDATE SET at = excluded.at",
+            now - chrono::TimeDelta::minutes(5)
+        )
+        .execute(connection)
+        .await?;
+    }
+    rows.into_iter()
+        .map(|row| {
+            Ok(Overdue {
+                account: AccountId::from_uuid(row.account_id),
+                message: MessageId::from_uuid(row.id),
+                state: row.state.parse().map_err(|_| Error::Corrupt("state".into()))?,
+                due_at: row.due_at,
+            })
+        })
+        .collect()
+}
+
+/// One row of the outbox.
+#[derive(Debug, Clone)]
+pub struct Outboxed {
+    /// The envelope's id.
+    pub id: Uuid,
+    /// Where it goes.
+    pub queue: String,
+    /// The envelope.
+    pub body: Vec<u8>,
+    /// How long it waits there before it may be read.
+    pub delay_ms: i32,
+}
+
+/// Takes up to `max` rows of the outbox, locked until the transaction ends, the oldest first.
+pub async fn outbox(connection: &mut PgConnection, max: i64) -> Result<Vec<Outboxed>, Error> {
+    let rows = query!(
+        "SELECT id, queue, body, delay_ms FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED",
+        max
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|r| Outboxed { id: r.id, queue: r.queue, body: r.body, delay_ms: r.delay_ms }).collect())
+}
+
+/// Deletes rows of the outbox that were published.
+pub async fn outbox_done(connection: &mut PgConnection, ids: &[Uuid]) -> Result<(), Error> {
+    query!("DELETE FROM outbox WHERE id = ANY ($1)", ids).execute(connection).await?;
+    Ok(())
+}
+
+/// Counts the submits of the last minutes by operator, and stores health where it changed by at least 1 %.
+pub async fn health(db: &Db, now: DateTime<Utc>) -> Result<u64, Error> {
+    let since = now - chrono::TimeDelta::minutes(5);
+    let done = query!(
+        r#"
+        WITH recent AS (
+            SELECT operator_id, count(*)::int AS submits, count(*) FILTER (WHERE submit_status = 0)::int AS accepted
+            FROM message_parts WHERE message_id >= uuid_at($1) GROUP BY operator_id
+        )
+        INSERT INTO operator_health_metrics AS h (operator_id, submits, accepted, health_permille, at)
+        SELECT r.operator_id, r.submits, r.accepted, (1000::bigint * r.accepted / r.submits)::smallint, $2
+        FROM recent r JOIN operators o ON o.id = r.operator_id WHERE r.submits >= 20
+        ON CONFLICT (operator_id) DO UPDATE SET submits = excluded.submits, accepted = excluded.accepted,
+            health_permille = excluded.health_permille, at = excluded.at
+        WHERE abs(h.health_permille - excluded.health_permille) >= 10
+        "#,
+        since,
+        now
+    )
+    .execute(&db.pool)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Makes the partitions of the weeks ahead.
+pub async fn partitions(db: &Db, now: DateTime<Utc>) -> Result<i32, Error> {
+    let row = query!("SELECT partitions_ensure($1, 5) AS made", now).fetch_one(&db.pool).await?;
+    Ok(row.made.unwrap_or(0))
+}
+
+/// How long things are kept, in days.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Inbox marks: longer than any envelope can lie in a queue.
+    pub inbox_days: u32,
+    /// Messages, parts and events; CDRs and the journal are kept.
+    pub messages_days: u32,
+    /// Idempotency keys, in hours.
+    pub idempotency_hours: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { inbox_days: 28, messages_days: 400, idempotency_hours: 48 }
+    }
+}
+
+/// Drops what is older than `keep` says. Answers how many partitions and keys went.
+pub async fn retention(db: &Db, keep: Retention, now: DateTime<Utc>) -> Result<u64, Error> {
+    let days = |days: u32| now - chrono::TimeDelta::days(i64::from(days));
+    let mut dropped = 0;
+    for (parent, before) in [
+        ("inbox", days(keep.inbox_days)),
+        ("messages", days(keep.messages_days)),
+        ("message_parts", days(keep.messages_days)),
+        ("message_events", days(keep.messages_days)),
+    ] {
+        let row = query!("SELECT partitions_drop($1, $2) AS dropped", parent, before).fetch_one(&db.pool).await?;
+        dropped += u64::try_from(row.dropped.unwrap_or(0)).unwrap_or(0);
+    }
+    let before = now - chrono::TimeDelta::hours(i64::from(keep.idempotency_hours));
+    let keys = query!("DELETE FROM idempotency_keys WHERE created_at < $1", before).execute(&db.pool).await?;
+    Ok(dropped + keys.rows_affected())
+}

@@ -1,0 +1,53 @@
+//! Reading lists page by page, and stored values back into types.
+
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::error::Error;
+
+/// Rows of one page at most.
+pub const ROWS_MAX: u16 = 1000;
+
+/// Which part of a list is read. Lists go from the newest id to the oldest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// Only ids below this one: where the page before ended.
+    pub before: Option<Uuid>,
+    /// Rows at most.
+    rows: u16,
+}
+
+impl Page {
+    /// A page of `rows` (at most [`ROWS_MAX`]) behind `before`.
+    pub fn new(before: Option<Uuid>, rows: u16) -> Self {
+        Self { before, rows: rows.min(ROWS_MAX) }
+    }
+
+    /// The upper end of the page, exclusive.
+    pub(crate) fn end(self) -> Uuid {
+        self.before.unwrap_or(Uuid::max())
+    }
+
+    /// What goes behind `LIMIT`: one row more than the page has tells whether another page follows.
+    pub(crate) fn limit(self) -> i64 {
+        i64::from(self.rows) + 1
+    }
+
+    /// Cuts `rows`, read with one row more, to the page. `true`: more rows follow.
+    pub fn cut<T>(self, mut rows: Vec<T>) -> (Vec<T>, bool) {
+        let more = rows.len() > usize::from(self.rows);
+        rows.truncate(usize::from(self.rows));
+        (rows, more)
+    }
+}
+
+/// Reads a stored name, code or state; a value that our types refuse is an error of the database.
+pub(crate) fn parse<T: FromStr>(stored: &str, what: &str) -> Result<T, Error> {
+    stored.parse().map_err(|_| Error::Corrupt(format!("{what} {stored:?}")))
+}
+
+/// Reads a stored integer into a narrower type.
+pub(crate) fn narrow<T, S: TryInto<T> + Copy + std::fmt::Debug>(stored: S, what: &str) -> Result<T, Error> {
+    stored.try_into().map_err(|_| Error::Corrupt(format!("{what} {stored:?}")))
+}

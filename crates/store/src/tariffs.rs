@@ -1,0 +1,208 @@
+//! Sell prices: plans and their dated tariffs. A price is never edited: a new one closes the one before it.
+
+use chrono::{DateTime, Utc};
+use domain::{AccountId, Currency, Micros, Network, PlanId, TariffId, tariff::ChargeOn};
+use sqlx::{PgConnection, query, query_as};
+use uuid::Uuid;
+
+use crate::page::{Page, parse};
+use crate::{Db, Error};
+
+/// A price list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Its id.
+    pub id: PlanId,
+    /// Who sells by it.
+    pub owner: AccountId,
+    /// For people.
+    pub name: String,
+    /// The currency of its prices.
+    pub currency: Currency,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// One dated price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tariff {
+    /// Its id.
+    pub id: TariffId,
+    /// In which list.
+    pub plan: PlanId,
+    /// For which network, or country.
+    pub network: Network,
+    /// For one segment.
+    pub price: Micros,
+    /// The currency of its plan.
+    pub currency: Currency,
+    /// When the money is taken.
+    pub charge_on: ChargeOn,
+    /// From when it holds, inclusive.
+    pub from: DateTime<Utc>,
+    /// Until when, exclusive.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// A price to publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTariff {
+    /// Made by the caller.
+    pub id: TariffId,
+    /// In which list.
+    pub plan: PlanId,
+    /// For which network, or country.
+    pub network: Network,
+    /// For one segment.
+    pub price: Micros,
+    /// When the money is taken.
+    pub charge_on: ChargeOn,
+    /// From when it holds, inclusive.
+    pub from: DateTime<Utc>,
+}
+
+/// Makes a price list of `owner`, in its currency. `false`: the owner is not in the tenant's subtree.
+/// The constraint `tariff_plans_owner_account_id_name_key` refuses a name that is taken.
+pub async fn create_plan(
+    tx: &mut PgConnection,
+    tenant: AccountId,
+    id: PlanId,
+    owner: AccountId,
+    name: &str,
+) -> Result<bool, Error> {
+    let made = query!(
+        "INSERT INTO tariff_plans (id, owner_account_id, name, currency)
+         SELECT $2, a.id, $4, a.currency FROM accounts a WHERE a.id = $3 AND a.path @> ARRAY[$1::uuid]",
+        tenant.uuid(),
+        id.uuid(),
+        owner.uuid(),
+        name,
+    )
+    .execute(tx)
+    .await?;
+    Ok(made.rows_affected() == 1)
+}
+
+/// The price lists of the tenant's subtree, newest first.
+pub async fn list_plans(db: &Db, tenant: AccountId, page: Page) -> Result<Vec<Plan>, Error> {
+    let rows = query!(
+        r#"SELECT p.id, p.owner_account_id, p.name, p.currency AS "currency!", p.created_at
+           FROM tariff_plans p JOIN accounts a ON a.id = p.owner_account_id
+           WHERE a.path @> ARRAY[$1::uuid] AND p.id < $2 ORDER BY p.id DESC LIMIT $3"#,
+        tenant.uuid(),
+        page.end(),
+        page.limit(),
+    )
+    .fetch_all(&db.pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Plan {
+                id: PlanId::from_uuid(row.id),
+                owner: AccountId::from_uuid(row.owner_account_id),
+                name: row.name,
+                currency: parse(&row.currency, "currency")?,
+                created_at: row.created_at,
+            })
+        })
+        .collect()
+}
+
+/// Who sells by this plan, where it is in the tenant's subtree.
+pub async fn plan_owner(tx: &mut PgConnection, tenant: AccountId, plan: PlanId) -> Result<Option<AccountId>, Error> {
+    let row = query!(
+        "SELECT p.owner_account_id FROM tariff_plans p JOIN accounts a ON a.id = p.owner_account_id
+         WHERE p.id = $2 AND a.path @> ARRAY[$1::uuid]",
+        tenant.uuid(),
+        plan.uuid(),
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(row.map(|row| AccountId::from_uuid(row.owner_account_id)))
+}
+
+/// Publishes a price: closes the one that holds at its moment, and ends where a later one begins. The
+/// constraint `tariffs_do_not_overlap` refuses a second price of the same moment.
+/// `false`: the plan is not in the tenant's subtree.
+pub async fn publish(tx: &mut PgConnection, tenant: AccountId, new: &NewTariff) -> Result<bool, Error> {
+    if plan_owner(tx, tenant, new.plan).await?.is_none() {
+        return Ok(false);
+    }
+    let mcc = new.network.mcc.to_string();
+    let mnc = new.network.mnc.map(|mnc| mnc.to_string());
+    query!(
+        "UPDATE tariffs SET effective_to = $4
+         WHERE plan_id = $1 AND mcc = $2 AND mnc IS NOT DISTINCT FROM $3
+           AND effective_from < $4 AND (effective_to IS NULL OR effective_to > $4)",
+        new.plan.uuid(),
+        mcc,
+        mnc,
+        new.from,
+    )
+    .execute(&mut *tx)
+    .await?;
+    query!(
+        "INSERT INTO tariffs (id, plan_id, mcc, mnc, price_micros, charge_on, effective_from, effective_to)
+         SELECT $1, $2, $3, $4, $5, $6, $7, min(t.effective_from) FROM tariffs t
+         WHERE t.plan_id = $2 AND t.mcc = $3 AND t.mnc IS NOT DISTINCT FROM $4 AND t.effective_from > $7",
+        new.id.uuid(),
+        new.plan.uuid(),
+        mcc,
+        mnc,
+        new.price.get(),
+        new.charge_on.name(),
+        new.from,
+    )
+    .execute(tx)
+    .await?;
+    Ok(true)
+}
+
+struct Row {
+    id: Uuid,
+    plan_id: Uuid,
+    mcc: String,
+    mnc: Option<String>,
+    price_micros: i64,
+    currency: String,
+    charge_on: String,
+    effective_from: DateTime<Utc>,
+    effective_to: Option<DateTime<Utc>>,
+}
+
+/// The prices of the plans in the tenant's subtree and of the plan that the tenant itself pays, newest first;
+/// of one plan where one is named.
+pub async fn list(db: &Db, tenant: AccountId, plan: Option<PlanId>, page: Page) -> Result<Vec<Tariff>, Error> {
+    let rows = query_as!(
+        Row,
+        r#"SELECT t.id, t.plan_id, t.mcc, t.mnc, t.price_micros, p.currency AS "currency!", t.charge_on,
+             t.effective_from, t.effective_to
+           FROM tariffs t JOIN tariff_plans p ON p.id = t.plan_id JOIN accounts a ON a.id = p.owner_account_id
+           WHERE (a.path @> ARRAY[$1::uuid] OR p.id = (SELECT plan_id FROM accounts WHERE id = $1))
+             AND ($2::uuid IS NULL OR t.plan_id = $2) AND t.id < $3
+           ORDER BY t.id DESC LIMIT $4"#,
+        tenant.uuid(),
+        plan.map(PlanId::uuid),
+        page.end(),
+        page.limit(),
+    )
+    .fetch_all(&db.pool)
+    .await?;
+    rows.into_iter().map(Row::tariff).collect()
+}
+
+impl Row {
+    fn tariff(self) -> Result<Tariff, Error> {
+        let network = Network::parse(&self.mcc, self.mnc.as_deref());
+        Ok(Tariff {
+            id: TariffId::from_uuid(self.id),
+            plan: PlanId::from_uuid(self.plan_id),
+            network: network.map_err(|error| Error::Corrupt(error.to_string()))?,
+            price: Micros::new(self.price_micros),
+            currency: parse(&self.currency, "currency")?,
+            charge_on: ChargeOn::parse(&self.charge_on).ok_or_else(|| Error::Corrupt(self.charge_on.clone()))?,
+            from: self.effective_from,
+            to: self.effective_to,
+        })
+    }
+}

@@ -1,5 +1,7 @@
 //! The customer: sends what it is told and reads one PDU at a time.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure here is a failure of the test")]
+
 use std::time::Duration;
 
 use bytes::BytesMut;

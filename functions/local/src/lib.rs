@@ -1,1 +1,42 @@
-//! local
+//! Everything in one program: `chappe up` runs every function, the edge and a private database in one process;
+//! the other commands run one part, or look into a running platform.
+
+mod cli;
+mod client;
+mod command;
+mod database;
+mod exit;
+mod folder;
+mod output;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use output::Output;
+
+/// Reads the command line, runs the command, and says how it went: 0 done, 1 failed, 64 asked for wrongly.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return exit::of_parsing(&error),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = runtime.map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(run(cli)));
+    exit::of_result(result)
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let out = Output::new(cli.common.json);
+    let common = &cli.common;
+    match cli.command {
+        Command::Smsc(options) => command::smsc::run(options).await,
+        Command::Send(options) => command::send::run(common, options, &out).await,
+        Command::Messages(options) => command::messages::run(common, options, &out).await,
+        Command::Balance(options) => command::balance::run(common, options, &out).await,
+        Command::Queues => command::queues::run(common, &out).await,
+        Command::Parked(options) => command::parked::run(common, options, &out).await,
+    }
+}

@@ -1,0 +1,72 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::command::{messages, parked, send, smsc};
+
+const EXAMPLES: &str = "\
+Begin here:
+  chappe up --demo                         start everything, with three simulated operators
+  chappe send --to +998901234567 \"Hello\"   send a message to the demo
+  chappe messages                          see what became of it
+  chappe queues                            see what waits where
+
+Settings come from options or from the environment; `chappe <command> --help` names both.";
+
+/// Chappe, an SMS platform: takes messages over HTTPS, prices, routes and submits them to operators over SMPP,
+/// tracks every receipt and settles every cent.
+#[derive(Debug, Parser)]
+#[command(name = "chappe", version, after_help = EXAMPLES, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Print JSON for programs instead of tables for people
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// The folder of the private database, the platform's secret and the demo key
+    #[arg(long, global = true, env = "CHAPPE_DATA_DIR", default_value = ".data", value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// A PostgreSQL server to use instead of the private one
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) database_url: Option<String>,
+    /// Where the queues are: postgres:, amqp:// or sqs://; the database when not given
+    #[arg(long, global = true, env = "QUEUE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) queue_url: Option<String>,
+}
+
+/// How to reach the HTTP API.
+#[derive(Debug, Args)]
+pub(crate) struct Api {
+    /// The API's address
+    #[arg(long, env = "CHAPPE_URL", default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+    /// The API key; without one the demo's key is read from the data folder
+    #[arg(long, env = "CHAPPE_API_KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a simulated operator: a real SMPP server that takes messages and sends receipts
+    Smsc(smsc::Options),
+    /// Send a message
+    Send(send::Options),
+    /// List messages, or show one with everything that happened to it
+    Messages(messages::Options),
+    /// Show what the account has, holds and may spend
+    Balance(Api),
+    /// Show every queue: what is ready, under way, and set aside
+    #[command(after_help = "Examples:\n  chappe queues\n  chappe queues --json | jq '.[] | select(.parked > 0)'")]
+    Queues,
+    /// Look at queue messages that could not be handled; replay or drop them
+    Parked(parked::Options),
+}

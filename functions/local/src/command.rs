@@ -1,0 +1,8 @@
+//! One file for each command.
+
+pub(crate) mod balance;
+pub(crate) mod messages;
+pub(crate) mod parked;
+pub(crate) mod queues;
+pub(crate) mod send;
+pub(crate) mod smsc;

@@ -1,0 +1,39 @@
+//! Which database and which queues a command looks into.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use queue::Queue;
+
+use crate::cli::Common;
+use crate::exit::Misused;
+use crate::folder::Folder;
+
+/// The database that was named, or the private one that `chappe up` runs in the data folder.
+pub(crate) fn url(common: &Common) -> Result<String> {
+    if let Some(url) = given(common.database_url.as_deref()) {
+        return Ok(url.to_owned());
+    }
+    let folder = Folder::new(&common.data_dir).postgres()?;
+    let running = pgserver::running_url(&folder)?;
+    Ok(running.ok_or_else(|| {
+        Misused(format!(
+            "no database: nothing runs in {}; start `chappe up`, or set DATABASE_URL",
+            common.data_dir.display()
+        ))
+    })?)
+}
+
+/// The queues that were named, or those in the database.
+pub(crate) async fn queues(common: &Common) -> Result<Arc<dyn Queue>> {
+    let url = match given(common.queue_url.as_deref()) {
+        Some(url) if url != "postgres:" => url.to_owned(),
+        _ => url(common)?,
+    };
+    queue::open(&url).await.map_err(|error| Misused(format!("QUEUE_URL: {error}")).into())
+}
+
+/// A setting that is there and not empty: `DATABASE_URL=` means none.
+pub(crate) fn given(setting: Option<&str>) -> Option<&str> {
+    setting.filter(|text| !text.is_empty())
+}

@@ -1,0 +1,5 @@
+//! The program `chappe`.
+
+fn main() -> std::process::ExitCode {
+    local::main()
+}

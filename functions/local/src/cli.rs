@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{messages, parked, send, smsc};
+use crate::command::{ledger, messages, parked, send, smsc};
 
 const EXAMPLES: &str = "\
 Begin here:
@@ -64,6 +64,10 @@ pub(crate) enum Command {
     Messages(messages::Options),
     /// Show what the account has, holds and may spend
     Balance(Api),
+    /// Bring the schema of the database up to date
+    Migrate,
+    /// Check the books
+    Ledger(ledger::Options),
     /// Show every queue: what is ready, under way, and set aside
     #[command(after_help = "Examples:\n  chappe queues\n  chappe queues --json | jq '.[] | select(.parked > 0)'")]
     Queues,

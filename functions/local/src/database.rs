@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use queue::Queue;
+use store::{Db, Publish};
 
 use crate::cli::Common;
 use crate::exit::Misused;
@@ -22,6 +23,20 @@ pub(crate) fn url(common: &Common) -> Result<String> {
             common.data_dir.display()
         ))
     })?)
+}
+
+/// The database of [`url`]; connects at first use.
+pub(crate) fn open(common: &Common) -> Result<Db> {
+    let url = url(common)?;
+    Db::open(&url, publishing(common)).map_err(|error| Misused(format!("DATABASE_URL: {error}")).into())
+}
+
+/// How messages leave a transaction: with it where the queues are in the same database, by the outbox otherwise.
+pub(crate) fn publishing(common: &Common) -> Publish {
+    match given(common.queue_url.as_deref()) {
+        None | Some("postgres:") => Publish::InTransaction,
+        Some(_) => Publish::Outbox,
+    }
 }
 
 /// The queues that were named, or those in the database.

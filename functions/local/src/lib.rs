@@ -36,6 +36,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Send(options) => command::send::run(common, options, &out).await,
         Command::Messages(options) => command::messages::run(common, options, &out).await,
         Command::Balance(options) => command::balance::run(common, options, &out).await,
+        Command::Migrate => command::migrate::run(common).await,
+        Command::Ledger(options) => command::ledger::run(common, options, &out).await,
         Command::Queues => command::queues::run(common, &out).await,
         Command::Parked(options) => command::parked::run(common, options, &out).await,
     }

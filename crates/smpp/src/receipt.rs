@@ -153,5 +153,4 @@ impl Date {
 }
 
 #[cfg(test)]
-#[path = "receipt/tests.rs"]
 mod tests;

@@ -119,5 +119,4 @@ fn decode_utf16(octets: &[u8]) -> String {
 }
 
 #[cfg(test)]
-#[path = "text/tests.rs"]
 mod tests;

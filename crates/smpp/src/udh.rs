@@ -181,5 +181,4 @@ pub fn build(elements: &[Element<'_>]) -> Result<Vec<u8>, Error> {
 }
 
 #[cfg(test)]
-#[path = "udh/tests.rs"]
 mod tests;

@@ -308,5 +308,4 @@ const fn mix(number: u64) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "profile/tests.rs"]
 mod tests;

@@ -218,5 +218,4 @@ fn key(destination: &[u8], part: Option<u8>, body: &[u8]) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "record/tests.rs"]
 mod tests;

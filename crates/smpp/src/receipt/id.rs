@@ -20,7 +20,7 @@ pub enum Rule {
 impl Rule {
     /// The id in the form of this rule. Surrounding white space and NULs go in any case.
     pub fn apply(self, id: &str) -> Cow<'_, str> {
-        let id = id.trim_matches(|character: char| character.is_ascii_whitespace() || character == '\0');
+        let id = id.trim_matches(is_blank);
         match self {
             Self::Raw => Cow::Borrowed(id),
             Self::Stripped => stripped(id),
@@ -30,15 +30,19 @@ impl Rule {
     }
 }
 
-/// Upper case without leading zeros; an id of nothing but zeros is "0".
+/// Upper case without leading zeros, and without spaces among them; an id of nothing but zeros is "0".
 pub fn stripped(id: &str) -> Cow<'_, str> {
-    let short = id.trim_start_matches('0');
+    let short = id.trim_start_matches(|character: char| character == '0' || is_blank(character));
     let short = if short.is_empty() && !id.is_empty() { "0" } else { short };
     if short.bytes().any(|octet| octet.is_ascii_lowercase()) {
         Cow::Owned(short.to_ascii_uppercase())
     } else {
         Cow::Borrowed(short)
     }
+}
+
+const fn is_blank(character: char) -> bool {
+    character.is_ascii_whitespace() || character == '\0'
 }
 
 /// `None` when the id is no decimal number of at most 128 bits.

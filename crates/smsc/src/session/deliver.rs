@@ -53,7 +53,8 @@ impl Session {
     /// Everything written here was made here, so that an error is ours and not the peer's.
     pub(super) fn write(&mut self, body: &Body<'_>, sequence_number: u32) {
         if let Err(error) = smpp::encode(&mut self.out, Status::ROK, sequence_number, body) {
-            tracing::error!(%error, "cannot encode {:?}", body.command_id());
+            let command_id = body.command_id();
+            tracing::error!(%error, "cannot encode {command_id:?}");
         }
     }
 

@@ -195,8 +195,9 @@ pub(crate) fn message<'a>(destination: &'a str, text: &'a [u8]) -> Sm<'a> {
 /// Waits until `condition` holds.
 pub(crate) async fn until(condition: impl Fn() -> bool) {
     let holds = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(5));
         while !condition() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            ticks.tick().await;
         }
     };
     tokio::time::timeout(PATIENCE, holds).await.unwrap();

@@ -138,7 +138,7 @@ async fn unanswered_receipts_fill_the_window_and_come_again() {
     client.answer(&first, Status::ROK).await;
     let third = client.receive().await.receipt().0;
     // The second and the third were not answered: each comes once more.
-    let mut again = vec![client.receive().await.receipt().0, client.receive().await.receipt().0];
+    let mut again = [client.receive().await.receipt().0, client.receive().await.receipt().0];
     again.sort();
     assert!(again.contains(&third));
     until(|| smsc.counters().deliveries_dropped == 2).await;

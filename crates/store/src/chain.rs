@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use domain::ChainId;
 use domain::tariff::Chain;
 use sha2::{Digest, Sha256};
-use sqlx::query;
+use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use crate::{Db, Error};
@@ -81,19 +81,24 @@ pub(crate) fn hashed(hash: &[u8]) -> Uuid {
 }
 
 /// Reads the chains of `ids`; every id that a message names is there.
-pub async fn load(db: &Db, ids: &[ChainId]) -> Result<HashMap<ChainId, Arc<Chain>>, Error> {
+pub async fn load(
+    connection: &mut PgConnection,
+    db: &Db,
+    ids: impl Iterator<Item = ChainId>,
+) -> Result<HashMap<ChainId, Arc<Chain>>, Error> {
     let mut found = HashMap::new();
     let mut missing = Vec::new();
     for id in ids {
-        match db.chains.chain(*id) {
+        match db.chains.chain(id) {
             Some(chain) => {
-                found.insert(*id, chain);
+                found.insert(id, chain);
             }
             None => missing.push(id.uuid()),
         }
     }
     if !missing.is_empty() {
-        let rows = query!("SELECT id, chain FROM charge_chains WHERE id = ANY ($1)", &missing).fetch_all(&db.pool).await?;
+        let rows =
+            query!("SELECT id, chain FROM charge_chains WHERE id = ANY ($1)", &missing).fetch_all(connection).await?;
         for row in rows {
             let id = ChainId::from_uuid(row.id);
             let chain: Arc<Chain> = Arc::new(serde_json::from_value(row.chain)?);

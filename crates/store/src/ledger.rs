@@ -6,7 +6,7 @@ mod entry;
 mod post;
 mod verify;
 
-pub use entry::{Entries, Entry};
+pub use entry::{Entries, EntryIds};
 pub use post::{Balance, TopUp, Transfer, TransferError, balance, open_wallet, top_up, transfer};
 pub use verify::{Violation, verify};
 

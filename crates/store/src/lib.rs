@@ -10,6 +10,7 @@ pub mod advance;
 pub mod audit;
 pub mod catalogue;
 pub mod chain;
+pub mod conclude;
 pub mod db;
 pub mod dlr;
 pub mod error;
@@ -34,3 +35,5 @@ pub mod webhooks;
 pub use db::{Db, migrate};
 pub use error::Error;
 pub use publish::Publish;
+/// A connection, inside a transaction or not. Functions pass it on; only this crate speaks SQL.
+pub use sqlx::PgConnection as Connection;

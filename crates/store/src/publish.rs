@@ -14,6 +14,13 @@ pub enum Publish {
     Outbox,
 }
 
+impl Publish {
+    /// How messages leave a transaction on `database` for the queues at `queue`: within it when both are one.
+    pub fn between(database: &str, queue: &str) -> Self {
+        if database == queue { Self::InTransaction } else { Self::Outbox }
+    }
+}
+
 /// Publishes `envelopes` to `queue` when, and only when, the transaction commits.
 pub async fn publish(
     connection: &mut PgConnection,

@@ -21,16 +21,24 @@ pub struct Overdue {
     pub state: State,
     /// When it was due.
     pub due_at: DateTime<Utc>,
+    /// It was submitted: it has parts at an operator.
+    pub submitted: bool,
+    /// Parts that the operator accepted.
+    pub accepted: u8,
 }
 
 /// Messages that are due and have not ended, the longest overdue first. The cursor moves over what is done, so
 /// that no look reads the past again.
 pub async fn overdue(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Overdue>, Error> {
     let rows = query!(
-        "SELECT account_id, id, state, due_at FROM messages
-         WHERE due_at <= $1 AND state_rank < 8
-            AND due_at >= coalesce((SELECT at FROM sweep_cursors WHERE name = 'overdue'), '-infinity')
-         ORDER BY due_at LIMIT $2",
+        r#"SELECT m.account_id, m.id, m.state, m.due_at,
+               (SELECT count(*) FROM message_parts p WHERE p.message_id = m.id AND p.hop = m.hop) AS "parts!",
+               (SELECT count(*) FROM message_parts p WHERE p.message_id = m.id AND p.hop = m.hop
+                   AND p.submit_status = 0) AS "accepted!"
+           FROM messages m
+           WHERE m.due_at <= $1 AND m.state_rank < 8
+               AND m.due_at >= coalesce((SELECT at FROM sweep_cursors WHERE name = 'overdue'), '-infinity')
+           ORDER BY m.due_at LIMIT $2"#,
         now,
         OVERDUE_MAX
     )
@@ -52,6 +60,8 @@ pub async fn overdue(connection: &mut PgConnection, now: DateTime<Utc>) -> Resul
                 message: MessageId::from_uuid(row.id),
                 state: row.state.parse().map_err(|_| Error::Corrupt("state".into()))?,
                 due_at: row.due_at,
+                submitted: row.parts > 0,
+                accepted: u8::try_from(row.accepted).unwrap_or(u8::MAX),
             })
         })
         .collect()

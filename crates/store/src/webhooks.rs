@@ -37,6 +37,17 @@ pub async fn store(db: &Db, events: &[CustomerEvent], now: DateTime<Utc>) -> Res
     Ok(())
 }
 
+/// Gives back a delivery that was taken and not tried: it is due at `again`, and no try is counted.
+pub async fn postpone(db: &Db, account: AccountId, delivery: Uuid, again: DateTime<Utc>) -> Result<(), Error> {
+    query!(
+        "UPDATE webhook_deliveries SET next_attempt_at = $3 WHERE account_id = $1 AND id = $2 AND status = 'pending'",
+        account.uuid(), delivery, again
+    )
+    .execute(&db.pool)
+    .await?;
+    Ok(())
+}
+
 /// Takes up to `max` deliveries that are due; nobody else gets them before `until`.
 pub async fn take_due(
     db: &Db,

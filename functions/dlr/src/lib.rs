@@ -1,1 +1,101 @@
-//! dlr
+//! Queue `dlr`: a receipt finds its part, the part's message changes state, and what is charged on delivery is
+//! settled.
+//!
+//! A receipt that comes before the outcome it belongs to is published again, alone, with a growing delay; one
+//! that nothing is found for in the end is kept where people see it.
+
+mod verdict;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use contract::{Envelope, Receipt, queues, seal};
+use host::{Clock, Delivery, Failure, Handler};
+use store::{Db, Publish, conclude, dlr, inbox, publish};
+
+use crate::verdict::{Matched, Verdicts};
+
+/// How long a receipt without its part waits before each next look: a submit's outcome may be on its way.
+const LOOK_AGAIN: [Duration; 6] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(120),
+    Duration::from_secs(600),
+];
+
+/// The handler of queue `dlr`.
+#[derive(Debug)]
+pub struct Dlr {
+    db: Db,
+    clock: Arc<dyn Clock>,
+}
+
+impl Dlr {
+    /// A handler as the settings say.
+    ///
+    /// # Errors
+    /// When a URL of the settings is missing or cannot be read.
+    pub fn open(config: &host::Config) -> anyhow::Result<Self> {
+        let db = Db::open(config.database_url()?, Publish::between(config.database_url()?, config.queue_url()?))?;
+        Ok(Self::new(db, Arc::new(host::clock::System)))
+    }
+
+    /// A handler over `db`.
+    pub fn new(db: Db, clock: Arc<dyn Clock>) -> Self {
+        Self { db, clock }
+    }
+
+    async fn save(&self, envelope: &Envelope<Receipt>, now: DateTime<Utc>) -> Result<(), store::Error> {
+        let mut tx = self.db.begin().await?;
+        if !inbox::mark(&mut tx, Self::NAME, envelope.id).await? {
+            return Ok(());
+        }
+        let parts = dlr::find(&mut tx, &envelope.items, now).await?;
+        let matched = Matched::of(&envelope.items, &parts);
+        // Parts of one message can be receipted in two envelopes at once: the second waits for the first.
+        let multipart = matched.multipart();
+        dlr::lock(&mut tx, &multipart).await?;
+        dlr::store(&mut tx, &matched.receipts).await?;
+        let states = dlr::part_states(&mut tx, &multipart).await?;
+        let verdicts = Verdicts::of(&matched.receipts, &states);
+        let moved = store::advance::advance(&mut tx, verdicts.advances, now).await?;
+        store::advance::append_events(&mut tx, Self::NAME, &verdicts.events).await?;
+        self.look_again(&mut tx, &matched.missing, now).await?;
+        conclude::conclude(&mut tx, &self.db, &moved, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn look_again(
+        &self,
+        tx: &mut store::Connection,
+        missing: &[Receipt],
+        now: DateTime<Utc>,
+    ) -> Result<(), store::Error> {
+        let (again, given_up): (Vec<&Receipt>, Vec<&Receipt>) =
+            missing.iter().partition(|r| usize::from(r.lookups) < LOOK_AGAIN.len());
+        for (lookups, delay) in (0..).zip(LOOK_AGAIN) {
+            let items: Vec<Receipt> = again
+                .iter()
+                .filter(|r| r.lookups == lookups)
+                .map(|r| Receipt { lookups: lookups + 1, ..(*r).clone() })
+                .collect();
+            let delay_ms = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+            publish::publish(tx, self.db.publishing(), queues::DLR, seal(&items, now)?, delay_ms).await?;
+        }
+        let given_up: Vec<Receipt> = given_up.into_iter().cloned().collect();
+        dlr::store_unmatched(tx, &given_up).await
+    }
+}
+
+impl Handler for Dlr {
+    const NAME: &'static str = queues::DLR;
+    type Envelope = Envelope<Receipt>;
+
+    async fn handle(&self, envelope: Envelope<Receipt>, _: &Delivery) -> Result<(), Failure> {
+        Ok(self.save(&envelope, self.clock.now()).await?)
+    }
+}

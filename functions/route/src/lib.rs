@@ -1,1 +1,78 @@
-//! route
+//! Queue `route`: a message whose money is held gets its operator, or ends for want of one.
+//!
+//! Load the catalogue from memory, decide by [`domain::Catalogue::decide`], save the choice, its reasons and the
+//! queue message for the operator in one transaction.
+
+mod plan;
+
+use std::sync::Arc;
+
+use contract::{Accepted, Envelope, queues, seal};
+use host::{Clock, Delivery, Failure, Handler};
+use store::holder::Holder;
+use store::{Db, Publish, conclude, inbox, publish, routing};
+
+use crate::plan::Plan;
+
+/// The handler of queue `route`.
+#[derive(Debug)]
+pub struct Route {
+    db: Db,
+    catalogue: Arc<Holder>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Route {
+    /// A handler as the settings say, with a catalogue that follows its database.
+    ///
+    /// # Errors
+    /// When a URL of the settings is missing or cannot be read, or the database does not answer.
+    pub async fn open(config: &host::Config) -> anyhow::Result<Self> {
+        let db = Db::open(config.database_url()?, Publish::between(config.database_url()?, config.queue_url()?))?;
+        let catalogue = Holder::load(db.clone()).await?;
+        let follower = catalogue.clone();
+        tokio::spawn(async move { follower.follow(std::future::pending()).await });
+        Ok(Self::new(db, catalogue, Arc::new(host::clock::System)))
+    }
+
+    /// A handler over `db` that decides by `catalogue`.
+    pub fn new(db: Db, catalogue: Arc<Holder>, clock: Arc<dyn Clock>) -> Self {
+        Self { db, catalogue, clock }
+    }
+}
+
+impl Handler for Route {
+    const NAME: &'static str = queues::ROUTE;
+    type Envelope = Envelope<Accepted>;
+
+    async fn handle(&self, envelope: Envelope<Accepted>, _: &Delivery) -> Result<(), Failure> {
+        let now = self.clock.now();
+        let plan = Plan::make(&self.catalogue.get(), envelope.items, now)?;
+        Ok(self.save(envelope.id, plan, now).await?)
+    }
+}
+
+impl Route {
+    async fn save(
+        &self,
+        envelope: domain::EnvelopeId,
+        plan: Plan,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> Result<(), store::Error> {
+        let mut tx = self.db.begin().await?;
+        if !inbox::mark(&mut tx, Self::NAME, envelope).await? {
+            return Ok(());
+        }
+        routing::remember(&mut tx, &plan.decisions).await?;
+        let chosen = routing::choose(&mut tx, plan.choices, now).await?;
+        for (operator, mut items) in plan.routed {
+            items.retain(|item| chosen.contains(&item.message_id));
+            publish::publish(&mut tx, self.db.publishing(), &queues::submit(operator), seal(&items, now)?, 0).await?;
+        }
+        let moved = store::advance::advance(&mut tx, plan.ended, now).await?;
+        store::advance::append_events(&mut tx, Self::NAME, &plan.events).await?;
+        conclude::conclude(&mut tx, &self.db, &moved, now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}

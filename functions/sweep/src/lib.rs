@@ -1,1 +1,111 @@
-//! sweep
+//! Timers: messages that are overdue, the outbox, health of operators, partitions, what has grown old.
+//!
+//! Each look is a function of its own that can be called alone, by a process that runs them all at their
+//! intervals ([`Sweep::run`]) or by a scheduler.
+
+mod outbox;
+mod verdict;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use host::Clock;
+use queue::Queue;
+use store::sweep::Retention;
+use store::{Db, Publish, conclude, sweep};
+
+pub use outbox::publish_outbox;
+
+/// How often overdue messages are looked for.
+const OVERDUE_EVERY: Duration = Duration::from_secs(10);
+/// How often health is counted.
+const HEALTH_EVERY: Duration = Duration::from_secs(15);
+/// How often partitions are made and dropped.
+const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
+/// How often the outbox is looked at; publishers publish their own, this finds what a crash left.
+const OUTBOX_EVERY: Duration = Duration::from_millis(200);
+
+/// Everything that timers do.
+#[derive(Debug, Clone)]
+pub struct Sweep {
+    db: Db,
+    queue: Arc<dyn Queue>,
+    clock: Arc<dyn Clock>,
+    retention: Retention,
+}
+
+impl Sweep {
+    /// A sweep as the settings say.
+    ///
+    /// # Errors
+    /// When a URL of the settings is missing or cannot be read, or the queue does not answer.
+    pub async fn open(config: &host::Config) -> anyhow::Result<Self> {
+        let db = Db::open(config.database_url()?, Publish::between(config.database_url()?, config.queue_url()?))?;
+        let queue = queue::open(config.queue_url()?).await?;
+        Ok(Self::new(db, queue, Arc::new(host::clock::System), Retention::default()))
+    }
+
+    /// Sweeps over `db`, publishing to `queue`.
+    pub fn new(db: Db, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
+        Self { db, queue, clock, retention }
+    }
+
+    /// Runs every look at its interval until `shutdown`.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) {
+        tokio::select! {
+            () = shutdown => {}
+            () = every("overdue", OVERDUE_EVERY, || self.overdue()) => {}
+            () = every("health", HEALTH_EVERY, || self.health()) => {}
+            () = every("partitions", PARTITIONS_EVERY, || self.partitions()) => {}
+            () = every("outbox", OUTBOX_EVERY, || self.outbox()) => {}
+        }
+    }
+
+    /// Ends messages whose validity and grace are over: never submitted means expired and released, submitted
+    /// without a receipt means unconfirmed and settled by the tariff. Answers how many.
+    pub async fn overdue(&self) -> anyhow::Result<u64> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        let found = sweep::overdue(&mut tx, now).await?;
+        let (advances, events) = verdict::end(&found, now);
+        let moved = store::advance::advance(&mut tx, advances, now).await?;
+        store::advance::append_events(&mut tx, "sweep", &events).await?;
+        conclude::conclude(&mut tx, &self.db, &moved, now).await?;
+        tx.commit().await?;
+        Ok(u64::try_from(moved.len())?)
+    }
+
+    /// Counts how operators did lately.
+    pub async fn health(&self) -> anyhow::Result<u64> {
+        Ok(sweep::health(&self.db, self.clock.now()).await?)
+    }
+
+    /// Makes the partitions of the weeks ahead and drops what is past its time.
+    pub async fn partitions(&self) -> anyhow::Result<u64> {
+        let now = self.clock.now();
+        let made = sweep::partitions(&self.db, now).await?;
+        let dropped = sweep::retention(&self.db, self.retention, now).await?;
+        Ok(dropped + u64::try_from(made)?)
+    }
+
+    /// Publishes what lies in the outbox. Answers how many.
+    pub async fn outbox(&self) -> anyhow::Result<u64> {
+        publish_outbox(&self.db, self.queue.as_ref()).await
+    }
+}
+
+/// Does `look` every `interval`, for ever. A look that found work is followed by the next at once; one that
+/// fails is logged and tried again.
+async fn every<F: Future<Output = anyhow::Result<u64>>>(name: &'static str, interval: Duration, look: impl Fn() -> F) {
+    loop {
+        match look().await {
+            Ok(0) => {}
+            Ok(done) => metrics::counter!("chappe_sweep_done_total", "sweep" => name).increment(done),
+            Err(error) => {
+                metrics::counter!("chappe_sweep_errors_total", "sweep" => name).increment(1);
+                tracing::warn!(sweep = name, error = format!("{error:#}"), "sweep {name} failed");
+            }
+        }
+        tokio::time::sleep(interval).await;
+    }
+}

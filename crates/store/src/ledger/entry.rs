@@ -43,7 +43,7 @@ struct Sum {
 
 /// The movements of one sender's messages.
 #[derive(Debug, Clone)]
-pub struct Entry {
+struct Entry {
     id: Uuid,
     currency: Currency,
     /// By payer and seller.
@@ -52,28 +52,28 @@ pub struct Entry {
     suppliers: BTreeMap<(OperatorId, Currency), (i64, i32)>,
 }
 
-/// The entries of one transaction, by sender.
-#[derive(Debug, Clone)]
-pub struct Entries {
-    ids: BTreeMap<AccountId, Uuid>,
-    entries: BTreeMap<AccountId, Entry>,
+/// The ids of the entries of one transaction, one for each sender: made before the messages move, since each
+/// message names the entry that settles it.
+#[derive(Debug, Clone, Default)]
+pub struct EntryIds(BTreeMap<AccountId, Uuid>);
+
+impl EntryIds {
+    /// The entry that will hold the movements of `sender`'s messages.
+    pub fn of(&mut self, sender: AccountId) -> Uuid {
+        *self.0.entry(sender).or_insert_with(Uuid::now_v7)
+    }
 }
 
-impl Default for Entries {
-    fn default() -> Self {
-        Self::new()
-    }
+/// The entries of one transaction, by sender.
+#[derive(Debug, Clone, Default)]
+pub struct Entries {
+    entries: BTreeMap<AccountId, Entry>,
 }
 
 impl Entries {
     /// Nothing gathered yet.
     pub fn new() -> Self {
-        Self { ids: BTreeMap::new(), entries: BTreeMap::new() }
-    }
-
-    /// The id of the entry that will hold the movements of `sender`'s messages.
-    pub fn id(&mut self, sender: AccountId) -> Uuid {
-        *self.ids.entry(sender).or_insert_with(Uuid::now_v7)
+        Self::default()
     }
 
     /// Gathers what `moved` settles under `chain`.

@@ -1,0 +1,120 @@
+//! One try: the request that a customer gets, and what its answer means.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use contract::CustomerEvent;
+use host::secrets::Keys;
+use serde_json::json;
+use store::webhooks::Attempt;
+
+use crate::guard::{Guarded, Reach};
+use crate::schedule::Schedule;
+use crate::sign::signature;
+
+/// How long a customer may take to answer.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+/// How long a connection may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// Sends events.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    client: reqwest::Client,
+    keys: Arc<Keys>,
+    reach: Reach,
+    schedule: Schedule,
+}
+
+impl Sender {
+    /// A sender that signs with the keys of accounts and reaches what `reach` allows.
+    pub fn new(keys: Arc<Keys>, reach: Reach, schedule: Schedule) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("Chappe/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .dns_resolver(Arc::new(Guarded(reach)))
+            .connect_timeout(CONNECT_LIMIT)
+            .timeout(ANSWER_LIMIT)
+            .no_proxy()
+            .build()
+            .context("cannot make an HTTP client for webhooks")?;
+        Ok(Self { client, keys, reach, schedule })
+    }
+
+    /// Tries `event` once; `attempts` were made before.
+    pub async fn attempt(&self, event: &CustomerEvent, attempts: i16, now: DateTime<Utc>) -> Attempt {
+        let tries = usize::try_from(attempts).unwrap_or(0) + 1;
+        match self.post(event, now).await {
+            Ok(response) if response.status().is_success() => {
+                Attempt::Delivered { status: response.status().as_u16() }
+            }
+            Ok(response) => {
+                let status = response.status().as_u16();
+                // 410 Gone: the customer wants no more of it.
+                let wait = (status != 410).then(|| self.schedule.wait(tries, retry_after(&response))).flatten();
+                failed(Some(status), format!("answered {status}"), wait, now)
+            }
+            Err(error) => failed(None, format!("{error:#}"), self.schedule.wait(tries, None), now),
+        }
+    }
+
+    async fn post(&self, event: &CustomerEvent, now: DateTime<Utc>) -> anyhow::Result<reqwest::Response> {
+        let url: reqwest::Url = event.url.parse().context("the URL cannot be read")?;
+        self.check(&url)?;
+        let body = body(event);
+        let id = format!("evt_{}", event.id.simple());
+        let secret = self.keys.webhook_secret(&event.account_id.to_string());
+        let signed = signature(&secret, &id, now.timestamp(), &body).context("the signing key cannot be read")?;
+        let request = self
+            .client
+            .post(url)
+            .header("content-type", "application/json")
+            .header("webhook-id", id)
+            .header("webhook-timestamp", now.timestamp())
+            .header("webhook-signature", signed)
+            .body(body);
+        request.send().await.map_err(|error| anyhow::Error::new(error.without_url()))
+    }
+
+    /// Names are judged when they are resolved; an address that stands in the URL is judged here.
+    fn check(&self, url: &reqwest::Url) -> anyhow::Result<()> {
+        anyhow::ensure!(matches!(url.scheme(), "http" | "https"), "the URL is neither http nor https");
+        let host = url.host_str().context("the URL has no host")?;
+        if let Ok(address) = host.trim_matches(['[', ']']).parse() {
+            anyhow::ensure!(self.reach.allows(address), "the URL leads to an address that webhooks may not reach");
+        }
+        Ok(())
+    }
+}
+
+/// What a customer gets. Documented in the API's description; fields are only ever added.
+fn body(event: &CustomerEvent) -> Vec<u8> {
+    json!({
+        "type": format!("message.{}", event.state),
+        "timestamp": event.at,
+        "data": {
+            "id": event.message_id,
+            "account_id": event.account_id,
+            "state": event.state,
+            "code": event.code,
+            "to": event.to,
+            "client_reference": event.client_reference,
+            "segments": event.segments,
+            "price": { "amount": event.price, "currency": event.currency },
+        }
+    })
+    .to_string()
+    .into_bytes()
+}
+
+/// `Retry-After` in seconds (RFC 9110 section 10.2.3); the form with a date is not honoured.
+fn retry_after(response: &reqwest::Response) -> Option<Duration> {
+    response.headers().get("retry-after")?.to_str().ok()?.parse().ok().map(Duration::from_secs)
+}
+
+fn failed(status: Option<u16>, error: String, wait: Option<Duration>, now: DateTime<Utc>) -> Attempt {
+    let next_attempt_at = wait.and_then(|wait| chrono::TimeDelta::from_std(wait).ok()).map(|wait| now + wait);
+    Attempt::Failed { status, error, next_attempt_at }
+}

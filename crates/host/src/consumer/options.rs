@@ -1,0 +1,34 @@
+//! How much a consumer takes, and for how long.
+
+use std::time::Duration;
+
+/// The settings of one consumer.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The queue's name; usually the handler's.
+    pub queue: String,
+    /// The most deliveries in hand at a time, finished and not yet settled ones included.
+    pub concurrency: usize,
+    /// The most deliveries that one receive call takes.
+    pub batch: usize,
+    /// How long a delivery is ours without word from us. Longer work is extended.
+    pub lease: Duration,
+    /// How long one receive call waits; also how long a shutdown may wait for it.
+    pub wait: Duration,
+    /// How long a shutdown lets work finish.
+    pub grace: Duration,
+}
+
+impl Options {
+    /// The usual settings for a queue.
+    pub fn of(queue: impl Into<String>) -> Self {
+        Self {
+            queue: queue.into(),
+            concurrency: 8,
+            batch: 8,
+            lease: Duration::from_mins(1),
+            wait: Duration::from_secs(2),
+            grace: Duration::from_secs(20),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Logs and metrics: set up once, at the start of a program.
+
+use std::io;
+use std::time::Duration;
+
+use anyhow::Context;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::{EnvFilter, fmt};
+
+use crate::config::{Config, LogFormat};
+
+/// How often histograms are tidied, so that they do not grow while nobody asks for metrics.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Bounds of histograms of seconds: a millisecond to half a minute.
+const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0, 30.0];
+
+/// Starts logging to standard error and recording metrics. Returns what renders the metrics for Prometheus.
+/// Once per process, within the runtime.
+pub fn init(config: &Config) -> anyhow::Result<PrometheusHandle> {
+    let filter = EnvFilter::try_new(&config.log_filter).context("the log filter is wrong")?;
+    let logs = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let started = match config.log_format {
+        LogFormat::Json => logs.json().flatten_event(true).with_current_span(true).try_init(),
+        LogFormat::Pretty => logs.with_target(false).try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!(error)).context("logging was started before")?;
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .install_recorder()
+        .context("recording metrics was started before")?;
+    tokio::spawn(keep_up(handle.clone()));
+    Ok(handle)
+}
+
+async fn keep_up(handle: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        handle.run_upkeep();
+    }
+}

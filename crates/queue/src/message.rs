@@ -58,6 +58,16 @@ pub struct Delivery {
 pub struct Lease(String);
 
 impl Lease {
+    /// A lease of a backend outside of this crate, such as a fake in a test.
+    pub fn from_token(token: impl Into<String>) -> Self {
+        Self(token.into())
+    }
+
+    /// What the backend made it of.
+    pub fn token(&self) -> &str {
+        &self.0
+    }
+
     /// PostgreSQL: the message and the generation of its lease.
     pub(crate) fn of_postgres(id: i64, generation: i32) -> Self {
         Self(format!("{id}:{generation}"))

@@ -1,0 +1,354 @@
+//! A bound session: one task reads, writes, times and gathers; nothing else touches the socket.
+
+mod pdus;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use contract::edge::OperatorSettings;
+use smpp::pdu::MessageResp;
+use smpp::{Body, CommandId, State, Status, encode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+use super::connect::Connected;
+use super::flow::{Context, Flow, Now, Wire};
+use super::{Bind, End, same_session};
+use crate::job::Done;
+use crate::operator::submits;
+use crate::publish::{Arrived, Published};
+
+/// Octets that a read asks for.
+const READ_BYTES: usize = 32 * 1024;
+/// Octets that may wait to be written before this session takes nothing more, nor reads: the peer does not read.
+const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+/// Outcomes and receipts that may wait for their publisher before this session takes nothing more.
+const KEPT_MAX: usize = 2_000;
+/// Receipts of one session that may wait for their answer; further ones are to be sent again later.
+const RECEIPTS_MAX: usize = 5_000;
+/// Time for the answer to our unbind.
+const UNBIND_TIMEOUT: Duration = Duration::from_secs(2);
+/// A look at everything, should nothing else happen.
+const IDLE_LOOK: Duration = Duration::from_secs(5);
+
+/// What a session is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Submitting and receiving.
+    Open,
+    /// Nothing new is submitted; what is in flight may be answered until then.
+    Draining(Instant),
+    /// Our unbind is out; its answer may come until then.
+    Unbinding(Instant),
+}
+
+/// What a session waited for.
+#[derive(Debug)]
+enum Event {
+    Read(usize),
+    Written(usize),
+    Published(Published),
+    Settings,
+    Stop,
+    /// Time has passed, there is something to send, or a publisher took what was kept.
+    Look,
+}
+
+/// Why a session drains.
+#[derive(Clone, Copy, Debug)]
+enum Cause {
+    Stopped,
+    Changed,
+    Unbound,
+}
+
+struct Session<'a> {
+    bind: &'a mut Bind,
+    operator: Arc<OperatorSettings>,
+    state: State,
+    phase: Phase,
+    cause: Cause,
+    flow: Flow,
+    input: BytesMut,
+    wire: Wire,
+    last_received: Instant,
+    /// Our `enquire_link` and when it was sent.
+    enquiry: Option<(u32, Instant)>,
+    unbind: Option<u32>,
+    arrived: Vec<Arrived>,
+    /// Receipts that were not answered yet.
+    receipts_open: usize,
+    answer: mpsc::UnboundedSender<Published>,
+}
+
+/// Serves a session until it ends; leaves no message behind.
+pub(super) async fn serve(bind: &mut Bind, connected: Connected, operator: &Arc<OperatorSettings>) -> End {
+    let Connected { mut stream, input, sequence, state } = connected;
+    let now = Instant::now();
+    let (answer, mut answers) = mpsc::unbounded_channel();
+    let flow = Flow::new(operator.id, usize::from(operator.window), &bind.parts.shared.config, now);
+    let mut session = Session {
+        operator: Arc::clone(operator),
+        state,
+        phase: Phase::Open,
+        cause: Cause::Stopped,
+        flow,
+        input,
+        wire: Wire { output: BytesMut::new(), sequence },
+        last_received: now,
+        enquiry: None,
+        unbind: None,
+        arrived: Vec::new(),
+        receipts_open: 0,
+        answer,
+        bind,
+    };
+    let can_submit = submits(operator.bind_type);
+    if can_submit {
+        session.bind.parts.lane.set_submitter(true);
+    }
+    let (mut reader, mut writer) = stream.split();
+    let end = session.run(&mut reader, &mut writer, &mut answers).await;
+    let now = session.now();
+    let (flow, mut ctx) = session.flow(now);
+    flow.end(&mut ctx);
+    if can_submit {
+        session.bind.parts.lane.set_submitter(false);
+    }
+    session.hand_over_rest().await;
+    end
+}
+
+impl Session<'_> {
+    fn now(&self) -> Now {
+        Now { instant: Instant::now(), utc: (self.bind.parts.shared.config.clock)() }
+    }
+
+    /// The flow, and what it needs of the bind.
+    fn flow(&mut self, now: Now) -> (&mut Flow, Context<'_>) {
+        let parts = &self.bind.parts;
+        let meters = &mut self.bind.meters;
+        (&mut self.flow, Context { now, config: &parts.shared.config, lane: &parts.lane, meters })
+    }
+
+    async fn run(
+        &mut self,
+        reader: &mut ReadHalf<'_>,
+        writer: &mut WriteHalf<'_>,
+        answers: &mut mpsc::UnboundedReceiver<Published>,
+    ) -> End {
+        // What came behind the answer to the bind is served first.
+        let mut served = self.receive();
+        loop {
+            if let Err(end) = served.and_then(|()| self.turn()) {
+                let _ = writer.try_write(&self.wire.output);
+                return end;
+            }
+            if let Err(end) = self.write_now(writer) {
+                return end;
+            }
+            self.hand_over();
+            served = self.wait(reader, writer, answers).await;
+        }
+    }
+
+    /// Waits for whatever happens next, and takes it in.
+    async fn wait(
+        &mut self,
+        reader: &mut ReadHalf<'_>,
+        writer: &mut WriteHalf<'_>,
+        answers: &mut mpsc::UnboundedReceiver<Published>,
+    ) -> Result<(), End> {
+        let wake = self.next_wake();
+        let is_open = self.phase == Phase::Open;
+        let reads = self.wire.output.len() < OUTPUT_BYTES_MAX;
+        let keeps_outcomes = !self.flow.done.is_empty();
+        let keeps_receipts = !self.arrived.is_empty();
+        if reads {
+            self.input.reserve(READ_BYTES);
+        }
+        let parts = &mut self.bind.parts;
+        let publishers = &parts.shared.publishers;
+        let event = tokio::select! {
+            read = reader.read_buf(&mut self.input), if reads => Event::Read(read?),
+            written = writer.write_buf(&mut self.wire.output), if !self.wire.output.is_empty() => Event::Written(written?),
+            () = parts.bell.notified(), if is_open => Event::Look,
+            published = answers.recv() => Event::Published(published.unwrap_or_default()),
+            permit = publishers.outcomes.reserve(), if keeps_outcomes => {
+                permit.map_err(|_| End::Publisher)?.send(std::mem::take(&mut self.flow.done));
+                Event::Look
+            }
+            permit = publishers.receipts.reserve(), if keeps_receipts => {
+                permit.map_err(|_| End::Publisher)?.send(std::mem::take(&mut self.arrived));
+                Event::Look
+            }
+            () = sleep_until(wake.into()) => Event::Look,
+            () = parts.stop.cancelled(), if is_open => Event::Stop,
+            changed = parts.settings.changed(), if is_open => changed.map_or(Event::Stop, |()| Event::Settings),
+        };
+        match event {
+            Event::Read(0) | Event::Written(0) => return Err(End::Eof),
+            Event::Read(_) => return self.receive(),
+            Event::Published(numbers) => self.answer_receipts(numbers)?,
+            Event::Stop => self.drain(Cause::Stopped),
+            Event::Settings => self.apply_settings(),
+            Event::Written(_) | Event::Look => {}
+        }
+        Ok(())
+    }
+
+    /// Everything that is due now: timeouts, enquiries, the end of a drain; then new submits.
+    fn turn(&mut self) -> Result<(), End> {
+        let now = self.now();
+        let (flow, mut ctx) = self.flow(now);
+        flow.expire(&mut ctx);
+        self.enquire(now.instant)?;
+        self.advance_phase(now.instant)?;
+        let kept = self.flow.done.len() + self.arrived.len();
+        let submits = self.phase == Phase::Open && self.state.can_submit();
+        if submits && kept < KEPT_MAX && self.wire.output.len() < OUTPUT_BYTES_MAX {
+            let parts = &self.bind.parts;
+            let meters = &mut self.bind.meters;
+            let mut ctx = Context { now, config: &parts.shared.config, lane: &parts.lane, meters };
+            self.flow.fill(&mut self.wire, &mut ctx);
+        }
+        let in_flight = self.flow.in_flight();
+        self.bind.cell.set_in_flight(in_flight);
+        self.bind.meters.in_flight.set(f64::from(u32::try_from(in_flight).unwrap_or(u32::MAX)));
+        Ok(())
+    }
+
+    fn enquire(&mut self, now: Instant) -> Result<(), End> {
+        let config = &self.bind.parts.shared.config;
+        match self.enquiry {
+            Some((_, sent)) if now.saturating_duration_since(sent) >= config.enquire_timeout => {
+                return Err(End::Silent("enquire_link"));
+            }
+            None if now.saturating_duration_since(self.last_received) >= config.enquire_after => {
+                let number = self.wire.sequence.take();
+                encode(&mut self.wire.output, Status::ROK, number, &Body::EnquireLink)?;
+                self.enquiry = Some((number, now));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// No new submits; unsent messages go to other binds.
+    fn drain(&mut self, cause: Cause) {
+        if self.phase == Phase::Open {
+            let until = Instant::now() + self.bind.parts.shared.config.drain;
+            (self.phase, self.cause) = (Phase::Draining(until), cause);
+            self.flow.release_unsent(&self.bind.parts.lane);
+        }
+    }
+
+    fn advance_phase(&mut self, now: Instant) -> Result<(), End> {
+        match self.phase {
+            Phase::Draining(until) => {
+                let receipts_done = self.receipts_open == 0 && self.arrived.is_empty();
+                if (self.flow.in_flight() == 0 && receipts_done) || now >= until {
+                    if matches!(self.cause, Cause::Unbound) {
+                        return Err(self.end());
+                    }
+                    let number = self.wire.sequence.take();
+                    encode(&mut self.wire.output, Status::ROK, number, &Body::Unbind)?;
+                    self.unbind = Some(number);
+                    self.phase = Phase::Unbinding(now + UNBIND_TIMEOUT);
+                }
+            }
+            Phase::Unbinding(until) if now >= until => return Err(self.end()),
+            Phase::Open | Phase::Unbinding(_) => {}
+        }
+        Ok(())
+    }
+
+    /// How a drained session ends.
+    const fn end(&self) -> End {
+        match self.cause {
+            Cause::Stopped => End::Stopped,
+            Cause::Changed => End::Changed,
+            Cause::Unbound => End::Unbound,
+        }
+    }
+
+    fn apply_settings(&mut self) {
+        let settings = Arc::clone(&self.bind.parts.settings.borrow_and_update());
+        if same_session(&self.operator, &settings) {
+            self.flow.resize(usize::from(settings.window));
+            self.operator = settings;
+        } else {
+            self.drain(Cause::Changed);
+        }
+    }
+
+    fn next_wake(&self) -> Instant {
+        let config = &self.bind.parts.shared.config;
+        let now = Instant::now();
+        let enquiry = match self.enquiry {
+            Some((_, sent)) => sent + config.enquire_timeout,
+            None => self.last_received + config.enquire_after,
+        };
+        let phase = match self.phase {
+            Phase::Open => now + IDLE_LOOK,
+            Phase::Draining(until) | Phase::Unbinding(until) => until,
+        };
+        let flow = self.flow.next_wake().unwrap_or(phase);
+        enquiry.min(phase).min(flow)
+    }
+
+    /// Writes what the socket takes at once; the rest waits in the select.
+    fn write_now(&mut self, writer: &WriteHalf<'_>) -> Result<(), End> {
+        while !self.wire.output.is_empty() {
+            match writer.try_write(&self.wire.output) {
+                Ok(0) => return Err(End::Eof),
+                Ok(written) => self.wire.output.advance(written),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands outcomes and receipts to their publishers as far as these take them at once.
+    fn hand_over(&mut self) {
+        let publishers = &self.bind.parts.shared.publishers;
+        if !self.flow.done.is_empty()
+            && let Ok(permit) = publishers.outcomes.try_reserve()
+        {
+            permit.send(std::mem::take(&mut self.flow.done));
+        }
+        if !self.arrived.is_empty()
+            && let Ok(permit) = publishers.receipts.try_reserve()
+        {
+            permit.send(std::mem::take(&mut self.arrived));
+        }
+    }
+
+    /// At the end of a session everything left is handed over, however long the publishers take.
+    async fn hand_over_rest(&mut self) {
+        let publishers = self.bind.parts.shared.publishers.clone();
+        let done: Vec<Done> = std::mem::take(&mut self.flow.done);
+        crate::operator::send_done(&publishers.outcomes, done).await;
+        let arrived = std::mem::take(&mut self.arrived);
+        if !arrived.is_empty() {
+            let _ = publishers.receipts.send(arrived).await;
+        }
+    }
+
+    /// Receipts that are safe now get their answer.
+    fn answer_receipts(&mut self, numbers: Published) -> Result<(), End> {
+        self.receipts_open = self.receipts_open.saturating_sub(numbers.len());
+        for number in numbers {
+            encode(&mut self.wire.output, Status::ROK, number, &Body::DeliverSmResp(MessageResp::default()))?;
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, request: CommandId, status: Status, number: u32) {
+        smpp::frame::encode_bare(&mut self.wire.output, request.response(), status, number);
+    }
+}

@@ -1,0 +1,74 @@
+//! The numbers an edge runs by, each with its default and its reason.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+/// Times and bounds. The defaults suit production; tests shorten them.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How often the settings are asked for.
+    pub settings_every: Duration,
+    /// TCP and the answer to a bind each have this long.
+    pub connect_timeout: Duration,
+    /// A submit that is not answered in this time has an unknown outcome.
+    pub response_timeout: Duration,
+    /// Silence of the operator after which we ask whether it is there.
+    pub enquire_after: Duration,
+    /// Time to answer an `enquire_link`; without an answer the session is closed.
+    pub enquire_timeout: Duration,
+    /// First wait before a reconnect; doubles with every failure.
+    pub backoff_min: Duration,
+    /// Longest wait before a reconnect.
+    pub backoff_max: Duration,
+    /// Wait after the operator refused the bind: never hammer on a closed door.
+    pub refused_backoff: Duration,
+    /// Wait before a throttled segment goes again.
+    pub throttle_delay: Duration,
+    /// Wait before a segment goes again after its first temporary refusal; grows by itself with every further one.
+    pub temporary_delay: Duration,
+    /// How often a segment is sent at most before a temporary refusal counts as final.
+    pub attempts_max: u8,
+    /// How long an envelope is ours before the queue gives it to somebody else; extended while it is worked on.
+    pub lease: Duration,
+    /// How long one look into an empty queue lasts.
+    pub receive_wait: Duration,
+    /// What cannot be sent for lack of a bound session goes back to the queue after this time.
+    pub return_after: Duration,
+    /// Outcomes are gathered this long: fewer envelopes, fewer transactions.
+    pub outcome_gather: Duration,
+    /// Receipts are gathered this long, so that the outcome they belong to is normally stored first.
+    pub receipt_gather: Duration,
+    /// At a shutdown, unanswered submits have this long to be answered.
+    pub drain: Duration,
+    /// Everything ends within this time after a shutdown was asked for.
+    pub grace: Duration,
+    /// What time it is.
+    pub clock: fn() -> DateTime<Utc>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            settings_every: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(10),
+            response_timeout: Duration::from_mins(1),
+            enquire_after: Duration::from_secs(30),
+            enquire_timeout: Duration::from_secs(15),
+            backoff_min: Duration::from_millis(500),
+            backoff_max: Duration::from_secs(30),
+            refused_backoff: Duration::from_mins(1),
+            throttle_delay: Duration::from_millis(500),
+            temporary_delay: Duration::from_secs(5),
+            attempts_max: 3,
+            lease: Duration::from_mins(1),
+            receive_wait: Duration::from_secs(2),
+            return_after: Duration::from_secs(10),
+            outcome_gather: Duration::from_millis(10),
+            receipt_gather: Duration::from_millis(100),
+            drain: Duration::from_secs(10),
+            grace: Duration::from_secs(20),
+            clock: Utc::now,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! One message on its way through the edge: its segments, their answers, and the outcome that follows.
+
+mod answer;
+mod encode;
+
+pub(crate) use answer::{Verdict, verdict};
+pub(crate) use encode::{address_of, address_to, validity};
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use contract::{Outcome, OutcomeClass, Routed, SegmentOutcome};
+use domain::{AccountId, MessageId, OperatorId, Sender};
+use smpp::Status;
+
+use crate::track::Track;
+
+/// A message for one operator, encoded.
+///
+/// **Invariant:** every segment is in `todo`, in flight at one bind, or done (in `answers`); a job with segments in
+/// flight is owned by their bind.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) track: Arc<Track>,
+    message_id: MessageId,
+    account_id: AccountId,
+    hop: u8,
+    pub(crate) to: String,
+    pub(crate) from: Sender,
+    pub(crate) data_coding: u8,
+    pub(crate) expires_at: DateTime<Utc>,
+    /// `short_message` of each segment, with its user data header where there are several.
+    pub(crate) parts: Vec<Bytes>,
+    /// Segments to send, from 0.
+    todo: VecDeque<u8>,
+    in_flight: u8,
+    answers: Vec<SegmentOutcome>,
+    /// Times that a refusal was answered by sending again; shared by the segments.
+    attempts: u8,
+    /// Segments that wait for a retry do so until then.
+    not_before: Option<Instant>,
+    /// A segment was refused for good: the others are not worth sending.
+    refused: Option<OutcomeClass>,
+}
+
+/// What a message leaves behind when the edge is done with it.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) track: Arc<Track>,
+    /// `None`: it goes back to the queue.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+impl Job {
+    /// Encodes a routed message. A text that its encoding cannot hold gives a job without segments, which ends at
+    /// once as refused.
+    pub(crate) fn new(routed: Routed, track: Arc<Track>, reference: u8) -> Self {
+        let parts = encode::parts(&routed, reference).unwrap_or_default();
+        let segments = u8::try_from(parts.len()).unwrap_or(u8::MAX);
+        Self {
+            track,
+            message_id: routed.message_id,
+            account_id: routed.account_id,
+            hop: routed.hop,
+            to: routed.to.digits(),
+            from: routed.from,
+            data_coding: encode::data_coding(routed.encoding),
+            expires_at: routed.expires_at,
+            refused: parts.is_empty().then_some(OutcomeClass::Permanent),
+            parts,
+            todo: (0..segments).collect(),
+            in_flight: 0,
+            answers: Vec::new(),
+            attempts: 0,
+            not_before: None,
+        }
+    }
+
+    /// Segments that wait to be sent.
+    pub(crate) fn todo(&self) -> usize {
+        self.todo.len()
+    }
+
+    /// Nothing was sent that is not answered yet.
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.in_flight == 0
+    }
+
+    /// Until when its segments wait, where they wait for a retry.
+    pub(crate) const fn not_before(&self) -> Option<Instant> {
+        self.not_before
+    }
+
+    /// The wait is over.
+    pub(crate) const fn wake(&mut self) {
+        self.not_before = None;
+    }
+
+    /// Takes a segment to send.
+    pub(crate) fn send_next(&mut self) -> Option<u8> {
+        let segment = self.todo.pop_front()?;
+        self.in_flight = self.in_flight.saturating_add(1);
+        Some(segment)
+    }
+
+    /// A segment that was taken but never reached the wire.
+    pub(crate) fn unsend(&mut self, segment: u8) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.todo.push_front(segment);
+    }
+
+    /// A segment goes again at `due`; `counted` against the attempts or not.
+    pub(crate) fn send_again(&mut self, segment: u8, due: Instant, counted: bool) {
+        self.unsend(segment);
+        self.attempts = self.attempts.saturating_add(u8::from(counted));
+        self.not_before = Some(self.not_before.map_or(due, |other| other.max(due)));
+    }
+
+    /// How often it was sent again because of a refusal.
+    pub(crate) const fn attempts(&self) -> u8 {
+        self.attempts
+    }
+
+    /// The operator took a segment.
+    pub(crate) fn accepted(&mut self, segment: u8, operator_id: &[u8]) {
+        let id = smpp::receipt::id::Rule::Raw.apply(&String::from_utf8_lossy(operator_id)).into_owned();
+        self.answered(segment, Some(Status::ROK), Some(id).filter(|id| !id.is_empty()));
+    }
+
+    /// The operator refused a segment for good; the others are not sent any more.
+    pub(crate) fn refused(&mut self, segment: u8, status: Status, class: OutcomeClass) {
+        self.answered(segment, Some(status), None);
+        self.refused = Some(self.refused.map_or(class, |before| worse(before, class)));
+        self.todo.clear();
+    }
+
+    /// A segment was sent, and no answer will come.
+    pub(crate) fn unanswered(&mut self, segment: u8) {
+        self.answered(segment, None, None);
+    }
+
+    fn answered(&mut self, segment: u8, status: Option<Status>, smpp_message_id: Option<String>) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let status = status.map(|status| status.0);
+        self.answers.push(SegmentOutcome { segment: segment.saturating_add(1), status, smpp_message_id });
+    }
+
+    /// Whether nothing is left to send or to wait for.
+    pub(crate) fn is_done(&self) -> bool {
+        self.todo.is_empty() && self.in_flight == 0
+    }
+
+    /// Its validity ran out, nobody took any of it, and nothing is under way.
+    pub(crate) fn is_expired(&self, now: DateTime<Utc>) -> bool {
+        now >= self.expires_at && self.in_flight == 0
+    }
+
+    /// The outcome of everything that happened to it. What was not sent by now never is.
+    pub(crate) fn finish(mut self, operator_id: OperatorId, at: DateTime<Utc>) -> Done {
+        let class = self.class();
+        self.answers.sort_unstable_by_key(|answer| answer.segment);
+        let outcome = Outcome {
+            message_id: self.message_id,
+            account_id: self.account_id,
+            operator_id,
+            hop: self.hop,
+            class,
+            at,
+            segments: self.answers,
+        };
+        Done { track: self.track, outcome: Some(outcome) }
+    }
+
+    /// It goes back to the queue as it came. Only for jobs of which the operator has nothing.
+    pub(crate) fn give_back(self) -> Done {
+        Done { track: self.track, outcome: None }
+    }
+
+    /// Whether the operator may have any of it.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.answers.is_empty() && self.in_flight == 0
+    }
+
+    /// A refusal for good decides; then an answer that never came; then a refusal that another operator may not
+    /// share. A message of which one segment was accepted is not sent elsewhere: it would arrive in parts twice.
+    fn class(&self) -> OutcomeClass {
+        let accepted = self.answers.iter().any(|answer| answer.status == Some(Status::ROK.0));
+        let unknown = self.answers.iter().any(|answer| answer.status.is_none());
+        match self.refused {
+            Some(OutcomeClass::Permanent) => OutcomeClass::Permanent,
+            _ if unknown => OutcomeClass::Unknown,
+            Some(_) if accepted => OutcomeClass::Permanent,
+            Some(class) => class,
+            None if self.answers.len() == self.parts.len() => OutcomeClass::Accepted,
+            None if accepted => OutcomeClass::Permanent,
+            None => OutcomeClass::Expired,
+        }
+    }
+}
+
+fn worse(a: OutcomeClass, b: OutcomeClass) -> OutcomeClass {
+    if a == OutcomeClass::Permanent { a } else { b }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,82 @@
+//! Outcomes go to `bill`; then their envelopes are settled.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use contract::{Outcome, queues, seal};
+use queue::{Lease, Out, Queue, Settle};
+use tokio::sync::mpsc;
+use tokio::time::{sleep_until, Instant};
+
+use super::{Finished, send_all};
+use crate::config::Config;
+use crate::job::Done;
+use crate::meters;
+use crate::track::Track;
+
+/// Outcomes gathered at most before they are published.
+const OUTCOMES_MAX: usize = 1_000;
+
+/// Runs until every sender is gone and everything is published.
+pub(super) async fn run(
+    mut done: mpsc::Receiver<Vec<Done>>,
+    queue: Arc<dyn Queue>,
+    config: Arc<Config>,
+    finished: Finished,
+) {
+    while let Some(first) = done.recv().await {
+        let until = Instant::now() + config.outcome_gather;
+        let mut gathered = first;
+        while gathered.len() < OUTCOMES_MAX {
+            tokio::select! {
+                more = done.recv() => match more {
+                    Some(more) => gathered.extend(more),
+                    None => break,
+                },
+                () = sleep_until(until) => break,
+            }
+        }
+        publish(gathered, queue.as_ref(), &config, &finished).await;
+    }
+}
+
+/// Publishes first and settles after: the order is the promise.
+async fn publish(gathered: Vec<Done>, queue: &dyn Queue, config: &Config, finished: &Finished) {
+    let mut outcomes = Vec::with_capacity(gathered.len());
+    let mut tracks: Vec<(Arc<Track>, bool)> = Vec::with_capacity(gathered.len());
+    for done in gathered {
+        tracks.push((done.track, done.outcome.is_some()));
+        outcomes.extend(done.outcome);
+    }
+    match seal(&outcomes, (config.clock)()) {
+        Ok(sealed) if sealed.is_empty() => {}
+        Ok(sealed) => send_all(queue, queues::BILL, sealed.into_iter().map(|s| Out::now(s.body)).collect()).await,
+        Err(error) => {
+            // A bug in the type. The envelopes stay unsettled and come again.
+            tracing::error!(error = %error, "outcomes cannot be written");
+            return;
+        }
+    }
+    for outcome in &outcomes {
+        meters::outcome(outcome.class);
+    }
+    finished.add(outcomes.iter().map(|Outcome { message_id, hop, .. }| (*message_id, *hop)));
+    settle(&tracks, queue).await;
+}
+
+async fn settle(tracks: &[(Arc<Track>, bool)], queue: &dyn Queue) {
+    let mut by_queue: HashMap<&Arc<str>, Vec<(Lease, Settle)>> = HashMap::new();
+    for (track, published) in tracks {
+        if let Some(settle) = track.finish_one(*published) {
+            by_queue.entry(track.queue()).or_default().push(settle);
+        }
+    }
+    for (name, batch) in by_queue {
+        for result in queue.settle(name, batch).await {
+            if let Err(error) = result {
+                // It comes again, and its outcomes are known by then.
+                tracing::warn!(error = %error, "cannot settle an envelope of {name}");
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Where every session stands, for whoever shows it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use contract::edge::{BindState, BindStatus, OperatorStatus};
+use domain::OperatorId;
+
+/// The sessions of one operator, by number.
+type Binds = BTreeMap<u16, Arc<BindCell>>;
+
+/// The states of all sessions. Cheap to clone; every clone sees the same.
+#[derive(Clone, Debug, Default)]
+pub struct EdgeStatus {
+    operators: Arc<Mutex<BTreeMap<OperatorId, Binds>>>,
+}
+
+impl EdgeStatus {
+    /// An edge without sessions.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every operator that has sessions, and where each stands now.
+    pub fn operators(&self) -> Vec<OperatorStatus> {
+        let operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = |(id, binds): (&OperatorId, &Binds)| OperatorStatus {
+            operator_id: *id,
+            binds: binds.values().map(|cell| cell.status()).collect(),
+        };
+        operators.iter().map(status).collect()
+    }
+
+    /// How many sessions of this operator are bound.
+    pub fn bound(&self, operator: OperatorId) -> usize {
+        let operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
+        let binds = operators.get(&operator).into_iter().flat_map(BTreeMap::values);
+        binds.filter(|cell| cell.status().state == BindState::Bound).count()
+    }
+
+    pub(crate) fn add(&self, operator: OperatorId, bind: u16, now: DateTime<Utc>) -> Arc<BindCell> {
+        let cell = Arc::new(BindCell::new(bind, now));
+        let mut operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
+        operators.entry(operator).or_default().insert(bind, Arc::clone(&cell));
+        cell
+    }
+
+    pub(crate) fn remove(&self, operator: OperatorId, bind: u16) {
+        let mut operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(binds) = operators.get_mut(&operator) {
+            binds.remove(&bind);
+            if binds.is_empty() {
+                operators.remove(&operator);
+            }
+        }
+    }
+}
+
+/// One session's entry, written by its own task only.
+#[derive(Debug)]
+pub(crate) struct BindCell {
+    in_flight: AtomicU32,
+    status: Mutex<BindStatus>,
+}
+
+impl BindCell {
+    fn new(bind: u16, now: DateTime<Utc>) -> Self {
+        let status = BindStatus { bind, state: BindState::Connecting, since: now, in_flight: 0, last_error: None };
+        Self { in_flight: AtomicU32::new(0), status: Mutex::new(status) }
+    }
+
+    pub(crate) fn state(&self) -> BindState {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).state
+    }
+
+    /// Another state; an error stays shown until the next one.
+    pub(crate) fn set(&self, state: BindState, now: DateTime<Utc>, error: Option<String>) {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        if status.state != state {
+            status.state = state;
+            status.since = now;
+        }
+        if error.is_some() {
+            status.last_error = error;
+        }
+    }
+
+    pub(crate) fn set_in_flight(&self, in_flight: usize) {
+        self.in_flight.store(u32::try_from(in_flight).unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    fn status(&self) -> BindStatus {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        status.in_flight = self.in_flight.load(Ordering::Relaxed);
+        status
+    }
+}

@@ -2,5 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+mod host;
 mod queue;
 mod tidy;
+mod ledger;
+mod world;

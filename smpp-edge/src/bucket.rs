@@ -47,7 +47,8 @@ impl Bucket {
 
     /// When the next token may be taken, if that is later than `now`.
     pub(crate) fn next_at(&self, now: Instant) -> Option<Instant> {
-        (self.available(now) == 0).then(|| now + (self.full_at + self.interval).saturating_duration_since(now + self.tolerance))
+        (self.available(now) == 0)
+            .then(|| now + (self.full_at + self.interval).saturating_duration_since(now + self.tolerance))
     }
 }
 

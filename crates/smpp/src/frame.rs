@@ -100,18 +100,8 @@ impl Default for Framer {
 impl Framer {
     /// A framer that refuses PDUs over `max_pdu_bytes` (at most [`PDU_BYTES_MAX`], at least a header).
     pub const fn new(max_pdu_bytes: usize) -> Self {
-        let max_pdu_bytes = if max_pdu_bytes > PDU_BYTES_MAX {
-            PDU_BYTES_MAX
-        } else {
-            max_pdu_bytes
-        };
-        Self {
-            max_pdu_bytes: if max_pdu_bytes < HEADER_BYTES {
-                HEADER_BYTES
-            } else {
-                max_pdu_bytes
-            },
-        }
+        let max_pdu_bytes = if max_pdu_bytes > PDU_BYTES_MAX { PDU_BYTES_MAX } else { max_pdu_bytes };
+        Self { max_pdu_bytes: if max_pdu_bytes < HEADER_BYTES { HEADER_BYTES } else { max_pdu_bytes } }
     }
 
     /// Octets of the PDU at the start of `received`, or `None` until all of it is there.
@@ -154,12 +144,7 @@ pub fn decode(pdu: &[u8], policy: Policy) -> Option<Frame<'_>> {
 ///
 /// A response that refuses (`status` other than `ESME_ROK`) and says nothing else is written as a bare header, as
 /// SMPP 3.4 asks of refusals.
-pub fn encode(
-    out: &mut BytesMut,
-    status: Status,
-    sequence_number: u32,
-    body: &Body<'_>,
-) -> Result<(), EncodeError> {
+pub fn encode(out: &mut BytesMut, status: Status, sequence_number: u32, body: &Body<'_>) -> Result<(), EncodeError> {
     let start = out.len();
     out.put_u32(0);
     out.put_u32(body.command_id().0);
@@ -168,17 +153,12 @@ pub fn encode(
     let bare = status != Status::ROK && body.is_blank_response();
     let written = if bare { Ok(()) } else { body.write(out) };
     let written = written.and_then(|()| {
-        let too_long = EncodeError::TooLong {
-            field: "command_length",
-        };
+        let too_long = EncodeError::TooLong { field: "command_length" };
         u32::try_from(out.len().saturating_sub(start)).map_err(|_| too_long)
     });
     match written {
         Ok(length) => {
-            if let Some(slot) = out
-                .get_mut(start..)
-                .and_then(|pdu| pdu.first_chunk_mut::<4>())
-            {
+            if let Some(slot) = out.get_mut(start..).and_then(|pdu| pdu.first_chunk_mut::<4>()) {
                 *slot = length.to_be_bytes();
             }
             Ok(())
@@ -191,12 +171,7 @@ pub fn encode(
 }
 
 /// Appends a PDU that is only a header, for answers to requests whose body was not understood.
-pub fn encode_bare(
-    out: &mut BytesMut,
-    command_id: CommandId,
-    status: Status,
-    sequence_number: u32,
-) {
+pub fn encode_bare(out: &mut BytesMut, command_id: CommandId, status: Status, sequence_number: u32) {
     out.put_u32(16);
     out.put_u32(command_id.0);
     out.put_u32(status.0);

@@ -20,9 +20,7 @@ pub mod text;
 pub mod tlv;
 pub mod udh;
 
-pub use frame::{
-    BodyError, EncodeError, Frame, FrameError, Framer, Header, Policy, decode, encode,
-};
+pub use frame::{BodyError, EncodeError, Frame, FrameError, Framer, Header, Policy, decode, encode};
 pub use pdu::{Body, CommandId};
 pub use session::{Role, Sequence, State, Window};
 pub use status::{Class, Status};

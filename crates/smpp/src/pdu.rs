@@ -10,9 +10,7 @@ mod write;
 pub use bind::{Bind, BindResp, Outbind, VERSION_3_4};
 pub use manage::{AlertNotification, CancelSm, QuerySm, QuerySmResp, ReplaceSm};
 pub use message::{Address, DataSm, ESM_INTERMEDIATE, ESM_RECEIPT, ESM_UDHI, MessageResp, Sm};
-pub use multi::{
-    Destination, Destinations, SubmitMulti, SubmitMultiResp, Unsuccessful, UnsuccessfulIter,
-};
+pub use multi::{Destination, Destinations, SubmitMulti, SubmitMultiResp, Unsuccessful, UnsuccessfulIter};
 
 use bytes::{BufMut, BytesMut};
 
@@ -40,10 +38,7 @@ impl CommandId {
 
     /// Whether this is one of the three binds (requests).
     pub const fn is_bind(self) -> bool {
-        matches!(
-            self,
-            Self::BIND_RECEIVER | Self::BIND_TRANSMITTER | Self::BIND_TRANSCEIVER
-        )
+        matches!(self, Self::BIND_RECEIVER | Self::BIND_TRANSMITTER | Self::BIND_TRANSCEIVER)
     }
 }
 
@@ -146,12 +141,10 @@ impl Body<'_> {
     /// Whether this is a response that says nothing beyond its status.
     pub(crate) fn is_blank_response(&self) -> bool {
         match self {
-            Self::BindReceiverResp(r)
-            | Self::BindTransmitterResp(r)
-            | Self::BindTransceiverResp(r) => *r == BindResp::default(),
-            Self::SubmitSmResp(r) | Self::DeliverSmResp(r) | Self::DataSmResp(r) => {
-                *r == MessageResp::default()
+            Self::BindReceiverResp(r) | Self::BindTransmitterResp(r) | Self::BindTransceiverResp(r) => {
+                *r == BindResp::default()
             }
+            Self::SubmitSmResp(r) | Self::DeliverSmResp(r) | Self::DataSmResp(r) => *r == MessageResp::default(),
             Self::QuerySmResp(r) => *r == QuerySmResp::default(),
             Self::SubmitMultiResp(r) => *r == SubmitMultiResp::default(),
             _ => false,

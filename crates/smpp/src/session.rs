@@ -76,9 +76,7 @@ impl State {
             | CommandId::QUERY_SM
             | CommandId::CANCEL_SM
             | CommandId::REPLACE_SM => sender == Role::Esme && self.can_submit(),
-            CommandId::DELIVER_SM | CommandId::ALERT_NOTIFICATION => {
-                sender == Role::Smsc && self.can_deliver()
-            }
+            CommandId::DELIVER_SM | CommandId::ALERT_NOTIFICATION => sender == Role::Smsc && self.can_deliver(),
             CommandId::DATA_SM => match sender {
                 Role::Esme => self.can_submit(),
                 Role::Smsc => self.can_deliver(),
@@ -87,11 +85,7 @@ impl State {
             CommandId::UNBIND => self.is_bound(),
             _ => return Err(Status::RINVCMDID),
         };
-        if allowed {
-            Ok(())
-        } else {
-            Err(Status::RINVBNDSTS)
-        }
+        if allowed { Ok(()) } else { Err(Status::RINVBNDSTS) }
     }
 
     fn permits_bind(self, sender: Role) -> Result<(), Status> {
@@ -130,16 +124,8 @@ mod tests {
             (Smsc, CommandId::DELIVER_SM, &[BoundRx, BoundTrx]),
             (Esme, CommandId::DELIVER_SM, &[]),
             (Smsc, CommandId::ALERT_NOTIFICATION, &[BoundRx, BoundTrx]),
-            (
-                Esme,
-                CommandId::ENQUIRE_LINK,
-                &[Open, BoundTx, BoundRx, BoundTrx],
-            ),
-            (
-                Smsc,
-                CommandId::ENQUIRE_LINK,
-                &[Open, BoundTx, BoundRx, BoundTrx],
-            ),
+            (Esme, CommandId::ENQUIRE_LINK, &[Open, BoundTx, BoundRx, BoundTrx]),
+            (Smsc, CommandId::ENQUIRE_LINK, &[Open, BoundTx, BoundRx, BoundTrx]),
             (Esme, CommandId::UNBIND, &[BoundTx, BoundRx, BoundTrx]),
             (Smsc, CommandId::UNBIND, &[BoundTx, BoundRx, BoundTrx]),
             (Esme, CommandId::SUBMIT_SM_RESP, &all),
@@ -148,11 +134,7 @@ mod tests {
         ] {
             for state in all {
                 let permitted = state.permits(sender, command).is_ok();
-                assert_eq!(
-                    permitted,
-                    allowed.contains(&state),
-                    "{sender:?} {command:?} in {state:?}"
-                );
+                assert_eq!(permitted, allowed.contains(&state), "{sender:?} {command:?} in {state:?}");
             }
         }
     }
@@ -166,11 +148,7 @@ mod tests {
             (State::Unbound, CommandId::BIND_RECEIVER, Status::RINVBNDSTS),
             (State::BoundTrx, CommandId(0x0000_0112), Status::RINVCMDID),
         ] {
-            assert_eq!(
-                state.permits(Role::Esme, command),
-                Err(status),
-                "{command:?} in {state:?}"
-            );
+            assert_eq!(state.permits(Role::Esme, command), Err(status), "{command:?} in {state:?}");
         }
     }
 }

@@ -158,19 +158,12 @@ mod tests {
             (0x400, "ESME_UNKNOWN", Class::Unknown),
             (u32::MAX, "ESME_UNKNOWN", Class::Unknown),
         ] {
-            assert_eq!(
-                (Status(code).name(), Status(code).class()),
-                (name, class),
-                "0x{code:X}"
-            );
+            assert_eq!((Status(code).name(), Status(code).class()), (name, class), "0x{code:X}");
         }
     }
 
     #[test]
     fn debug_shows_name_and_code() {
-        assert_eq!(
-            format!("{:?}", Status::RTHROTTLED),
-            "ESME_RTHROTTLED (0x00000058)"
-        );
+        assert_eq!(format!("{:?}", Status::RTHROTTLED), "ESME_RTHROTTLED (0x00000058)");
     }
 }

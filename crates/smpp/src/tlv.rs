@@ -66,11 +66,7 @@ impl<'a> Tlv<'a> {
 
     /// The value as a string: up to the first NUL, or all of it where there is none (many peers leave it out).
     pub fn text(&self) -> &'a [u8] {
-        let end = self
-            .value
-            .iter()
-            .position(|&b| b == 0)
-            .unwrap_or(self.value.len());
+        let end = self.value.iter().position(|&b| b == 0).unwrap_or(self.value.len());
         self.value.get(..end).unwrap_or_default()
     }
 }
@@ -120,8 +116,7 @@ impl<'a> Tlvs<'a> {
 
     /// The id a receipt is about; `None` where it is missing or empty.
     pub fn receipted_message_id(self) -> Option<&'a [u8]> {
-        self.text(Tag::RECEIPTED_MESSAGE_ID)
-            .filter(|id| !id.is_empty())
+        self.text(Tag::RECEIPTED_MESSAGE_ID).filter(|id| !id.is_empty())
     }
 
     /// Final state of a message, in receipts.
@@ -138,9 +133,7 @@ impl<'a> Tlvs<'a> {
 impl std::fmt::Debug for Tlvs<'_> {
     /// Tags and lengths only: values may be message text.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let shown = self
-            .iter()
-            .map(|tlv| (format!("0x{:04X}", tlv.tag.0), tlv.value.len()));
+        let shown = self.iter().map(|tlv| (format!("0x{:04X}", tlv.tag.0), tlv.value.len()));
         f.debug_map().entries(shown).finish()
     }
 }
@@ -185,8 +178,7 @@ pub fn put(out: &mut BytesMut, tag: Tag, value: &[u8]) -> Result<(), EncodeError
 
 /// Appends a parameter that is a string: its octets and the closing NUL.
 pub fn put_text(out: &mut BytesMut, tag: Tag, text: &[u8]) -> Result<(), EncodeError> {
-    let len = u16::try_from(text.len().saturating_add(1))
-        .map_err(|_| EncodeError::TooLong { field: "tlv" })?;
+    let len = u16::try_from(text.len().saturating_add(1)).map_err(|_| EncodeError::TooLong { field: "tlv" })?;
     out.put_u16(tag.0);
     out.put_u16(len);
     out.put_slice(text);
@@ -205,11 +197,7 @@ mod tests {
             (b"\x00\x1E\x00\x03ab\0", Some(&b"ab"[..]), None),
             (b"\x00\x1E\x00\x02ab", Some(b"ab"), None),
             (b"\x00\x1E\x00\x01\0", None, None),
-            (
-                b"\x00\x1E\x00\x04ab\0\0\x04\x27\x00\x01\x02",
-                Some(b"ab"),
-                Some(2),
-            ),
+            (b"\x00\x1E\x00\x04ab\0\0\x04\x27\x00\x01\x02", Some(b"ab"), Some(2)),
             (b"\x04\x27\x00\x02\x00\x05", None, Some(5)),
             (b"\x04\x27\x00\x04\x00\x00\x00\x08", None, Some(8)),
             (b"\x04\x27\x00\x03\x00\x00\x08", None, None),
@@ -217,11 +205,7 @@ mod tests {
             (b"\x04\x27\x00\x01\x02\x00\x1E\x00", None, Some(2)),
         ] {
             let tlvs = Tlvs::new(raw);
-            assert_eq!(
-                (tlvs.receipted_message_id(), tlvs.message_state()),
-                (id, state),
-                "{raw:?}"
-            );
+            assert_eq!((tlvs.receipted_message_id(), tlvs.message_state()), (id, state), "{raw:?}");
         }
     }
 

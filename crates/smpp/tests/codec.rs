@@ -7,14 +7,10 @@ use bytes::{Buf, BytesMut};
 use proptest::prelude::*;
 use smpp::frame::HEADER_BYTES;
 use smpp::pdu::{
-    Address, AlertNotification, Bind, BindResp, CancelSm, DataSm, Destination, Destinations,
-    MessageResp, Outbind, QuerySm, QuerySmResp, ReplaceSm, Sm, SubmitMulti, SubmitMultiResp,
-    Unsuccessful,
+    Address, AlertNotification, Bind, BindResp, CancelSm, DataSm, Destination, Destinations, MessageResp, Outbind,
+    QuerySm, QuerySmResp, ReplaceSm, Sm, SubmitMulti, SubmitMultiResp, Unsuccessful,
 };
-use smpp::{
-    Body, CommandId, EncodeError, Frame, FrameError, Framer, Policy, Status, Tag, Tlvs, decode,
-    encode, tlv,
-};
+use smpp::{Body, CommandId, EncodeError, Frame, FrameError, Framer, Policy, Status, Tag, Tlvs, decode, encode, tlv};
 
 /// One PDU with these four header numbers and this body.
 fn pdu(command_id: CommandId, status: u32, sequence_number: u32, body: &[u8]) -> Vec<u8> {
@@ -53,29 +49,15 @@ fn well_formed_bodies() {
         (
             CommandId::BIND_TRANSCEIVER_RESP,
             b"smsc\0\x02\x10\0\x01\x34",
-            Body::BindTransceiverResp(BindResp {
-                system_id: b"smsc",
-                tlvs: Tlvs::new(b"\x02\x10\0\x01\x34"),
-            }),
+            Body::BindTransceiverResp(BindResp { system_id: b"smsc", tlvs: Tlvs::new(b"\x02\x10\0\x01\x34") }),
         ),
-        (
-            CommandId::OUTBIND,
-            b"a\0b\0",
-            Body::Outbind(Outbind {
-                system_id: b"a",
-                password: b"b",
-            }),
-        ),
+        (CommandId::OUTBIND, b"a\0b\0", Body::Outbind(Outbind { system_id: b"a", password: b"b" })),
         (CommandId::ENQUIRE_LINK, b"", Body::EnquireLink),
         (CommandId::UNBIND_RESP, b"", Body::UnbindResp),
         (CommandId::GENERIC_NACK, b"", Body::GenericNack),
         (CommandId::SUBMIT_SM, SUBMIT, Body::SubmitSm(submit)),
         (CommandId::DELIVER_SM, SUBMIT, Body::DeliverSm(submit)),
-        (
-            CommandId::SUBMIT_SM_RESP,
-            b"77\0",
-            Body::SubmitSmResp(MessageResp::new(b"77")),
-        ),
+        (CommandId::SUBMIT_SM_RESP, b"77\0", Body::SubmitSmResp(MessageResp::new(b"77"))),
         (
             CommandId::DATA_SM,
             b"\0\x05\0Bank\0\x01\x019\0\0\x01\x08\x04\x24\0\x02hi",
@@ -91,28 +73,17 @@ fn well_formed_bodies() {
         (
             CommandId::QUERY_SM,
             b"77\0\x01\x019\0",
-            Body::QuerySm(QuerySm {
-                message_id: b"77",
-                source: Address::new(1, 1, b"9"),
-            }),
+            Body::QuerySm(QuerySm { message_id: b"77", source: Address::new(1, 1, b"9") }),
         ),
         (
             CommandId::QUERY_SM_RESP,
             b"77\0\0\x02\0",
-            Body::QuerySmResp(QuerySmResp {
-                message_id: b"77",
-                message_state: 2,
-                ..QuerySmResp::default()
-            }),
+            Body::QuerySmResp(QuerySmResp { message_id: b"77", message_state: 2, ..QuerySmResp::default() }),
         ),
         (
             CommandId::CANCEL_SM,
             b"\x0077\0\x01\x019\0\0\0\0",
-            Body::CancelSm(CancelSm {
-                message_id: b"77",
-                source: Address::new(1, 1, b"9"),
-                ..CancelSm::default()
-            }),
+            Body::CancelSm(CancelSm { message_id: b"77", source: Address::new(1, 1, b"9"), ..CancelSm::default() }),
         ),
         (
             CommandId::REPLACE_SM,
@@ -134,19 +105,11 @@ fn well_formed_bodies() {
                 tlvs: Tlvs::NONE,
             }),
         ),
-        (
-            CommandId(0x111),
-            b"anything",
-            Body::Other(CommandId(0x111), b"anything"),
-        ),
+        (CommandId(0x111), b"anything", Body::Other(CommandId(0x111), b"anything")),
     ] {
         let bytes = pdu(command_id, 0, 7, bytes);
         for policy in [Policy::Strict, Policy::Lenient] {
-            assert_eq!(
-                decode(&bytes, policy).unwrap().body,
-                Ok(body),
-                "{command_id:?}"
-            );
+            assert_eq!(decode(&bytes, policy).unwrap().body, Ok(body), "{command_id:?}");
         }
         assert_eq!(encoded(Status::ROK, 7, &body), bytes, "{command_id:?}");
     }
@@ -158,57 +121,17 @@ fn a_bad_body_keeps_its_header() {
     let cut = |octets: usize| SUBMIT[..octets].to_vec();
     let bind = |system_id: &[u8]| [system_id, b"\0pw\0\0\x34\0\0\0"].concat();
     for (command_id, body, strict, lenient) in [
-        (
-            CommandId::SUBMIT_SM,
-            cut(0),
-            Some("service_type"),
-            Some("addr_ton"),
-        ),
-        (
-            CommandId::SUBMIT_SM,
-            cut(2),
-            Some("addr_npi"),
-            Some("addr_npi"),
-        ),
-        (
-            CommandId::SUBMIT_SM,
-            cut(5),
-            Some("source_addr"),
-            Some("addr_ton"),
-        ),
-        (
-            CommandId::SUBMIT_SM,
-            cut(SUBMIT.len() - 1),
-            Some("short_message"),
-            Some("short_message"),
-        ),
+        (CommandId::SUBMIT_SM, cut(0), Some("service_type"), Some("addr_ton")),
+        (CommandId::SUBMIT_SM, cut(2), Some("addr_npi"), Some("addr_npi")),
+        (CommandId::SUBMIT_SM, cut(5), Some("source_addr"), Some("addr_ton")),
+        (CommandId::SUBMIT_SM, cut(SUBMIT.len() - 1), Some("short_message"), Some("short_message")),
         (CommandId::SUBMIT_SM, cut(SUBMIT.len()), None, None),
-        (
-            CommandId::BIND_RECEIVER,
-            bind(&long_name),
-            Some("system_id"),
-            None,
-        ),
+        (CommandId::BIND_RECEIVER, bind(&long_name), Some("system_id"), None),
         (CommandId::BIND_RECEIVER, bind(b"esme"), None, None),
-        (
-            CommandId::BIND_RECEIVER,
-            b"esme\0pw\0\0\x34\0\0no-nul".to_vec(),
-            Some("address_range"),
-            None,
-        ),
+        (CommandId::BIND_RECEIVER, b"esme\0pw\0\0\x34\0\0no-nul".to_vec(), Some("address_range"), None),
         (CommandId::SUBMIT_SM_RESP, b"".to_vec(), None, None),
-        (
-            CommandId::SUBMIT_SM_RESP,
-            b"no-nul".to_vec(),
-            Some("message_id"),
-            None,
-        ),
-        (
-            CommandId::SUBMIT_SM_RESP,
-            b"id\0\x04\x27\0\x09cut".to_vec(),
-            None,
-            None,
-        ),
+        (CommandId::SUBMIT_SM_RESP, b"no-nul".to_vec(), Some("message_id"), None),
+        (CommandId::SUBMIT_SM_RESP, b"id\0\x04\x27\0\x09cut".to_vec(), None, None),
         (CommandId::ENQUIRE_LINK, b"trailing".to_vec(), None, None),
         (CommandId::CANCEL_SM_RESP, b"trailing".to_vec(), None, None),
     ] {
@@ -216,16 +139,9 @@ fn a_bad_body_keeps_its_header() {
         for (policy, wrong) in [(Policy::Strict, strict), (Policy::Lenient, lenient)] {
             let frame = decode(&bytes, policy).unwrap();
             let header = frame.header;
-            assert_eq!(
-                (header.command_id, header.sequence_number),
-                (command_id, 0xFFFF_FFFF)
-            );
+            assert_eq!((header.command_id, header.sequence_number), (command_id, 0xFFFF_FFFF));
             assert_eq!(header.command_status, Status::RTHROTTLED);
-            assert_eq!(
-                frame.body.err().map(|e| e.field),
-                wrong,
-                "{command_id:?} {policy:?} {body:?}"
-            );
+            assert_eq!(frame.body.err().map(|e| e.field), wrong, "{command_id:?} {policy:?} {body:?}");
         }
     }
 }
@@ -239,19 +155,9 @@ fn sm_length_does_not_reach_into_the_next_pdu() {
     stream.extend(pdu(CommandId::ENQUIRE_LINK, 0, 2, b""));
     let framer = Framer::default();
     let first = framer.next(&mut stream).unwrap().unwrap();
-    assert_eq!(
-        decode(&first, Policy::Lenient)
-            .unwrap()
-            .body
-            .unwrap_err()
-            .status,
-        Status::RINVMSGLEN
-    );
+    assert_eq!(decode(&first, Policy::Lenient).unwrap().body.unwrap_err().status, Status::RINVMSGLEN);
     let second = framer.next(&mut stream).unwrap().unwrap();
-    assert_eq!(
-        decode(&second, Policy::Lenient).unwrap().body,
-        Ok(Body::EnquireLink)
-    );
+    assert_eq!(decode(&second, Policy::Lenient).unwrap().body, Ok(Body::EnquireLink));
 }
 
 #[test]
@@ -273,11 +179,8 @@ fn only_a_bad_length_is_fatal() {
 
 #[test]
 fn a_stream_split_anywhere_gives_the_same_pdus() {
-    let pdus = [
-        pdu(CommandId::SUBMIT_SM, 0, 1, SUBMIT),
-        pdu(CommandId::UNBIND, 0, 2, b""),
-        pdu(CommandId(9), 0, 3, b"x"),
-    ];
+    let pdus =
+        [pdu(CommandId::SUBMIT_SM, 0, 1, SUBMIT), pdu(CommandId::UNBIND, 0, 2, b""), pdu(CommandId(9), 0, 3, b"x")];
     let stream = pdus.concat();
     let framer = Framer::default();
     for split in 0..=stream.len() {
@@ -297,22 +200,10 @@ fn a_stream_split_anywhere_gives_the_same_pdus() {
 #[test]
 fn refusals_are_bare_headers() {
     for (status, body, octets) in [
-        (
-            Status::RBINDFAIL,
-            Body::BindTransceiverResp(BindResp::default()),
-            16,
-        ),
-        (
-            Status::RTHROTTLED,
-            Body::SubmitSmResp(MessageResp::default()),
-            16,
-        ),
+        (Status::RBINDFAIL, Body::BindTransceiverResp(BindResp::default()), 16),
+        (Status::RTHROTTLED, Body::SubmitSmResp(MessageResp::default()), 16),
         (Status::ROK, Body::DeliverSmResp(MessageResp::default()), 17),
-        (
-            Status::RSYSERR,
-            Body::SubmitSmResp(MessageResp::new(b"7")),
-            18,
-        ),
+        (Status::RSYSERR, Body::SubmitSmResp(MessageResp::new(b"7")), 18),
     ] {
         assert_eq!(encoded(status, 1, &body).len(), octets, "{body:?}");
     }
@@ -323,28 +214,12 @@ fn what_cannot_be_told_is_refused_and_leaves_the_buffer() {
     let mut out = BytesMut::from(&b"before"[..]);
     let long = [b'a'; 256];
     for (body, error) in [
+        (Body::SubmitSm(Sm { short_message: &long, ..Sm::default() }), EncodeError::TooLong { field: "short_message" }),
         (
-            Body::SubmitSm(Sm {
-                short_message: &long,
-                ..Sm::default()
-            }),
-            EncodeError::TooLong {
-                field: "short_message",
-            },
+            Body::SubmitSm(Sm { destination: Address::new(1, 1, b"9\x009"), ..Sm::default() }),
+            EncodeError::NulInside { field: "destination_addr" },
         ),
-        (
-            Body::SubmitSm(Sm {
-                destination: Address::new(1, 1, b"9\x009"),
-                ..Sm::default()
-            }),
-            EncodeError::NulInside {
-                field: "destination_addr",
-            },
-        ),
-        (
-            Body::BindReceiver(Bind::new(b"a\0", b"")),
-            EncodeError::NulInside { field: "system_id" },
-        ),
+        (Body::BindReceiver(Bind::new(b"a\0", b"")), EncodeError::NulInside { field: "system_id" }),
     ] {
         assert_eq!(encode(&mut out, Status::ROK, 1, &body), Err(error));
         assert_eq!(&out[..], b"before");
@@ -354,63 +229,34 @@ fn what_cannot_be_told_is_refused_and_leaves_the_buffer() {
 #[test]
 fn submit_multi_walks_its_lists() {
     let mut raw = BytesMut::new();
-    let to = [
-        Destination::Address(Address::new(1, 1, b"998901")),
-        Destination::List(b"friends"),
-    ];
+    let to = [Destination::Address(Address::new(1, 1, b"998901")), Destination::List(b"friends")];
     for destination in to {
         destination.write(&mut raw).unwrap();
     }
-    let message = Sm {
-        source: Address::new(5, 0, b"Bank"),
-        short_message: b"hi",
-        ..Sm::default()
-    };
-    let body = Body::SubmitMulti(SubmitMulti {
-        destinations: Destinations::new(2, &raw),
-        message,
-    });
+    let message = Sm { source: Address::new(5, 0, b"Bank"), short_message: b"hi", ..Sm::default() };
+    let body = Body::SubmitMulti(SubmitMulti { destinations: Destinations::new(2, &raw), message });
     let bytes = encoded(Status::ROK, 1, &body);
     let Ok(Body::SubmitMulti(read)) = decode(&bytes, Policy::Strict).unwrap().body else {
         panic!("not a submit_multi")
     };
-    assert_eq!(
-        (read.destinations.iter().collect::<Vec<_>>(), read.message),
-        (to.to_vec(), message)
-    );
+    assert_eq!((read.destinations.iter().collect::<Vec<_>>(), read.message), (to.to_vec(), message));
 
-    let refused = Unsuccessful {
-        destination: Address::new(1, 1, b"998901"),
-        status: Status::RINVDSTADR,
-    };
+    let refused = Unsuccessful { destination: Address::new(1, 1, b"998901"), status: Status::RINVDSTADR };
     let mut raw = BytesMut::new();
     refused.write(&mut raw).unwrap();
     let body = Body::SubmitMultiResp(SubmitMultiResp::new(b"77", 1, &raw));
     let bytes = encoded(Status::ROK, 1, &body);
-    let Ok(Body::SubmitMultiResp(read)) = decode(&bytes, Policy::Strict).unwrap().body else {
-        panic!("not a resp")
-    };
+    let Ok(Body::SubmitMultiResp(read)) = decode(&bytes, Policy::Strict).unwrap().body else { panic!("not a resp") };
     assert_eq!(read.unsuccessful().collect::<Vec<_>>(), [refused]);
 }
 
 #[test]
 fn text_is_found_where_it_is() {
     let payload = Tlvs::new(b"\x04\x24\0\x04long");
-    for (short_message, tlvs, text) in [
-        (&b"hi"[..], Tlvs::NONE, &b"hi"[..]),
-        (b"", payload, b"long"),
-        (b"hi", payload, b"hi"),
-        (b"", Tlvs::NONE, b""),
-    ] {
-        assert_eq!(
-            Sm {
-                short_message,
-                tlvs,
-                ..Sm::default()
-            }
-            .text(),
-            text
-        );
+    for (short_message, tlvs, text) in
+        [(&b"hi"[..], Tlvs::NONE, &b"hi"[..]), (b"", payload, b"long"), (b"hi", payload, b"hi"), (b"", Tlvs::NONE, b"")]
+    {
+        assert_eq!(Sm { short_message, tlvs, ..Sm::default() }.text(), text);
     }
     for (esm_class, receipt, intermediate, udh) in [
         (0x00, false, false, false),
@@ -421,15 +267,8 @@ fn text_is_found_where_it_is() {
         (0x44, true, false, true),
         (0x08, false, false, false),
     ] {
-        let sm = Sm {
-            esm_class,
-            ..Sm::default()
-        };
-        assert_eq!(
-            (sm.is_receipt(), sm.is_intermediate(), sm.has_udh()),
-            (receipt, intermediate, udh),
-            "{esm_class}"
-        );
+        let sm = Sm { esm_class, ..Sm::default() };
+        assert_eq!((sm.is_receipt(), sm.is_intermediate(), sm.has_udh()), (receipt, intermediate, udh), "{esm_class}");
     }
 }
 
@@ -437,11 +276,7 @@ fn text_is_found_where_it_is() {
 fn nothing_private_in_debug() {
     let bind = format!("{:?}", Bind::new(b"esme", b"s3cret"));
     assert!(bind.contains("esme") && !bind.contains("s3cret"), "{bind}");
-    let sm = Sm {
-        destination: Address::new(1, 1, b"998901234567"),
-        short_message: b"code 1234",
-        ..Sm::default()
-    };
+    let sm = Sm { destination: Address::new(1, 1, b"998901234567"), short_message: b"code 1234", ..Sm::default() };
     let sm = format!("{sm:?}");
     assert!(!sm.contains("1234") && !sm.contains("57, 57, 56"), "{sm}");
 }

@@ -86,18 +86,16 @@ impl Flow {
         if nearly_full || room == 0 {
             return;
         }
-        let free = room.min(self.pace.available(now.instant));
-        if free == 0 {
-            self.look_at = self.pace.next_at(now.instant);
+        if let Some(until) = self.pace.paused(now.instant) {
+            self.look_at = Some(until);
             return;
         }
         let waiting = self.sending.len();
-        if waiting < free {
-            self.look_at = ctx.lane.pool.take(free - waiting, now.instant, &mut self.taken);
+        if waiting < room {
+            self.look_at = ctx.lane.pool.take(room - waiting, now.instant, &mut self.taken);
         }
         self.seat(now.utc);
-        let sent = self.send(free, wire, now);
-        self.pace.sent(sent, now.instant);
+        let sent = self.send(room, wire, now);
         ctx.meters.submits.increment(u64::try_from(sent).unwrap_or(0));
     }
 
@@ -164,7 +162,7 @@ impl Flow {
         let mut result = Answered::Fine;
         match verdict(status, job.attempts(), config.attempts_max) {
             Verdict::Accepted => {
-                self.pace.accepted(now.instant);
+                self.pace.accepted();
                 job.accepted(segment, id);
             }
             Verdict::Throttled => {

@@ -62,7 +62,8 @@ mod tests {
     #[test]
     fn receipts_as_they_come() {
         let now = Utc.with_ymd_and_hms(2026, 5, 4, 12, 0, 30).unwrap();
-        let full = b"id:0a1F sub:001 dlvrd:001 submit date:2605041159 done date:2605041200 stat:DELIVRD err:000 text:hi";
+        let full =
+            b"id:0a1F sub:001 dlvrd:001 submit date:2605041159 done date:2605041200 stat:DELIVRD err:000 text:hi";
         let tlvs = b"\x00\x1E\x00\x03T7\0\x04\x27\x00\x01\x05";
         for (text, tlvs, id, expected, error, timed) in [
             (&full[..], &b""[..], "0a1F", ReceiptState::Delivered, "000", true),

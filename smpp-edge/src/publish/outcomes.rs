@@ -6,7 +6,7 @@ use std::sync::Arc;
 use contract::{Outcome, queues, seal};
 use queue::{Lease, Out, Queue, Settle};
 use tokio::sync::mpsc;
-use tokio::time::{sleep_until, Instant};
+use tokio::time::{Instant, sleep_until};
 
 use super::{Finished, send_all};
 use crate::config::Config;

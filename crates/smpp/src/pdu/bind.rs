@@ -89,10 +89,7 @@ impl<'a> BindResp<'a> {
         if r.is_empty() {
             return Ok(Self::default());
         }
-        Ok(Self {
-            system_id: r.text(&Field::SYSTEM_ID)?,
-            tlvs: Tlvs::new(r.rest()),
-        })
+        Ok(Self { system_id: r.text(&Field::SYSTEM_ID)?, tlvs: Tlvs::new(r.rest()) })
     }
 
     pub(crate) fn write(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
@@ -118,10 +115,7 @@ pub struct Outbind<'a> {
 
 impl<'a> Outbind<'a> {
     pub(crate) fn read(mut r: Reader<'a>) -> Result<Self, BodyError> {
-        Ok(Self {
-            system_id: r.text(&Field::SYSTEM_ID)?,
-            password: r.text(&Field::PASSWORD)?,
-        })
+        Ok(Self { system_id: r.text(&Field::SYSTEM_ID)?, password: r.text(&Field::PASSWORD)? })
     }
 
     pub(crate) fn write(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
@@ -133,8 +127,6 @@ impl<'a> Outbind<'a> {
 impl std::fmt::Debug for Outbind<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let system_id = String::from_utf8_lossy(self.system_id);
-        f.debug_struct("Outbind")
-            .field("system_id", &system_id)
-            .finish_non_exhaustive()
+        f.debug_struct("Outbind").field("system_id", &system_id).finish_non_exhaustive()
     }
 }

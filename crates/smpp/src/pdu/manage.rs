@@ -22,10 +22,7 @@ pub struct QuerySm<'a> {
 impl<'a> QuerySm<'a> {
     pub(crate) fn read(mut r: Reader<'a>) -> Result<Self, BodyError> {
         let message_id = r.text(&Field::MESSAGE_ID)?;
-        Ok(Self {
-            message_id,
-            source: Address::read(&mut r, &Field::SOURCE)?,
-        })
+        Ok(Self { message_id, source: Address::read(&mut r, &Field::SOURCE)? })
     }
 
     pub(crate) fn write(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
@@ -129,10 +126,7 @@ impl<'a> ReplaceSm<'a> {
         let registered_delivery = r.u8("registered_delivery")?;
         let sm_default_msg_id = r.u8("sm_default_msg_id")?;
         let sm_length = usize::from(r.u8("sm_length")?);
-        let short = BodyError {
-            status: Status::RINVMSGLEN,
-            field: "short_message",
-        };
+        let short = BodyError { status: Status::RINVMSGLEN, field: "short_message" };
         let short_message = r.octets(sm_length, short)?;
         Ok(Self {
             message_id,

@@ -28,11 +28,7 @@ impl<'a> Address<'a> {
     pub(crate) fn read(r: &mut Reader<'a>, field: &Field) -> Result<Self, BodyError> {
         let ton = r.u8("addr_ton")?;
         let npi = r.u8("addr_npi")?;
-        Ok(Self {
-            ton,
-            npi,
-            addr: r.text(field)?,
-        })
+        Ok(Self { ton, npi, addr: r.text(field)? })
     }
 
     pub(crate) fn write(&self, out: &mut BytesMut, field: &'static str) -> Result<(), EncodeError> {
@@ -97,13 +93,7 @@ impl<'a> Sm<'a> {
         let service_type = r.text(&Field::SERVICE_TYPE)?;
         let source = Address::read(&mut r, &Field::SOURCE)?;
         let destination = Address::read(&mut r, &Field::DESTINATION)?;
-        Self {
-            service_type,
-            source,
-            destination,
-            ..Self::default()
-        }
-        .read_from_esm_class(r)
+        Self { service_type, source, destination, ..Self::default() }.read_from_esm_class(r)
     }
 
     /// The part that `submit_multi` shares: everything behind the addressees.
@@ -119,10 +109,7 @@ impl<'a> Sm<'a> {
         let data_coding = r.u8("data_coding")?;
         let sm_default_msg_id = r.u8("sm_default_msg_id")?;
         let sm_length = usize::from(r.u8("sm_length")?);
-        let short = BodyError {
-            status: Status::RINVMSGLEN,
-            field: "short_message",
-        };
+        let short = BodyError { status: Status::RINVMSGLEN, field: "short_message" };
         let short_message = r.octets(sm_length, short)?;
         Ok(Self {
             esm_class,
@@ -215,10 +202,7 @@ pub struct MessageResp<'a> {
 impl<'a> MessageResp<'a> {
     /// A response with this id and no optional parameters.
     pub const fn new(message_id: &'a [u8]) -> Self {
-        Self {
-            message_id,
-            tlvs: Tlvs::NONE,
-        }
+        Self { message_id, tlvs: Tlvs::NONE }
     }
 
     #[inline]
@@ -226,10 +210,7 @@ impl<'a> MessageResp<'a> {
         if r.is_empty() {
             return Ok(Self::default());
         }
-        Ok(Self {
-            message_id: r.text(&Field::MESSAGE_ID)?,
-            tlvs: Tlvs::new(r.rest()),
-        })
+        Ok(Self { message_id: r.text(&Field::MESSAGE_ID)?, tlvs: Tlvs::new(r.rest()) })
     }
 
     pub(crate) fn write(&self, out: &mut BytesMut) -> Result<(), EncodeError> {

@@ -13,10 +13,7 @@ const FLAG_ADDRESS: u8 = 1;
 /// `dest_flag` of a distribution list.
 const FLAG_LIST: u8 = 2;
 
-const BAD_FLAG: BodyError = BodyError {
-    status: Status::RINVDESTFLAG,
-    field: "dest_flag",
-};
+const BAD_FLAG: BodyError = BodyError { status: Status::RINVDESTFLAG, field: "dest_flag" };
 
 /// One addressee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +26,7 @@ pub enum Destination<'a> {
 
 impl<'a> Destination<'a> {
     fn read(r: &mut Reader<'a>) -> Result<Self, BodyError> {
-        const DL_NAME: Field = Field {
-            name: "dl_name",
-            octets_max: 21,
-            status: Status::RINVDLNAME,
-        };
+        const DL_NAME: Field = Field { name: "dl_name", octets_max: 21, status: Status::RINVDLNAME };
         match r.u8("dest_flag")? {
             FLAG_ADDRESS => Address::read(r, &Field::DESTINATION).map(Self::Address),
             FLAG_LIST => r.text(&DL_NAME).map(Self::List),
@@ -105,19 +98,9 @@ impl<'a> SubmitMulti<'a> {
         for _ in 0..count {
             Destination::read(&mut r)?;
         }
-        let raw = from
-            .get(..from.len().saturating_sub(r.rest().len()))
-            .unwrap_or_default();
-        let message = Sm {
-            service_type,
-            source,
-            ..Sm::default()
-        }
-        .read_from_esm_class(r)?;
-        Ok(Self {
-            destinations: Destinations { count, raw },
-            message,
-        })
+        let raw = from.get(..from.len().saturating_sub(r.rest().len())).unwrap_or_default();
+        let message = Sm { service_type, source, ..Sm::default() }.read_from_esm_class(r)?;
+        Ok(Self { destinations: Destinations { count, raw }, message })
     }
 
     pub(crate) fn write(&self, out: &mut BytesMut) -> Result<(), EncodeError> {
@@ -141,15 +124,9 @@ pub struct Unsuccessful<'a> {
 impl<'a> Unsuccessful<'a> {
     fn read(r: &mut Reader<'a>) -> Result<Self, BodyError> {
         let destination = Address::read(r, &Field::DESTINATION)?;
-        let wrong = BodyError {
-            status: Status::RINVCMDLEN,
-            field: "error_status_code",
-        };
+        let wrong = BodyError { status: Status::RINVCMDLEN, field: "error_status_code" };
         let status = r.octets(4, wrong)?.first_chunk::<4>().ok_or(wrong)?;
-        Ok(Self {
-            destination,
-            status: Status(u32::from_be_bytes(*status)),
-        })
+        Ok(Self { destination, status: Status(u32::from_be_bytes(*status)) })
     }
 
     /// Appends one refusal to bytes that [`SubmitMultiResp::new`] takes.
@@ -188,19 +165,12 @@ impl<'a> Iterator for UnsuccessfulIter<'a> {
 impl<'a> SubmitMultiResp<'a> {
     /// An answer with `count` refusals, as [`Unsuccessful::write`] made them.
     pub const fn new(message_id: &'a [u8], count: u8, raw: &'a [u8]) -> Self {
-        Self {
-            message_id,
-            count,
-            raw,
-        }
+        Self { message_id, count, raw }
     }
 
     /// Who was refused, in the order sent.
     pub const fn unsuccessful(&self) -> UnsuccessfulIter<'a> {
-        UnsuccessfulIter {
-            left: self.count,
-            reader: Reader::new(self.raw, Policy::Lenient),
-        }
+        UnsuccessfulIter { left: self.count, reader: Reader::new(self.raw, Policy::Lenient) }
     }
 
     pub(crate) fn read(mut r: Reader<'a>) -> Result<Self, BodyError> {
@@ -209,16 +179,9 @@ impl<'a> SubmitMultiResp<'a> {
         }
         let message_id = r.text(&Field::MESSAGE_ID)?;
         if r.is_empty() {
-            return Ok(Self {
-                message_id,
-                ..Self::default()
-            });
+            return Ok(Self { message_id, ..Self::default() });
         }
-        Ok(Self {
-            message_id,
-            count: r.u8("no_unsuccess")?,
-            raw: r.rest(),
-        })
+        Ok(Self { message_id, count: r.u8("no_unsuccess")?, raw: r.rest() })
     }
 
     pub(crate) fn write(&self, out: &mut BytesMut) -> Result<(), EncodeError> {

@@ -14,11 +14,7 @@ pub(crate) struct Field {
 
 impl Field {
     const fn new(name: &'static str, octets_max: usize, status: Status) -> Self {
-        Self {
-            name,
-            octets_max,
-            status,
-        }
+        Self { name, octets_max, status }
     }
 
     pub(crate) const SYSTEM_ID: Self = Self::new("system_id", 16, Status::RINVSYSID);
@@ -60,10 +56,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, BodyError> {
         let Some((&octet, rest)) = self.rest.split_first() else {
-            return Err(BodyError {
-                status: Status::RINVCMDLEN,
-                field,
-            });
+            return Err(BodyError { status: Status::RINVCMDLEN, field });
         };
         self.rest = rest;
         Ok(octet)
@@ -72,10 +65,7 @@ impl<'a> Reader<'a> {
     /// A string up to its NUL. Without one it is the rest of the PDU, if the policy tolerates that.
     #[inline]
     pub(crate) fn text(&mut self, field: &Field) -> Result<&'a [u8], BodyError> {
-        let wrong = BodyError {
-            status: field.status,
-            field: field.name,
-        };
+        let wrong = BodyError { status: field.status, field: field.name };
         let text = if let Some(end) = self.rest.iter().position(|&octet| octet == 0) {
             let (text, rest) = self.rest.split_at(end);
             self.rest = rest.get(1..).unwrap_or_default();

@@ -18,13 +18,7 @@ impl Default for Sequence {
 impl Sequence {
     /// A series that goes on from `next`; a value outside of the range starts it at 1.
     pub const fn starting_at(next: u32) -> Self {
-        Self {
-            next: if next == 0 || next > SEQUENCE_MAX {
-                1
-            } else {
-                next
-            },
-        }
+        Self { next: if next == 0 || next > SEQUENCE_MAX { 1 } else { next } }
     }
 
     /// The next number.
@@ -42,10 +36,7 @@ mod tests {
     #[test]
     fn wraps_to_one() {
         let mut sequence = Sequence::starting_at(SEQUENCE_MAX - 1);
-        assert_eq!(
-            [sequence.take(), sequence.take(), sequence.take()],
-            [SEQUENCE_MAX - 1, SEQUENCE_MAX, 1]
-        );
+        assert_eq!([sequence.take(), sequence.take(), sequence.take()], [SEQUENCE_MAX - 1, SEQUENCE_MAX, 1]);
         assert_eq!(Sequence::starting_at(0).take(), 1);
         assert_eq!(Sequence::starting_at(u32::MAX).take(), 1);
     }

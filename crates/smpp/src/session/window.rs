@@ -44,12 +44,7 @@ pub enum WindowError<T> {
 impl<T> Window<T> {
     /// A window of `size` requests (at least 1), each of which has `timeout` to be answered.
     pub fn new(size: usize, timeout: Duration) -> Self {
-        Self {
-            size: size.max(1),
-            timeout,
-            in_flight: HashMap::new(),
-            order: VecDeque::new(),
-        }
+        Self { size: size.max(1), timeout, in_flight: HashMap::new(), order: VecDeque::new() }
     }
 
     /// Requests in flight.
@@ -73,20 +68,14 @@ impl<T> Window<T> {
     }
 
     /// Notes that `request` was sent at `now` under `sequence_number`.
-    pub fn insert(
-        &mut self,
-        sequence_number: u32,
-        request: T,
-        now: Instant,
-    ) -> Result<(), WindowError<T>> {
+    pub fn insert(&mut self, sequence_number: u32, request: T, now: Instant) -> Result<(), WindowError<T>> {
         if self.room() == 0 {
             return Err(WindowError::Full(request));
         }
         if self.in_flight.contains_key(&sequence_number) {
             return Err(WindowError::Duplicate(request));
         }
-        self.in_flight
-            .insert(sequence_number, Sent { at: now, request });
+        self.in_flight.insert(sequence_number, Sent { at: now, request });
         self.order.push_back((sequence_number, now));
         self.compact();
         Ok(())
@@ -96,17 +85,12 @@ impl<T> Window<T> {
     pub fn answer(&mut self, sequence_number: u32) -> Option<Answered<T>> {
         let sent = self.in_flight.remove(&sequence_number)?;
         self.drop_answered_front();
-        Some(Answered {
-            request: sent.request,
-            sent_at: sent.at,
-        })
+        Some(Answered { request: sent.request, sent_at: sent.at })
     }
 
     /// When the oldest request in flight times out.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.order
-            .front()
-            .and_then(|(_, at)| at.checked_add(self.timeout))
+        self.order.front().and_then(|(_, at)| at.checked_add(self.timeout))
     }
 
     /// Takes one request that was not answered in time, the oldest first; call until `None`.
@@ -128,11 +112,7 @@ impl<T> Window<T> {
     }
 
     fn drop_answered_front(&mut self) {
-        while self
-            .order
-            .front()
-            .is_some_and(|entry| !self.is_current(*entry))
-        {
+        while self.order.front().is_some_and(|entry| !self.is_current(*entry)) {
             self.order.pop_front();
         }
     }
@@ -141,15 +121,12 @@ impl<T> Window<T> {
     fn compact(&mut self) {
         if self.order.len() > self.size.saturating_mul(2).max(16) {
             let in_flight = &self.in_flight;
-            self.order
-                .retain(|(number, at)| in_flight.get(number).is_some_and(|sent| sent.at == *at));
+            self.order.retain(|(number, at)| in_flight.get(number).is_some_and(|sent| sent.at == *at));
         }
     }
 
     fn is_current(&self, (sequence_number, at): (u32, Instant)) -> bool {
-        self.in_flight
-            .get(&sequence_number)
-            .is_some_and(|sent| sent.at == at)
+        self.in_flight.get(&sequence_number).is_some_and(|sent| sent.at == at)
     }
 }
 
@@ -168,11 +145,7 @@ mod tests {
         window.insert(2, 'b', now).unwrap();
         assert_eq!(window.insert(3, 'c', now), Err(WindowError::Full('c')));
         assert_eq!(window.answer(2).unwrap().request, 'b');
-        assert_eq!(
-            window.answer(2),
-            None,
-            "a repeated answer belongs to nothing"
-        );
+        assert_eq!(window.answer(2), None, "a repeated answer belongs to nothing");
         assert_eq!(window.answer(77), None);
         window.insert(3, 'c', now).unwrap();
         assert_eq!(window.answer(1).unwrap().request, 'a');
@@ -184,15 +157,10 @@ mod tests {
         let start = Instant::now();
         let mut window = Window::new(8, TIMEOUT);
         for number in 1..=3 {
-            window
-                .insert(number, number, start + Duration::from_secs(number.into()))
-                .unwrap();
+            window.insert(number, number, start + Duration::from_secs(number.into())).unwrap();
         }
         window.answer(2);
-        assert_eq!(
-            window.next_deadline(),
-            Some(start + Duration::from_secs(11))
-        );
+        assert_eq!(window.next_deadline(), Some(start + Duration::from_secs(11)));
         let late = start + Duration::from_secs(13);
         assert_eq!(window.expire(start + Duration::from_secs(10)), None);
         assert_eq!(window.expire(late).unwrap().request, 1);

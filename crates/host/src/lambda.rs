@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use async_trait::async_trait;
-use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use chrono::DateTime;
 use futures_util::{StreamExt, stream};
 use lambda_runtime::{LambdaEvent, service_fn};
+
+pub use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 
 use crate::process::{Verdict, process};
 use crate::{Delivery, Handler};

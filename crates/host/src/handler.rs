@@ -14,7 +14,7 @@ pub trait Handler: Send + Sync + 'static {
     const NAME: &'static str;
 
     /// How long one envelope may take. On Lambda the limits of a whole batch must fit into the function's timeout:
-    /// limit × batch / [`FAN_OUT`](crate::lambda::FAN_OUT), and a margin.
+    /// limit × batch / `lambda::FAN_OUT`, and a margin.
     const TIME_LIMIT: Duration = Duration::from_secs(30);
 
     /// What a body decodes to, as JSON.

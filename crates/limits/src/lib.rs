@@ -11,7 +11,6 @@
 
 mod gcra;
 mod in_process;
-mod rate;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -20,7 +19,6 @@ use async_trait::async_trait;
 
 pub use gcra::{InvalidRate, Rate};
 pub use in_process::InProcess;
-pub use rate::{Rates, Verdict};
 
 /// Keeps the rates of many keys.
 #[async_trait]

@@ -29,11 +29,13 @@ pub mod routing;
 pub mod senders;
 pub mod sweep;
 pub mod tariffs;
+pub mod tx;
 pub mod users;
 pub mod webhooks;
 
 pub use db::{Db, migrate};
 pub use error::Error;
 pub use publish::Publish;
+pub use tx::Tx;
 /// A connection, inside a transaction or not. Functions pass it on; only this crate speaks SQL.
 pub use sqlx::PgConnection as Connection;

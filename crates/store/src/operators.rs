@@ -1,9 +1,8 @@
-//! Operators: how to bind to them, what the edge reports of its sessions, and which submits are settled.
-//! They are the house's; no tenant.
+//! Operators: how to bind to them, and what edges report of their sessions. They are the house's; no tenant.
 
 use chrono::{DateTime, Utc};
 use contract::{BindStatus, BindType, OperatorStatus};
-use domain::{MessageId, OperatorId};
+use domain::OperatorId;
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
@@ -257,21 +256,4 @@ pub async fn report_binds(
 fn bound(status: &OperatorStatus) -> i32 {
     let up = status.binds.iter().filter(|b| b.state == contract::BindState::Bound).count();
     i32::try_from(up).unwrap_or(i32::MAX)
-}
-
-/// Which of these submits have an outcome already, or need none any more: the message went to another hop, or
-/// has ended.
-pub async fn outcomes_known(db: &Db, keys: &[(MessageId, u8)]) -> Result<Vec<(MessageId, u8)>, Error> {
-    let ids: Vec<Uuid> = keys.iter().map(|(id, _)| id.uuid()).collect();
-    let hops: Vec<i16> = keys.iter().map(|(_, hop)| i16::from(*hop)).collect();
-    let rows = query!(
-        r#"SELECT k.id AS "id!", k.hop AS "hop!" FROM unnest($1::uuid[], $2::smallint[]) AS k (id, hop)
-           WHERE EXISTS (SELECT FROM messages m WHERE m.id = k.id AND (m.hop > k.hop OR m.state_rank > 2))
-              OR EXISTS (SELECT FROM message_parts p WHERE p.message_id = k.id AND p.hop = k.hop)"#,
-        &ids,
-        &hops,
-    )
-    .fetch_all(&db.pool)
-    .await?;
-    rows.into_iter().map(|row| Ok((MessageId::from_uuid(row.id), narrow(row.hop, "hop")?))).collect()
 }

@@ -1,1 +1,94 @@
-//! api
+//! HTTPS for customers, resellers, the house, the console and the edge.
+//!
+//! [`router`] is the public API, described by `openapi.json`, which is generated from this code. [`internal_router`]
+//! is for our own processes; where they run in this process they call [`internal`] directly. Handlers read, let a
+//! pure function decide, and save; the tenant comes from the credentials and goes first into every store call.
+
+mod accounts;
+mod auth;
+mod balance;
+mod body;
+mod change;
+mod check;
+mod front;
+mod health;
+pub mod internal;
+mod keys;
+mod list;
+mod messages;
+mod numbering;
+mod openapi;
+mod operators;
+mod pace;
+mod prices;
+mod problem;
+mod routing;
+mod senders;
+mod state;
+mod time;
+mod trail;
+mod users;
+mod webhook_secret;
+
+use std::sync::Arc;
+
+use axum::extract::DefaultBodyLimit;
+use axum::response::{IntoResponse, Response};
+use axum::{Router, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use auth::keys::{Minted, mint as mint_key};
+pub use auth::password::hash_blocking as hash_password;
+pub use internal::internal_router;
+pub use messages::prepare::{SendRequest, Terms, prepare};
+pub use openapi::document as openapi_document;
+pub use problem::{Code, FieldError, Problem, ProblemBody};
+pub use state::{Api, Parts, Settings};
+
+/// Bytes of a body at most, but of a batch.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// Every described route.
+fn routes() -> OpenApiRouter<Arc<Api>> {
+    openapi::router()
+        .merge(messages::send::routes())
+        .merge(messages::batch::routes())
+        .merge(messages::read::routes())
+        .merge(balance::routes())
+        .merge(auth::login::routes())
+        .merge(accounts::routes())
+        .merge(users::routes())
+        .merge(keys::routes())
+        .merge(senders::routes())
+        .merge(webhook_secret::routes())
+        .merge(prices::routes())
+        .merge(operators::routes())
+        .merge(numbering::routes())
+        .merge(routing::routes())
+        .merge(trail::routes())
+        .merge(health::routes())
+}
+
+/// The public API.
+pub fn router(api: Arc<Api>) -> Router {
+    let (router, _) = routes().split_for_parts();
+    dress(router.with_state(api))
+}
+
+/// What stands around every router: limits, a net for panics, and the front.
+fn dress(router: Router) -> Router {
+    router
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || {
+            Problem::new(Code::MethodNotAllowed, "this path knows other methods; see /openapi.json")
+        })
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| panicked()))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn(front::front))
+}
+
+/// The panic itself was printed by the panic hook; the answer names the request.
+fn panicked() -> Response {
+    Problem::internal(anyhow::anyhow!("a handler panicked")).into_response()
+}

@@ -1,0 +1,114 @@
+//! `POST /v1/accounts/{id}/credit`: money for an account below one's own.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use domain::{AccountId, Micros, Role};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::ledger::{self, TopUp, Transfer, TransferError};
+use store::tx::Tx;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::Api;
+use crate::auth::{Caller, Scope};
+use crate::balance::Balance;
+use crate::body::Raw;
+use crate::change::Change;
+use crate::check::Check;
+use crate::list::path_id;
+use crate::openapi::Refusals;
+use crate::problem::{Code, Problem};
+
+/// Most that one credit gives, in micros: a thousand million of the major unit.
+const AMOUNT_MAX: Micros = Micros::new(1_000_000_000_000_000);
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(give_credit))
+}
+
+/// Money to give.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Credit {
+    /// How much, in the account's currency.
+    #[schema(example = "10000.00")]
+    amount: String,
+    /// Why; it stands on the statement.
+    #[schema(example = "invoice 17")]
+    reason: String,
+}
+
+/// What was given.
+#[derive(Serialize, ToSchema)]
+struct Credited {
+    /// Names the entry of the journal.
+    entry_id: String,
+    /// The account.
+    account_id: String,
+    /// How much.
+    amount: String,
+    /// The wallet behind it.
+    balance: Balance,
+}
+
+/// Give money to an account.
+///
+/// The house posts money that came from outside. A reseller gives from its own balance.
+#[utoipa::path(post, path = "/v1/accounts/{id}/credit", tag = "accounts", params(("id" = String, Path, description = "`acc_…`")),
+    request_body = Credit, responses((status = 201, body = Credited), Refusals))]
+async fn give_credit(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    raw: Raw,
+) -> Result<(StatusCode, Json<Credited>), Problem> {
+    caller.may(Scope::AdminWrite)?;
+    caller.is_seller()?;
+    let account: AccountId = path_id(&id)?;
+    caller.sees(&api.catalogue.get(), account)?;
+    let Credit { amount, reason } = raw.parse()?;
+    let mut check = Check::default();
+    let amount: Option<Micros> = check.parse("/amount", &amount);
+    let good = amount.is_none_or(|amount| amount > Micros::ZERO && amount <= AMOUNT_MAX);
+    check.that(good, "/amount", "expected an amount above zero, up to 1000000000");
+    check.label("/reason", &reason, 500);
+    let amount = check.finish_with(amount)?;
+    let mut tx = api.db.begin().await?;
+    let entry = give(&mut tx, &caller, account, (amount, reason.clone())).await?;
+    let detail = json!({"amount": amount, "reason": reason, "entry_id": entry});
+    let change = Change { account, action: "account.credit", subject: account.to_string(), detail };
+    api.commit(tx, &caller, change).await?;
+    let wallet = ledger::balance(&api.db, account).await?.ok_or_else(Problem::not_found)?;
+    let credited = Credited {
+        entry_id: entry.to_string(),
+        account_id: account.to_string(),
+        amount: amount.to_string(),
+        balance: Balance::of(&wallet),
+    };
+    Ok((StatusCode::CREATED, Json(credited)))
+}
+
+async fn give(
+    tx: &mut Tx,
+    caller: &Caller,
+    account: AccountId,
+    (amount, reason): (Micros, String),
+) -> Result<uuid::Uuid, Problem> {
+    let actor = caller.actor.to_string();
+    if caller.role == Role::Admin {
+        return Ok(ledger::top_up(tx, &TopUp { account, amount, reason, actor }).await?);
+    }
+    if account == caller.account {
+        return Err(Problem::new(Code::Forbidden, "nobody gives money to themselves"));
+    }
+    let transfer = Transfer { from: caller.account, to: account, amount, reason, actor };
+    ledger::transfer(tx, &transfer).await.map_err(|error| match error {
+        TransferError::NoCredit => Problem::new(Code::InsufficientCredit, "your own balance does not cover it"),
+        TransferError::Currency => Problem::new(Code::Conflict, "the accounts have different currencies"),
+        TransferError::Store(error) => error.into(),
+    })
+}

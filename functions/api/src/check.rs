@@ -1,0 +1,103 @@
+//! Collects what is wrong with the fields of one request, so that the answer names all of it.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use domain::{Micros, Network};
+
+use crate::problem::{Code, FieldError, Problem};
+
+/// The errors found so far.
+#[derive(Debug, Default)]
+pub(crate) struct Check {
+    errors: Vec<FieldError>,
+}
+
+impl Check {
+    /// Notes an error.
+    pub(crate) fn refuse(&mut self, pointer: &str, code: Code, detail: impl Into<std::borrow::Cow<'static, str>>) {
+        self.errors.push(FieldError::new(pointer, code, detail));
+    }
+
+    /// Notes an error unless `good`.
+    pub(crate) fn that(&mut self, good: bool, pointer: &str, detail: &'static str) {
+        if !good {
+            self.refuse(pointer, Code::InvalidRequest, detail);
+        }
+    }
+
+    /// The value, or its error noted.
+    pub(crate) fn value<T, E: Display>(&mut self, pointer: &str, code: Code, read: Result<T, E>) -> Option<T> {
+        read.map_err(|error| self.refuse(pointer, code, error.to_string())).ok()
+    }
+
+    /// Reads a value from its text form.
+    pub(crate) fn parse<T: FromStr<Err: Display>>(&mut self, pointer: &str, text: &str) -> Option<T> {
+        self.value(pointer, Code::InvalidRequest, text.parse())
+    }
+
+    /// Reads an optional value from its text form.
+    pub(crate) fn parse_some<T: FromStr<Err: Display>>(&mut self, pointer: &str, text: Option<&str>) -> Option<T> {
+        text.and_then(|text| self.parse(pointer, text))
+    }
+
+    /// A name for people: 1 to `max` characters without control characters.
+    pub(crate) fn label(&mut self, pointer: &str, text: &str, max: usize) {
+        let length = text.trim().chars().count();
+        let good = (1..=max).contains(&length) && !text.chars().any(char::is_control);
+        if !good {
+            self.refuse(pointer, Code::InvalidRequest, format!("expected 1 to {max} characters"));
+        }
+    }
+
+    /// A price: a decimal that is not negative.
+    pub(crate) fn price(&mut self, pointer: &str, text: &str) -> Option<Micros> {
+        let price: Micros = self.parse(pointer, text)?;
+        if price.is_negative() {
+            self.refuse(pointer, Code::InvalidRequest, "expected a price that is not negative");
+            return None;
+        }
+        Some(price)
+    }
+
+    /// A network, or a country where there is no MNC.
+    pub(crate) fn network(&mut self, at: &str, mcc: &str, mnc: Option<&str>) -> Option<Network> {
+        let country = self.parse(&format!("{at}/mcc"), mcc);
+        let network = match mnc {
+            Some(mnc) => self.parse(&format!("{at}/mnc"), mnc).map(Some),
+            None => Some(None),
+        };
+        Some(Network { mcc: country?, mnc: network? })
+    }
+
+    /// A moment in the form of RFC 3339.
+    pub(crate) fn time(&mut self, pointer: &str, text: Option<&str>) -> Option<DateTime<Utc>> {
+        let read = DateTime::parse_from_rfc3339(text?).map(|time| time.with_timezone(&Utc));
+        let detail = "expected a time such as 2026-01-31T12:00:00.000Z";
+        read.map_err(|_| self.refuse(pointer, Code::InvalidRequest, detail)).ok()
+    }
+
+    /// All errors found.
+    pub(crate) fn into_errors(self) -> Vec<FieldError> {
+        self.errors
+    }
+
+    /// `true` as long as nothing was found.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// Ends the check: the refusal, where anything was found.
+    pub(crate) fn finish(self) -> Result<(), Problem> {
+        if self.errors.is_empty() { Ok(()) } else { Err(Problem::fields(self.errors)) }
+    }
+
+    /// Ends the check with a value that needed every field.
+    pub(crate) fn finish_with<T>(self, value: Option<T>) -> Result<T, Problem> {
+        match value {
+            Some(value) if self.errors.is_empty() => Ok(value),
+            _ => Err(Problem::fields(self.errors)),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What machines ask: does it live, can it work, how is it doing, and what does it offer.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::Api;
+use crate::openapi::{Refusals, document};
+use crate::problem::Problem;
+
+/// The description of the API, made once.
+static DOCUMENT: LazyLock<String> = LazyLock::new(document);
+/// The catalogue of errors.
+const ERRORS: &str = include_str!("../errors.md");
+
+pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(healthz))
+        .routes(routes!(readyz))
+        .routes(routes!(metrics))
+        .routes(routes!(openapi))
+        .routes(routes!(errors))
+}
+
+/// The process lives.
+#[utoipa::path(get, path = "/healthz", tag = "system", security(()), responses((status = 200, body = String)))]
+async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The process can work: the database answers, and its schema is there.
+#[utoipa::path(get, path = "/readyz", tag = "system", security(()), responses((status = 200, body = String), Refusals))]
+async fn readyz(State(api): State<Arc<Api>>) -> Result<&'static str, Problem> {
+    // The catalogue's version lies in our own schema: reading it shows both.
+    store::catalogue::version(&api.db).await?;
+    Ok("ready\n")
+}
+
+/// Metrics of this process, in the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "system", security(()), responses((status = 200, body = String)))]
+async fn metrics(State(api): State<Arc<Api>>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], (api.metrics)()).into_response()
+}
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "system", security(()), responses((status = 200, body = Object)))]
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
+}
+
+/// The catalogue of error codes, in Markdown.
+#[utoipa::path(get, path = "/errors", tag = "system", security(()), responses((status = 200, body = String)))]
+async fn errors() -> Response {
+    ([(header::CONTENT_TYPE, "text/markdown; charset=utf-8")], ERRORS).into_response()
+}

@@ -1,0 +1,10 @@
+//! Sending messages and reading them back.
+
+pub(crate) mod batch;
+pub(crate) mod idempotency;
+pub(crate) mod intake;
+pub(crate) mod prepare;
+pub(crate) mod read;
+pub(crate) mod send;
+pub(crate) mod url_guard;
+pub(crate) mod view;

@@ -1,0 +1,131 @@
+//! `POST /v1/messages/batch`: many messages of one account in one transaction, each with its own verdict.
+
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use store::accept::{BatchAcceptance, NewMessage, accept_batch};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::idempotency;
+use super::prepare::{SendRequest, Terms, prepare};
+use super::send::no_credit;
+use super::view::AcceptedMessage;
+use crate::Api;
+use crate::auth::{Caller, Scope};
+use crate::body::Raw;
+use crate::openapi::Refusals;
+use crate::pace;
+use crate::problem::{Code, FieldError, Problem, ProblemBody};
+
+/// Messages of one batch at most.
+const MESSAGES_MAX: usize = 10_000;
+/// Bytes of one batch at most.
+const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Where it lies; part of the fingerprint.
+const PATH: &str = "/v1/messages/batch";
+
+pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(send_batch)).layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+}
+
+/// Messages to send together.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Batch {
+    /// 1 to 10,000 messages.
+    #[schema(inline, min_items = 1, max_items = 10000)]
+    messages: Vec<SendRequest>,
+}
+
+/// What became of a batch.
+#[derive(Serialize, ToSchema)]
+struct BatchResult {
+    /// How many were accepted.
+    accepted: usize,
+    /// How many were refused.
+    rejected: usize,
+    /// One verdict for each message, in their order.
+    results: Vec<Verdict>,
+}
+
+/// What became of one message.
+#[derive(Serialize, ToSchema)]
+struct Verdict {
+    /// Its place in the batch, from 0.
+    index: usize,
+    /// The message, where it was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<AcceptedMessage>,
+    /// Why it was refused, where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<ProblemBody>,
+}
+
+/// Send many messages.
+///
+/// A body of the wrong form is refused as a whole. A message that cannot be sent is refused by itself; the others
+/// are accepted in their order, as far as the balance reaches. Without any acceptance the answer is still 202.
+#[utoipa::path(post, path = "/v1/messages/batch", tag = "messages", request_body = Batch,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Up to 255 characters; the same key and body get the same answer for 48 hours")),
+    responses((status = 202, body = BatchResult, headers(("Idempotency-Replayed" = String, description = "`true` when the answer is one given before"))), Refusals))]
+async fn send_batch(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    headers: HeaderMap,
+    raw: Raw,
+) -> Result<Response, Problem> {
+    caller.may(Scope::MessagesWrite)?;
+    let key = idempotency::read(&headers, PATH, &raw.0)?;
+    let (prepared, rate) = match admit(&api, &caller, &raw) {
+        Ok(admitted) => admitted,
+        Err(refusal) => return idempotency::or_earlier(&api, caller.account, key.as_ref(), refusal).await,
+    };
+    let busy = |_| Problem::new(Code::Unavailable, "too many batches at this moment; nothing was done");
+    let _seat = api.batches.try_acquire().map_err(busy)?;
+    let messages: Vec<NewMessage> = prepared.iter().filter_map(|verdict| verdict.as_ref().ok()).cloned().collect();
+    let render = |fits: &[bool]| (StatusCode::ACCEPTED.as_u16(), answer(&prepared, fits));
+    let fingerprint = key.as_ref().map(|key| key.fingerprint).unwrap_or_default();
+    let key = key.map(|key| (key.key, key.fingerprint));
+    let mut response = match accept_batch(&api.db, caller.account, &messages, key, &render).await? {
+        BatchAcceptance::Stored(fits) => idempotency::json(StatusCode::ACCEPTED, answer(&prepared, &fits)),
+        BatchAcceptance::Replayed(record) => idempotency::replay(record, &fingerprint)?,
+    };
+    rate.write(response.headers_mut());
+    Ok(response)
+}
+
+type Prepared = Vec<Result<NewMessage, Vec<FieldError>>>;
+
+fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(Prepared, pace::Rate), Problem> {
+    let Batch { messages } = raw.parse()?;
+    if !(1..=MESSAGES_MAX).contains(&messages.len()) {
+        return Err(Problem::field("/messages", Code::InvalidRequest, "expected 1 to 10000 messages"));
+    }
+    let catalogue = api.catalogue.get();
+    let terms = Terms { now: crate::time::now(), private_urls: api.settings.private_webhooks };
+    let prepared: Prepared =
+        messages.into_iter().map(|request| prepare(&catalogue, caller.account, request, terms)).collect();
+    let segments = prepared.iter().flatten().map(|message| u32::from(message.segments)).sum();
+    let rate = api.pace.take(&catalogue, caller.account, segments)?;
+    Ok((prepared, rate))
+}
+
+/// The body: `fits` says of each prepared message whether it was accepted.
+fn answer(prepared: &Prepared, fits: &[bool]) -> Vec<u8> {
+    let mut fits = fits.iter().copied();
+    let verdict = |(index, prepared): (usize, &Result<NewMessage, Vec<FieldError>>)| match prepared {
+        Ok(message) if fits.next().unwrap_or(false) => {
+            Verdict { index, message: Some(AcceptedMessage::of(message)), problem: None }
+        }
+        Ok(_) => Verdict { index, message: None, problem: Some(no_credit().body("")) },
+        Err(errors) => Verdict { index, message: None, problem: Some(Problem::fields(errors.clone()).body("")) },
+    };
+    let results: Vec<Verdict> = prepared.iter().enumerate().map(verdict).collect();
+    let accepted = results.iter().filter(|verdict| verdict.message.is_some()).count();
+    // Strings and numbers can always be written.
+    serde_json::to_vec(&BatchResult { accepted, rejected: results.len() - accepted, results }).unwrap_or_default()
+}

@@ -1,0 +1,221 @@
+//! From a request to a message that only its wallet can still refuse. Pure: catalogue and clock are arguments.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use contract::Encoding;
+use domain::catalogue::PriceError;
+use domain::tariff::Chain;
+use domain::{AccountId, Catalogue, MessageId, Micros, Network, Number, Private, Sender};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use smpp::text;
+use store::accept::NewMessage;
+use utoipa::ToSchema;
+
+use super::url_guard;
+use crate::check::Check;
+use crate::problem::{Code, FieldError};
+
+/// How long a message may take when nothing is said: a day.
+const VALIDITY_SECONDS: i64 = 86_400;
+/// Shortest and longest validity: a minute and a week.
+const VALIDITY_BOUNDS: std::ops::RangeInclusive<i64> = 60..=604_800;
+/// Characters of a customer's reference.
+const REFERENCE_MAX: usize = 128;
+/// Entries of a customer's metadata.
+const METADATA_KEYS_MAX: usize = 20;
+/// Characters of a key of it.
+const METADATA_KEY_MAX: usize = 40;
+/// Characters of a value of it.
+const METADATA_VALUE_MAX: usize = 500;
+
+/// A message to send.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendRequest {
+    /// The recipient: digits with the country code, behind an optional `+` or `00`.
+    #[schema(example = "+998901234567")]
+    pub to: String,
+    /// The sender ID: a name of up to 11 characters or up to 15 digits, approved for the account.
+    #[schema(example = "TestCompany")]
+    pub from: String,
+    /// What it says. The encoding (GSM 7-bit or UCS-2) and the number of segments follow from it.
+    #[schema(value_type = String, example = "Your code is 4711")]
+    pub text: Private,
+    /// Your own reference, up to 128 characters; lists can be filtered by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "order-17")]
+    pub client_reference: Option<String>,
+    /// Seconds after which the message is given up: 60 to 604800, a day when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = 3600)]
+    pub validity_seconds: Option<i64>,
+    /// Where events of this message are posted: http or https.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "https://example.com/events")]
+    pub status_url: Option<String>,
+    /// Refuse the message when it would cost more than this in total.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "200.00")]
+    pub max_price: Option<String>,
+    /// Up to 20 values of your own: strings, numbers, booleans.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>, additional_properties)]
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// What a preparation reads besides the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Now, to the millisecond.
+    pub now: DateTime<Utc>,
+    /// May events go to private addresses? For machines of one's own.
+    pub private_urls: bool,
+}
+
+/// Makes a message of `account` from `request`, or says everything that is wrong with it.
+///
+/// # Errors
+/// Every wrong field, with its JSON pointer.
+pub fn prepare(
+    catalogue: &Catalogue,
+    account: AccountId,
+    request: SendRequest,
+    terms: Terms,
+) -> Result<NewMessage, Vec<FieldError>> {
+    let mut check = Check::default();
+    let to = check.value("/to", Code::InvalidNumber, Number::parse(&request.to));
+    let from = check.value("/from", Code::InvalidSender, Sender::parse(&request.from));
+    let counted = count(&mut check, request.text.expose());
+    let max_price = request.max_price.as_deref().and_then(|price| check.price("/max_price", price));
+    let validity = validity(&mut check, request.validity_seconds);
+    let status_url = request
+        .status_url
+        .as_deref()
+        .and_then(|url| check.value("/status_url", Code::InvalidRequest, url_guard::check(url, terms.private_urls)));
+    reference(&mut check, request.client_reference.as_deref());
+    metadata(&mut check, request.metadata.as_ref());
+    if let Some(from) = &from
+        && !catalogue.sender_allowed(account, from)
+    {
+        check.refuse("/from", Code::SenderNotAllowed, "the sender ID is not approved for this account");
+    }
+    let priced = to.and_then(|to| price(&mut check, catalogue, account, (to, terms.now)));
+    if let (Some((_, chain)), Some((_, segments)), Some(max)) = (&priced, counted, max_price) {
+        below(&mut check, chain, segments, max);
+    }
+    let clean = check.is_clean();
+    match (to, from, counted, priced) {
+        (Some(to), Some(from), Some((encoding, segments)), Some((mcc_mnc, chain))) if clean => Ok(NewMessage {
+            id: MessageId::generate(),
+            account_id: account,
+            to,
+            from,
+            text: request.text,
+            encoding,
+            segments,
+            mcc_mnc,
+            chain: Arc::new(chain),
+            client_reference: request.client_reference,
+            status_url,
+            metadata: request.metadata.map(Value::Object),
+            expires_at: terms.now + validity,
+            created_at: terms.now,
+        }),
+        _ => Err(check.into_errors()),
+    }
+}
+
+fn count(check: &mut Check, body: &str) -> Option<(Encoding, u8)> {
+    if body.is_empty() {
+        check.refuse("/text", Code::EmptyText, "a message has at least one character");
+        return None;
+    }
+    if body.contains('\0') {
+        check.refuse("/text", Code::InvalidRequest, "a text cannot hold the character U+0000");
+        return None;
+    }
+    let count = text::count(body);
+    let encoding = match count.encoding {
+        text::Encoding::Gsm7 => Encoding::Gsm7,
+        text::Encoding::Ucs2 => Encoding::Ucs2,
+        text::Encoding::Latin1 => Encoding::Latin1,
+    };
+    let segments = u8::try_from(count.segments).ok().filter(|n| usize::from(*n) <= text::PARTS_MAX);
+    if segments.is_none() {
+        let detail = format!("the text needs {} segments; a message has at most {}", count.segments, text::PARTS_MAX);
+        check.refuse("/text", Code::TextTooLong, detail);
+    }
+    Some((encoding, segments?))
+}
+
+fn validity(check: &mut Check, seconds: Option<i64>) -> TimeDelta {
+    let seconds = seconds.unwrap_or(VALIDITY_SECONDS);
+    check.that(VALIDITY_BOUNDS.contains(&seconds), "/validity_seconds", "expected 60 to 604800 seconds");
+    TimeDelta::try_seconds(seconds).unwrap_or_default()
+}
+
+fn reference(check: &mut Check, reference: Option<&str>) {
+    if let Some(reference) = reference {
+        check.label("/client_reference", reference, REFERENCE_MAX);
+    }
+}
+
+fn metadata(check: &mut Check, metadata: Option<&Map<String, Value>>) {
+    let Some(metadata) = metadata else { return };
+    check.that(metadata.len() <= METADATA_KEYS_MAX, "/metadata", "expected at most 20 entries");
+    let short = |text: &str, max: usize| text.chars().count() <= max && !text.contains('\0');
+    for (key, value) in metadata.iter().take(METADATA_KEYS_MAX) {
+        let good = match value {
+            Value::String(text) => short(text, METADATA_VALUE_MAX),
+            Value::Number(_) | Value::Bool(_) => true,
+            Value::Null | Value::Array(_) | Value::Object(_) => false,
+        };
+        if !good || !short(key, METADATA_KEY_MAX) {
+            let detail = "expected keys of up to 40 characters, and strings of up to 500, numbers or booleans";
+            check.refuse("/metadata", Code::InvalidRequest, detail);
+            return;
+        }
+    }
+}
+
+fn price(
+    check: &mut Check,
+    catalogue: &Catalogue,
+    account: AccountId,
+    (to, now): (Number, DateTime<Utc>),
+) -> Option<(Network, Chain)> {
+    let unpriced = "no price is in force for the network of this number";
+    let Some(network) = catalogue.network(to) else {
+        check.refuse("/to", Code::UnpricedDestination, unpriced);
+        return None;
+    };
+    match catalogue.chain(account, network, now) {
+        Ok(chain) => return Some((network, chain)),
+        Err(PriceError::Unpriced | PriceError::Currency) => {
+            check.refuse("/to", Code::UnpricedDestination, unpriced);
+        }
+        Err(PriceError::Suspended) => {
+            check.refuse("", Code::AccountSuspended, "the account, or one above it, is suspended");
+        }
+    }
+    None
+}
+
+fn below(check: &mut Check, chain: &Chain, segments: u8, max: Micros) {
+    let total = total(chain, segments);
+    if total.is_none_or(|total| total > max) {
+        let shown = total.map_or_else(|| "more than can be counted".to_owned(), |total| total.to_string());
+        check.refuse("/max_price", Code::AboveMaxPrice, format!("the message would cost {shown} {}", chain.currency));
+    }
+}
+
+/// What the sender itself pays for the message.
+pub(crate) fn total(chain: &Chain, segments: u8) -> Option<Micros> {
+    chain.links.first()?.price.times(u16::from(segments))
+}
+
+#[cfg(test)]
+#[path = "prepare_tests.rs"]
+mod tests;

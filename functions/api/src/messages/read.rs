@@ -1,0 +1,279 @@
+//! `GET /v1/messages` and `GET /v1/messages/{id}`: what was sent, and what became of it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use chrono::{DateTime, Utc};
+use domain::{Micros, OperatorId, Sender};
+use serde::{Deserialize, Serialize};
+use store::messages::{self, Event, Filter, Part, Story};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::view::Cost;
+use crate::Api;
+use crate::auth::{Caller, Scope};
+use crate::check::Check;
+use crate::list::{List, Query, page, path_id};
+use crate::openapi::Refusals;
+use crate::problem::{Code, Problem};
+
+pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(get_message)).routes(routes!(list_messages))
+}
+
+/// Which messages.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Filters {
+    /// In this state.
+    state: Option<String>,
+    /// To this number.
+    to: Option<String>,
+    /// From this sender ID.
+    from: Option<String>,
+    /// With this reference of yours.
+    client_reference: Option<String>,
+    /// Of this account; else of your own and all below it.
+    account_id: Option<String>,
+    /// Accepted at this time or later.
+    #[serde(rename = "created_at[gte]")]
+    since: Option<String>,
+    /// Accepted before this time.
+    #[serde(rename = "created_at[lt]")]
+    until: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// 1 to 1000; 50 when nothing is said.
+    limit: Option<String>,
+}
+
+/// A message as it stands.
+#[derive(Serialize, ToSchema)]
+struct Message {
+    /// Its id.
+    id: String,
+    /// Whose it is.
+    account_id: String,
+    /// Where it stands.
+    #[schema(example = "delivered")]
+    state: &'static str,
+    /// Why it ended so.
+    code: Option<String>,
+    /// The recipient in the form of E.164.
+    to: String,
+    /// The sender ID.
+    from: String,
+    /// What it says.
+    text: String,
+    /// How many short messages it takes.
+    segments: u8,
+    /// `gsm7` or `ucs2`.
+    encoding: String,
+    /// The network that it was priced for.
+    mcc_mnc: String,
+    /// What it costs.
+    cost: Cost,
+    /// What was charged by now.
+    charged: String,
+    /// Your own reference.
+    client_reference: Option<String>,
+    /// Where its events go.
+    status_url: Option<String>,
+    /// Your own values.
+    #[schema(value_type = Option<Object>)]
+    metadata: Option<serde_json::Value>,
+    /// When it was accepted.
+    #[serde(serialize_with = "crate::time::millis")]
+    created_at: DateTime<Utc>,
+    /// When its state changed last.
+    #[serde(serialize_with = "crate::time::millis")]
+    updated_at: DateTime<Utc>,
+    /// When it is given up.
+    #[serde(serialize_with = "crate::time::millis")]
+    expires_at: DateTime<Utc>,
+}
+
+/// A message with its whole story.
+#[derive(Serialize, ToSchema)]
+struct MessageStory {
+    #[serde(flatten)]
+    message: Message,
+    /// What happened, in order of time.
+    events: Vec<MessageEvent>,
+    /// Its segments at operators.
+    parts: Vec<MessagePart>,
+    /// How its operator was chosen. Only the house sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    decision: Option<serde_json::Value>,
+}
+
+/// Something that happened to a message.
+#[derive(Serialize, ToSchema)]
+struct MessageEvent {
+    /// The state that it brought.
+    state: String,
+    /// When.
+    #[serde(serialize_with = "crate::time::millis")]
+    at: DateTime<Utc>,
+    /// Who says so: api, route, bill, dlr, sweep.
+    source: String,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    /// Of which segment; absent: of the whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segment: Option<i16>,
+    /// At which operator. Only the house sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator_id: Option<String>,
+}
+
+/// One segment at one operator.
+#[derive(Serialize, ToSchema)]
+struct MessagePart {
+    /// From 1.
+    segment: i16,
+    /// Which try at a route; 0 is the first.
+    hop: i16,
+    /// Where it stands.
+    state: String,
+    /// The operator's error code.
+    error: Option<String>,
+    /// When the operator answered.
+    #[serde(serialize_with = "crate::time::millis")]
+    submitted_at: DateTime<Utc>,
+    /// When its receipt came.
+    #[serde(serialize_with = "crate::time::millis_some")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    receipt_at: Option<DateTime<Utc>>,
+    /// The operator's id of it. Only the house sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    smpp_message_id: Option<String>,
+    /// SMPP `command_status` of the answer. Only the house sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    submit_status: Option<i64>,
+    /// At whom. Only the house sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator_id: Option<String>,
+}
+
+/// Read a message with its whole story.
+#[utoipa::path(get, path = "/v1/messages/{id}", tag = "messages", params(("id" = String, Path, description = "`msg_…`")),
+    responses((status = 200, body = MessageStory), Refusals))]
+async fn get_message(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<MessageStory>, Problem> {
+    caller.may(Scope::MessagesRead)?;
+    let story = messages::get(&api.db, caller.account, path_id(&id)?).await?;
+    let story = story.ok_or_else(Problem::not_found)?;
+    Ok(Json(tell(story, caller.is_house().is_ok())))
+}
+
+/// List messages, newest first.
+#[utoipa::path(get, path = "/v1/messages", tag = "messages", params(Filters),
+    responses((status = 200, body = List<Message>), Refusals))]
+async fn list_messages(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Query(query): Query<Filters>,
+) -> Result<Json<List<Message>>, Problem> {
+    caller.may(Scope::MessagesRead)?;
+    let mut check = Check::default();
+    let page = page(&mut check, query.cursor.as_deref(), query.limit.as_deref());
+    let filter = filter(&mut check, &query);
+    check.finish()?;
+    if let Some(account) = filter.account {
+        caller.sees(&api.catalogue.get(), account)?;
+    }
+    let rows = messages::list(&api.db, caller.account, &filter, page).await?;
+    Ok(Json(List::new(page, rows, |row| row.id.uuid(), view)))
+}
+
+fn filter(check: &mut Check, query: &Filters) -> Filter {
+    if let Some(reference) = &query.client_reference {
+        check.label("/client_reference", reference, 128);
+    }
+    let to = query.to.as_deref().and_then(|to| check.value("/to", Code::InvalidNumber, domain::Number::parse(to)));
+    let from = query.from.as_deref().and_then(|from| check.value("/from", Code::InvalidSender, Sender::parse(from)));
+    Filter {
+        account: check.parse_some("/account_id", query.account_id.as_deref()),
+        state: check.parse_some("/state", query.state.as_deref()),
+        to,
+        from: from.map(|from| from.as_str().to_owned()),
+        client_reference: query.client_reference.clone(),
+        since: check.time("/created_at[gte]", query.since.as_deref()),
+        until: check.time("/created_at[lt]", query.until.as_deref()),
+    }
+}
+
+fn view(row: messages::Message) -> Message {
+    let total = row.unit_price.times(u16::from(row.segments)).unwrap_or(Micros::ZERO);
+    Message {
+        id: row.id.to_string(),
+        account_id: row.account.to_string(),
+        state: row.state.name(),
+        code: row.code,
+        to: row.to.e164(),
+        from: row.from,
+        text: row.text.into_exposed(),
+        segments: row.segments,
+        encoding: row.encoding,
+        mcc_mnc: row.mcc_mnc,
+        cost: Cost {
+            unit_price: row.unit_price.to_string(),
+            total: total.to_string(),
+            currency: row.currency.to_string(),
+        },
+        charged: row.captured.to_string(),
+        client_reference: row.client_reference,
+        status_url: row.status_url,
+        metadata: row.metadata,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        expires_at: row.expires_at,
+    }
+}
+
+/// Customers do not see who carries their messages: that is the house's own business.
+fn tell(story: Story, to_house: bool) -> MessageStory {
+    let accepted = MessageEvent {
+        state: domain::State::Accepted.name().to_owned(),
+        at: story.message.created_at,
+        source: "api".to_owned(),
+        code: None,
+        segment: None,
+        operator_id: None,
+    };
+    let operator = |id| Some(OperatorId::from_uuid(id).to_string()).filter(|_| to_house);
+    let event = |event: Event| MessageEvent {
+        state: event.state,
+        at: event.at,
+        source: event.source,
+        code: event.code,
+        segment: event.segment,
+        operator_id: event.operator_id.and_then(operator),
+    };
+    let part = |part: Part| MessagePart {
+        segment: part.segment,
+        hop: part.hop,
+        state: part.state,
+        error: part.error,
+        submitted_at: part.submitted_at,
+        receipt_at: part.receipt_at,
+        smpp_message_id: part.smpp_message_id.filter(|_| to_house),
+        submit_status: part.submit_status.filter(|_| to_house),
+        operator_id: operator(part.operator_id),
+    };
+    MessageStory {
+        message: view(story.message),
+        events: std::iter::once(accepted).chain(story.events.into_iter().map(event)).collect(),
+        parts: story.parts.into_iter().map(part).collect(),
+        decision: story.decision.filter(|_| to_house),
+    }
+}

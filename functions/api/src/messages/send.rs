@@ -1,0 +1,68 @@
+//! `POST /v1/messages`: the hot path. No SQL of its own; the gatherer accepts many requests with one statement.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
+use store::accept::{Acceptance, NewMessage, Single};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::idempotency::{self, Key};
+use super::prepare::{SendRequest, Terms, prepare};
+use super::view::AcceptedMessage;
+use crate::Api;
+use crate::auth::{Caller, Scope};
+use crate::body::Raw;
+use crate::openapi::Refusals;
+use crate::pace;
+use crate::problem::{Code, Problem};
+
+/// Where it lies; part of the fingerprint.
+const PATH: &str = "/v1/messages";
+
+pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(send))
+}
+
+/// Send a message.
+///
+/// Validates, prices, checks the sender ID, holds the cost, and answers when all of it is durable. The message is
+/// then routed, submitted and followed until it ends. Send an `Idempotency-Key` to be able to repeat a request
+/// whose answer was lost.
+#[utoipa::path(post, path = "/v1/messages", tag = "messages", request_body = SendRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Up to 255 characters; the same key and body get the same answer for 48 hours")),
+    responses((status = 201, body = AcceptedMessage, headers(("Idempotency-Replayed" = String, description = "`true` when the answer is one given before"))), Refusals))]
+async fn send(State(api): State<Arc<Api>>, caller: Caller, headers: HeaderMap, raw: Raw) -> Result<Response, Problem> {
+    caller.may(Scope::MessagesWrite)?;
+    let key = idempotency::read(&headers, PATH, &raw.0)?;
+    let (message, rate) = match admit(&api, &caller, &raw) {
+        Ok(admitted) => admitted,
+        Err(refusal) => return idempotency::or_earlier(&api, caller.account, key.as_ref(), refusal).await,
+    };
+    let body = serde_json::to_vec(&AcceptedMessage::of(&message)).map_err(Problem::internal)?;
+    let fingerprint = key.as_ref().map(|key| key.fingerprint);
+    let idempotency = key.map(|key: Key| key.record(StatusCode::CREATED, body.clone()));
+    let mut response = match api.intake.accept(Single { message, idempotency }).await? {
+        Acceptance::Stored => idempotency::json(StatusCode::CREATED, body),
+        Acceptance::Replayed(record) => idempotency::replay(record, &fingerprint.unwrap_or_default())?,
+        Acceptance::NoCredit => return Err(no_credit()),
+    };
+    rate.write(response.headers_mut());
+    Ok(response)
+}
+
+/// Everything before the database: reads, prepares, and takes the message's segments from the account's rate.
+fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(NewMessage, pace::Rate), Problem> {
+    let request: SendRequest = raw.parse()?;
+    let catalogue = api.catalogue.get();
+    let terms = Terms { now: crate::time::now(), private_urls: api.settings.private_webhooks };
+    let message = prepare(&catalogue, caller.account, request, terms).map_err(Problem::fields)?;
+    let rate = api.pace.take(&catalogue, caller.account, u32::from(message.segments))?;
+    Ok((message, rate))
+}
+
+/// A wallet of the chain has not enough.
+pub(crate) fn no_credit() -> Problem {
+    Problem::new(Code::InsufficientCredit, "the balance does not cover the message; nothing was stored or held")
+}

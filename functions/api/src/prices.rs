@@ -1,0 +1,259 @@
+//! `/v1/tariff-plans` and `/v1/tariffs`: what customers pay. A price is never edited; a new one closes it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use domain::tariff::ChargeOn;
+use domain::{Network, PlanId, TariffId};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::tariffs::{self, NewTariff};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::Api;
+use crate::accounts::named;
+use crate::auth::{Caller, Scope};
+use crate::body::Raw;
+use crate::change::{Change, conflict, found};
+use crate::check::Check;
+use crate::list::{List, Paging, Query, page};
+use crate::openapi::Refusals;
+use crate::problem::{Code, Problem};
+
+pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(create_plan))
+        .routes(routes!(list_plans))
+        .routes(routes!(publish_tariff))
+        .routes(routes!(list_tariffs))
+}
+
+/// A price list to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CreatePlan {
+    /// For people; unique among your plans.
+    #[schema(example = "Retail 2026")]
+    name: String,
+    /// Who sells by it; your own account when nothing is said.
+    account_id: Option<String>,
+}
+
+/// A price list.
+#[derive(Serialize, ToSchema)]
+struct TariffPlan {
+    /// Its id.
+    id: String,
+    /// Who sells by it.
+    account_id: String,
+    /// For people.
+    name: String,
+    /// The currency of its prices: that of its owner.
+    currency: String,
+    /// When it was made.
+    #[serde(serialize_with = "crate::time::millis")]
+    created_at: DateTime<Utc>,
+}
+
+/// A price to publish.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PublishTariff {
+    /// In which list.
+    plan_id: String,
+    /// Mobile country code.
+    #[schema(example = "434")]
+    mcc: String,
+    /// Mobile network code; absent: the default of the country.
+    #[schema(example = "05")]
+    mnc: Option<String>,
+    /// For one segment, in the plan's currency.
+    #[schema(example = "85.00")]
+    price: String,
+    /// When the money is taken: `submit` (default) or `delivered`.
+    charge_on: Option<String>,
+    /// From when it holds; now when nothing is said.
+    effective_from: Option<String>,
+}
+
+/// One dated price.
+#[derive(Serialize, ToSchema)]
+struct Tariff {
+    /// Its id.
+    id: String,
+    /// In which list.
+    plan_id: String,
+    /// Mobile country code.
+    mcc: String,
+    /// Mobile network code; null: the default of the country.
+    mnc: Option<String>,
+    /// For one segment.
+    price: String,
+    /// ISO 4217.
+    currency: String,
+    /// `submit` or `delivered`.
+    charge_on: &'static str,
+    /// From when it holds.
+    #[serde(serialize_with = "crate::time::millis")]
+    effective_from: DateTime<Utc>,
+    /// Until when; null: open.
+    #[serde(serialize_with = "crate::time::millis_some")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    effective_to: Option<DateTime<Utc>>,
+}
+
+/// Which prices.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Filters {
+    /// Of this plan.
+    plan_id: Option<String>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// 1 to 1000; 50 when nothing is said.
+    limit: Option<String>,
+}
+
+/// Make a price list.
+#[utoipa::path(post, path = "/v1/tariff-plans", tag = "prices", request_body = CreatePlan,
+    responses((status = 201, body = TariffPlan), Refusals))]
+async fn create_plan(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    raw: Raw,
+) -> Result<(StatusCode, Json<TariffPlan>), Problem> {
+    caller.may(Scope::AdminWrite)?;
+    caller.is_seller()?;
+    let CreatePlan { name, account_id } = raw.parse()?;
+    let mut check = Check::default();
+    check.label("/name", &name, 200);
+    let owner = named(&api, &caller, &mut check, account_id.as_deref())?;
+    let owner = check.finish_with(owner)?;
+    let id = PlanId::generate();
+    let mut tx = api.db.begin().await?;
+    let made = tariffs::create_plan(&mut tx, caller.account, id, owner, name.trim()).await;
+    let taken = |error| conflict(error, "tariff_plans_owner_account_id_name_key", "a plan has this name already");
+    found(made.map_err(taken)?)?;
+    let change =
+        Change { account: owner, action: "tariff_plan.create", subject: id.to_string(), detail: json!({"name": name}) };
+    api.commit(tx, &caller, change).await?;
+    let currency = api.catalogue.get().accounts.get(&owner).map(|account| account.currency.to_string());
+    let plan = TariffPlan {
+        id: id.to_string(),
+        account_id: owner.to_string(),
+        name: name.trim().to_owned(),
+        currency: currency.unwrap_or_default(),
+        created_at: crate::time::now(),
+    };
+    Ok((StatusCode::CREATED, Json(plan)))
+}
+
+/// List the price lists of your own account and of all below it, newest first.
+#[utoipa::path(get, path = "/v1/tariff-plans", tag = "prices", params(Paging),
+    responses((status = 200, body = List<TariffPlan>), Refusals))]
+async fn list_plans(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Query(query): Query<Paging>,
+) -> Result<Json<List<TariffPlan>>, Problem> {
+    caller.may(Scope::AccountRead)?;
+    let page = query.page()?;
+    let rows = tariffs::list_plans(&api.db, caller.account, page).await?;
+    let view = |row: tariffs::Plan| TariffPlan {
+        id: row.id.to_string(),
+        account_id: row.owner.to_string(),
+        name: row.name,
+        currency: row.currency.to_string(),
+        created_at: row.created_at,
+    };
+    Ok(Json(List::new(page, rows, |row| row.id.uuid(), view)))
+}
+
+/// Publish a price. It closes the one that holds at its moment.
+#[utoipa::path(post, path = "/v1/tariffs", tag = "prices", request_body = PublishTariff,
+    responses((status = 201, body = Tariff), Refusals))]
+async fn publish_tariff(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    raw: Raw,
+) -> Result<(StatusCode, Json<Tariff>), Problem> {
+    caller.may(Scope::AdminWrite)?;
+    caller.is_seller()?;
+    let new = read_tariff(&raw.parse()?)?;
+    let mut tx = api.db.begin().await?;
+    let owner = tariffs::plan_owner(&mut tx, caller.account, new.plan).await?.ok_or_else(Problem::not_found)?;
+    let made = tariffs::publish(&mut tx, caller.account, &new).await;
+    let twice = |error| conflict(error, "tariffs_do_not_overlap", "a price of this moment is there already");
+    found(made.map_err(twice)?)?;
+    let detail = json!({"plan_id": new.plan, "mcc_mnc": new.network, "price": new.price,
+        "charge_on": new.charge_on.name(), "effective_from": new.from});
+    let change = Change { account: owner, action: "tariff.publish", subject: new.id.to_string(), detail };
+    api.commit(tx, &caller, change).await?;
+    let currency = api.catalogue.get().accounts.get(&owner).map(|account| account.currency.to_string());
+    let tariff = Tariff {
+        id: new.id.to_string(),
+        plan_id: new.plan.to_string(),
+        mcc: new.network.mcc.to_string(),
+        mnc: new.network.mnc.map(|mnc| mnc.to_string()),
+        price: new.price.to_string(),
+        currency: currency.unwrap_or_default(),
+        charge_on: new.charge_on.name(),
+        effective_from: new.from,
+        effective_to: None,
+    };
+    Ok((StatusCode::CREATED, Json(tariff)))
+}
+
+fn read_tariff(body: &PublishTariff) -> Result<NewTariff, Problem> {
+    let mut check = Check::default();
+    let plan: Option<PlanId> = check.parse("/plan_id", &body.plan_id);
+    let network = check.network("", &body.mcc, body.mnc.as_deref());
+    let price = check.price("/price", &body.price);
+    let charge_on = match body.charge_on.as_deref() {
+        None => Some(ChargeOn::default()),
+        Some(name) => {
+            let read = ChargeOn::parse(name).ok_or("expected submit or delivered");
+            check.value("/charge_on", Code::InvalidRequest, read)
+        }
+    };
+    let from = check.time("/effective_from", body.effective_from.as_deref()).unwrap_or_else(crate::time::now);
+    let all = plan.zip(network).zip(price).zip(charge_on);
+    let (((plan, network), price), charge_on) = check.finish_with(all)?;
+    Ok(NewTariff { id: TariffId::generate(), plan, network, price, charge_on, from })
+}
+
+/// List prices, newest first: those of your plans and of all below you, and those that you pay yourself.
+#[utoipa::path(get, path = "/v1/tariffs", tag = "prices", params(Filters),
+    responses((status = 200, body = List<Tariff>), Refusals))]
+async fn list_tariffs(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Query(query): Query<Filters>,
+) -> Result<Json<List<Tariff>>, Problem> {
+    caller.may(Scope::AccountRead)?;
+    let mut check = Check::default();
+    let page = page(&mut check, query.cursor.as_deref(), query.limit.as_deref());
+    let plan = check.parse_some("/plan_id", query.plan_id.as_deref());
+    check.finish()?;
+    let rows = tariffs::list(&api.db, caller.account, plan, page).await?;
+    let view = |row: tariffs::Tariff| {
+        let Network { mcc, mnc } = row.network;
+        Tariff {
+            id: row.id.to_string(),
+            plan_id: row.plan.to_string(),
+            mcc: mcc.to_string(),
+            mnc: mnc.map(|mnc| mnc.to_string()),
+            price: row.price.to_string(),
+            currency: row.currency.to_string(),
+            charge_on: row.charge_on.name(),
+            effective_from: row.from,
+            effective_to: row.to,
+        }
+    };
+    Ok(Json(List::new(page, rows, |row| row.id.uuid(), view)))
+}

@@ -6,7 +6,7 @@
 //! and an edge can be restarted, moved and multiplied.
 //!
 //! One task per bind owns its socket, its window and the messages in it; nothing is spawned and no lock is taken per
-//! message. Binds of an operator share a [`pool`](operator), which one taker fills from the queue. Two publishers
+//! message. Binds of an operator share a pool, which one taker fills from the queue. Two publishers
 //! gather what all binds have to say.
 //!
 //! **Invariant:** an envelope is acknowledged only after the outcomes of all its messages were published, and a

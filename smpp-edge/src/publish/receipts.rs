@@ -44,7 +44,10 @@ async fn publish(gathered: Vec<Arrived>, queue: &dyn Queue, config: &Config) {
         }
     }
     match seal(&receipts, (config.clock)()) {
-        Ok(sealed) => send_all(queue, queues::DLR, sealed.into_iter().map(|s| Out::now(s.body)).collect()).await,
+        Ok(sealed) => {
+            let out = sealed.into_iter().map(|sealed| Out::after(config.receipt_delay, sealed.body));
+            send_all(queue, queues::DLR, out.collect()).await;
+        }
         Err(error) => {
             // A bug in the type. The operator gets no answer and sends them again.
             tracing::error!(error = %error, "receipts cannot be written");

@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn text(&mut self, field: &Field) -> Result<&'a [u8], BodyError> {
         let wrong = BodyError { status: field.status, field: field.name };
-        let text = if let Some(end) = self.rest.iter().position(|&octet| octet == 0) {
+        let text = if let Some(end) = find_nul(self.rest) {
             let (text, rest) = self.rest.split_at(end);
             self.rest = rest.get(1..).unwrap_or_default();
             text
@@ -87,5 +87,43 @@ impl<'a> Reader<'a> {
         let (octets, rest) = self.rest.split_at_checked(len).ok_or(wrong)?;
         self.rest = rest;
         Ok(octets)
+    }
+}
+
+/// Where the first NUL is. Looks at eight octets at a time: strings are short, and this is most of the work of
+/// decoding. (A word has a zero octet exactly when `(w - 0x01…) & !w & 0x80…` is not zero; the lowest set bit
+/// marks the first one.)
+#[inline]
+fn find_nul(octets: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+    const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+    let (words, tail) = octets.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let zeros = word.wrapping_sub(ONES) & !word & TOPS;
+        if zeros != 0 {
+            return usize::try_from(zeros.trailing_zeros() / 8).ok().map(|at| number * 8 + at);
+        }
+    }
+    let at = tail.iter().position(|&octet| octet == 0)?;
+    Some(words.len() * 8 + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find_nul;
+
+    #[test]
+    fn finds_the_first_nul() {
+        for len in 0..40 {
+            for octet in [1, 0x7F, 0x80, 0xFF] {
+                let mut octets = vec![octet; len];
+                assert_eq!(find_nul(&octets), None);
+                for at in (0..len).rev() {
+                    octets[at] = 0;
+                    assert_eq!(find_nul(&octets), Some(at), "{octet} {len}");
+                }
+            }
+        }
     }
 }

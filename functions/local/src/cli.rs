@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{ledger, messages, parked, send, smsc};
+use crate::command::{edge, ledger, messages, parked, send, smsc, up, worker};
 
 const EXAMPLES: &str = "\
 Begin here:
@@ -56,6 +56,12 @@ pub(crate) struct Api {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Start everything in this process: functions, edge, API and a private database where none is named
+    Up(up::Options),
+    /// Run some functions in a process of their own
+    Worker(worker::Options),
+    /// Run the sessions with operators in a process of their own
+    Edge(edge::Options),
     /// Run a simulated operator: a real SMPP server that takes messages and sends receipts
     Smsc(smsc::Options),
     /// Send a message
@@ -66,6 +72,8 @@ pub(crate) enum Command {
     Balance(Api),
     /// Bring the schema of the database up to date
     Migrate,
+    /// Make the demo accounts, prices and operators in an empty database
+    Seed,
     /// Check the books
     Ledger(ledger::Options),
     /// Show every queue: what is ready, under way, and set aside

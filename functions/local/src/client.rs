@@ -25,12 +25,17 @@ impl Client {
     pub(crate) fn new(common: &Common, api: &Api) -> Result<Self> {
         let key = match given(api.key.as_deref()) {
             Some(key) => key.to_owned(),
-            None => Folder::new(&common.data_dir).read_demo_key()?.ok_or_else(|| {
+            None => Folder::new(&common.data_dir).demo_key()?.ok_or_else(|| {
                 Misused("no API key: give --key or CHAPPE_API_KEY, or start `chappe up --demo`".to_owned())
             })?,
         };
+        Self::at(&api.url, &key)
+    }
+
+    /// At this address, with this key.
+    pub(crate) fn at(url: &str, key: &str) -> Result<Self> {
         let http = reqwest::Client::builder().timeout(ANSWER_LIMIT).build().context("no HTTP client")?;
-        Ok(Self { http, url: api.url.trim_end_matches('/').to_owned(), key })
+        Ok(Self { http, url: url.trim_end_matches('/').to_owned(), key: key.to_owned() })
     }
 
     pub(crate) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value> {

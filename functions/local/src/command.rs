@@ -1,10 +1,14 @@
 //! One file for each command.
 
 pub(crate) mod balance;
+pub(crate) mod edge;
 pub(crate) mod ledger;
 pub(crate) mod messages;
 pub(crate) mod migrate;
 pub(crate) mod parked;
 pub(crate) mod queues;
+pub(crate) mod seed;
 pub(crate) mod send;
 pub(crate) mod smsc;
+pub(crate) mod up;
+pub(crate) mod worker;

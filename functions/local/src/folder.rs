@@ -1,5 +1,8 @@
 //! The data folder: what a platform on one machine keeps.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -20,15 +23,40 @@ impl Folder {
         pgserver::reachable_dir(&self.path.join("postgres"))
     }
 
-    /// The API key of the demo's client.
-    pub(crate) fn demo_key(&self) -> PathBuf {
-        self.path.join("demo-key")
+    /// The platform's secret: 32 random bytes in base64, made when it is new.
+    pub(crate) fn secret(&self) -> Result<String> {
+        let file = self.path.join("secret");
+        if let Some(secret) = read_if_there(&file)? {
+            return Ok(secret);
+        }
+        let token = host::secrets::random_token().context("no randomness")?;
+        // 43 characters of base64url without padding are 44 of plain base64 with it.
+        let secret = format!("{}=", token.replace('-', "+").replace('_', "/"));
+        write_secret(&file, &secret)?;
+        Ok(secret)
     }
 
-    /// The demo's API key, where the demo has run.
-    pub(crate) fn read_demo_key(&self) -> Result<Option<String>> {
-        read_if_there(&self.demo_key())
+    /// The demo client's API key, where the demo has run.
+    pub(crate) fn demo_key(&self) -> Result<Option<String>> {
+        read_if_there(&self.path.join("demo-key"))
     }
+
+    /// Keeps the demo client's API key for the commands and for the next start.
+    pub(crate) fn keep_demo_key(&self, key: &str) -> Result<()> {
+        write_secret(&self.path.join("demo-key"), key)
+    }
+}
+
+/// Writes a file that only its owner reads; a crash leaves the old content or the new one.
+fn write_secret(file: &Path, text: &str) -> Result<()> {
+    let say = || format!("cannot write {}", file.display());
+    let half = file.with_extension("new");
+    std::fs::create_dir_all(file.parent().unwrap_or(Path::new("."))).with_context(say)?;
+    let mut options = OpenOptions::new();
+    let mut out = options.write(true).create(true).truncate(true).mode(0o600).open(&half).with_context(say)?;
+    writeln!(out, "{text}").with_context(say)?;
+    out.sync_all().with_context(say)?;
+    std::fs::rename(&half, file).with_context(say)
 }
 
 /// The trimmed content of a small file, None where there is no such file.

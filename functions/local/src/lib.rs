@@ -1,13 +1,20 @@
 //! Everything in one program: `chappe up` runs every function, the edge and a private database in one process;
 //! the other commands run one part, or look into a running platform.
 
+mod banner;
 mod cli;
 mod client;
 mod command;
 mod database;
+mod demo;
+mod edge;
 mod exit;
 mod folder;
+mod functions;
+mod http;
 mod output;
+mod platform;
+mod settings;
 mod signals;
 
 use std::process::ExitCode;
@@ -32,11 +39,15 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let out = Output::new(cli.common.json);
     let common = &cli.common;
     match cli.command {
+        Command::Up(options) => command::up::run(common, options).await,
+        Command::Worker(options) => command::worker::run(common, options).await,
+        Command::Edge(options) => command::edge::run(common, options).await,
         Command::Smsc(options) => command::smsc::run(options).await,
         Command::Send(options) => command::send::run(common, options, &out).await,
         Command::Messages(options) => command::messages::run(common, options, &out).await,
         Command::Balance(options) => command::balance::run(common, options, &out).await,
         Command::Migrate => command::migrate::run(common).await,
+        Command::Seed => command::seed::run(common).await,
         Command::Ledger(options) => command::ledger::run(common, options, &out).await,
         Command::Queues => command::queues::run(common, &out).await,
         Command::Parked(options) => command::parked::run(common, options, &out).await,

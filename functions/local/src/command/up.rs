@@ -1,0 +1,188 @@
+//! `chappe up`: everything in one process.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use host::config::Need;
+use host::{Config, shutdown, telemetry};
+use pgserver::{Listen, Server};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::Common;
+use crate::database::given;
+use crate::demo::{self, Simulated};
+use crate::edge::{Link, Station};
+use crate::exit::Misused;
+use crate::folder::Folder;
+use crate::functions::{Function, Webhooks};
+use crate::output::line;
+use crate::platform::Platform;
+use crate::{banner, edge, http, settings};
+
+const EXAMPLES: &str = "\
+Examples:
+  chappe up --demo                                    with simulated operators, demo accounts and prices
+  chappe up --data-dir /var/lib/chappe/data           an installation of your own
+  DATABASE_URL=postgres://… chappe up                 on a PostgreSQL of your own
+
+From the environment: CHAPPE_HTTP_ADDR (127.0.0.1:8080), CHAPPE_INTERNAL_ADDR (127.0.0.1:8081), CHAPPE_SMSC_ADDR
+(127.0.0.1:2776, the demo's first operator), CHAPPE_DATA_DIR, CHAPPE_SECRET_KEY, CHAPPE_LOG, CHAPPE_LOG_FORMAT,
+CHAPPE_GRACE_SECONDS, DATABASE_URL, QUEUE_URL.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Simulate three operators; make the demo accounts where the database is empty
+    #[arg(long)]
+    demo: bool,
+    /// Where the demo's first operator listens; the others follow on the next ports
+    #[arg(long, env = "CHAPPE_SMSC_ADDR", default_value = "127.0.0.1:2776", value_name = "ADDR")]
+    smsc_addr: SocketAddr,
+    /// Which addresses webhooks may reach; the demo reaches everywhere unless told otherwise
+    #[arg(long, value_enum)]
+    webhooks: Option<Webhooks>,
+    /// The port of the private PostgreSQL on 127.0.0.1; a free one when not given
+    #[arg(long, value_name = "PORT")]
+    postgres_port: Option<u16>,
+}
+
+pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
+    let folder = Folder::new(&common.data_dir);
+    let config = settings::read(common, Some(folder.secret()?), None, &[])?;
+    let doors = Doors::open(&config).await?;
+    let shutdown = shutdown::signal()?;
+    // A start that is broken off drops what it has begun, and with it stops the private database.
+    let started = shutdown.run_until_cancelled(start(common, &options, &folder, doors, shutdown.clone())).await;
+    let Some(started) = started else { return Ok(()) };
+    started?.stopped().await
+}
+
+/// The listeners, opened before anything else starts: a taken port is told at once.
+#[derive(Debug)]
+struct Doors {
+    http: TcpListener,
+    internal: TcpListener,
+}
+
+impl Doors {
+    async fn open(config: &Config) -> Result<Self> {
+        let http = listen("CHAPPE_HTTP_ADDR", config.http_addr).await?;
+        let internal = listen("CHAPPE_INTERNAL_ADDR", config.internal_addr).await?;
+        Ok(Self { http, internal })
+    }
+}
+
+async fn listen(setting: &str, addr: SocketAddr) -> Result<TcpListener, Misused> {
+    let say = |error| Misused(format!("cannot listen on {addr}: {error}; stop what listens there, or set {setting}"));
+    TcpListener::bind(addr).await.map_err(say)
+}
+
+/// What runs until the process is asked to stop.
+#[derive(Debug)]
+struct Running {
+    platform: Platform,
+    simulated: Option<Simulated>,
+    server: Option<Server>,
+}
+
+impl Running {
+    /// Waits for the request to stop; then ends the parts before what they stand on.
+    async fn stopped(self) -> Result<()> {
+        self.platform.stopped().await;
+        // With it goes what listens to the database.
+        drop(self.platform);
+        if let Some(simulated) = self.simulated {
+            simulated.stop().await;
+        }
+        if let Some(server) = self.server {
+            server.stop().await?;
+        }
+        Ok(())
+    }
+}
+
+async fn start(
+    common: &Common,
+    options: &Options,
+    folder: &Folder,
+    doors: Doors,
+    shutdown: CancellationToken,
+) -> Result<Running> {
+    let simulated = if options.demo { Some(Simulated::start(options.smsc_addr).await?) } else { None };
+    let server = start_database(common, options, folder).await?;
+    let url = server.as_ref().map(|server| server.socket_url().unwrap_or_else(|| server.url()));
+    let config = settings::read(common, Some(folder.secret()?), url, &[Need::Database, Need::Queue, Need::SecretKey])?;
+    let metrics = telemetry::init(&config)?;
+    let metrics = Arc::new(move || metrics.render());
+    migrate(&config).await?;
+    let platform = Platform::open(&config, shutdown).await?;
+    let first_time = match &simulated {
+        Some(simulated) => demo::prepare(&platform, folder, &simulated.addresses()).await?,
+        None => false,
+    };
+    for function in Function::ALL {
+        function.start(&platform, options.reach())?;
+    }
+    platform.run(edge::run(station(&platform)));
+    let url = http::start(&platform, (doors.http, doors.internal), metrics, options.reach())?;
+    if options.demo {
+        let key = folder.demo_key()?.context("the demo's API key is gone; remove the data folder to begin anew")?;
+        if first_time {
+            demo::send_first_messages(&url, &key).await;
+        }
+        banner::demo(&url, &key);
+    } else {
+        banner::plain(&url);
+    }
+    Ok(Running { platform, simulated, server })
+}
+
+/// The edge of this process.
+fn station(platform: &Platform) -> Station {
+    Station {
+        name: "local".to_owned(),
+        link: Arc::new(Link::Direct { db: platform.db.clone(), keys: Arc::clone(&platform.keys) }),
+        queue: Arc::clone(&platform.queue),
+        grace: platform.grace,
+        shutdown: platform.shutdown.clone(),
+    }
+}
+
+/// The private database, unless another one was named.
+async fn start_database(common: &Common, options: &Options, folder: &Folder) -> Result<Option<Server>> {
+    if given(common.database_url.as_deref()).is_some() {
+        return Ok(None);
+    }
+    let listen = options.postgres_port.map_or(Listen::FreePort, Listen::Port);
+    let dir = folder.postgres()?;
+    if !dir.starts_with(std::path::absolute(&common.data_dir)?) {
+        tell_other_folder(&dir);
+    }
+    let options = pgserver::Options { listen, ..pgserver::Options::durable(dir) };
+    Ok(Some(Server::start(options).await.context("cannot start the private PostgreSQL")?))
+}
+
+fn tell_other_folder(dir: &Path) {
+    let dir = dir.display();
+    line(&format!(
+        "PostgreSQL does not run as root, and its user cannot enter the data folder: the database is in {dir}"
+    ));
+}
+
+async fn migrate(config: &Config) -> Result<()> {
+    let db = crate::platform::open_db(config)?;
+    store::migrate(db.pool()).await.context("cannot bring the schema up to date")?;
+    db.pool().close().await;
+    Ok(())
+}
+
+impl Options {
+    /// Webhooks of a demo go to whoever tries it out, which is this machine.
+    fn reach(&self) -> Webhooks {
+        self.webhooks.unwrap_or(if self.demo { Webhooks::Anywhere } else { Webhooks::Public })
+    }
+}

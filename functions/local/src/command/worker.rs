@@ -1,0 +1,43 @@
+//! `chappe worker`: functions in a process of their own, beside others on the same queues.
+
+use anyhow::Result;
+use clap::Args;
+use host::config::Need;
+use host::{shutdown, telemetry};
+
+use crate::cli::Common;
+use crate::functions::{Function, Webhooks};
+use crate::output::line;
+use crate::platform::Platform;
+use crate::settings;
+
+const EXAMPLES: &str = "\
+Examples:
+  chappe worker route                   one function
+  chappe worker bill dlr callback       several in one process
+  chappe worker sweep                   the timers; one process of these is enough
+
+Needs DATABASE_URL, CHAPPE_SECRET_KEY, and QUEUE_URL where the queues are not in the database.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// What to run
+    #[arg(required = true, value_enum)]
+    functions: Vec<Function>,
+    /// Which addresses webhooks may reach
+    #[arg(long, value_enum, default_value = "public")]
+    webhooks: Webhooks,
+}
+
+pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
+    let config = settings::read(common, None, None, &[Need::Database, Need::Queue, Need::SecretKey])?;
+    telemetry::init(&config)?;
+    let platform = Platform::open(&config, shutdown::signal()?).await?;
+    for function in options.functions {
+        function.start(&platform, options.webhooks)?;
+    }
+    line("working; Ctrl-C stops");
+    platform.stopped().await;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! The functions that consume queues, started as parts of a process.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use bill::Bill;
+use callback::{Callback, Deliverer, Reach, Schedule, Sender};
+use clap::ValueEnum;
+use dlr::Dlr;
+use host::{Handler, Options, consume};
+use route::Route;
+use store::sweep::Retention;
+use sweep::Sweep;
+use tokio::sync::Notify;
+
+use crate::platform::Platform;
+
+/// Which addresses webhooks may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Webhooks {
+    /// The public internet only: a customer's URL cannot point into the network of the platform
+    Public,
+    /// Any address, this machine included
+    Anywhere,
+}
+
+impl Webhooks {
+    fn reach(self) -> Reach {
+        match self {
+            Self::Public => Reach::Public,
+            Self::Anywhere => Reach::Anywhere,
+        }
+    }
+}
+
+/// A function by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Function {
+    /// Accepted messages get an operator
+    Route,
+    /// Outcomes of submits capture or release money
+    Bill,
+    /// Receipts become states
+    Dlr,
+    /// Events go to customers' webhooks
+    Callback,
+    /// Timers: outbox, expiry, health, partitions
+    Sweep,
+}
+
+impl Function {
+    /// Every function.
+    pub(crate) const ALL: [Self; 5] = [Self::Route, Self::Bill, Self::Dlr, Self::Callback, Self::Sweep];
+
+    /// Starts the function; it ends at the platform's shutdown.
+    pub(crate) fn start(self, platform: &Platform, webhooks: Webhooks) -> Result<()> {
+        let (db, clock) = (platform.db.clone(), Arc::clone(&platform.clock));
+        match self {
+            Self::Route => start_consumer(platform, Route::new(db, Arc::clone(&platform.catalogue), clock)),
+            Self::Bill => start_consumer(platform, Bill::new(db, clock)),
+            Self::Dlr => start_consumer(platform, Dlr::new(db, clock)),
+            Self::Callback => return start_callback(platform, webhooks),
+            Self::Sweep => start_sweep(platform),
+        }
+        Ok(())
+    }
+}
+
+fn start_consumer<H: Handler>(platform: &Platform, handler: H) {
+    let options = Options { grace: platform.grace, ..Options::of(H::NAME) };
+    platform.run(consume(Arc::new(handler), Arc::clone(&platform.queue), options, platform.shutdown.clone()));
+}
+
+/// The handler stores deliveries; the deliverer beside it sends them.
+fn start_callback(platform: &Platform, webhooks: Webhooks) -> Result<()> {
+    let stored = Arc::new(Notify::new());
+    let (db, clock) = (platform.db.clone(), Arc::clone(&platform.clock));
+    let sender = Sender::new(Arc::clone(&platform.keys), webhooks.reach(), Schedule::default())?;
+    let deliverer = Deliverer::new(db.clone(), sender, Arc::clone(&clock), Arc::clone(&stored));
+    start_consumer(platform, Callback::new(db, clock, stored));
+    let shutdown = platform.shutdown.clone();
+    platform.run(async move { deliverer.run(shutdown.cancelled()).await });
+    Ok(())
+}
+
+fn start_sweep(platform: &Platform) {
+    let (db, clock) = (platform.db.clone(), Arc::clone(&platform.clock));
+    let sweep = Sweep::new(db, Arc::clone(&platform.queue), clock, Retention::default());
+    let shutdown = platform.shutdown.clone();
+    platform.run(async move { sweep.run(shutdown.cancelled()).await });
+}

@@ -1,0 +1,68 @@
+//! The HTTP API and the internal API of this process.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::Result;
+use api::{Api, Parts, Settings};
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+
+use crate::functions::Webhooks;
+use crate::platform::Platform;
+
+/// Renders the metrics of this process for Prometheus.
+pub(crate) type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Serves on both listeners until the platform's shutdown. Answers the URL of the public API.
+pub(crate) fn start(
+    platform: &Platform,
+    (public, internal): (TcpListener, TcpListener),
+    metrics: Metrics,
+    webhooks: Webhooks,
+) -> Result<String> {
+    let url = url_of(public.local_addr()?);
+    let settings = Settings { private_webhooks: webhooks == Webhooks::Anywhere, ..Settings::default() };
+    let api = Api::new(Parts {
+        db: platform.db.clone(),
+        catalogue: Arc::clone(&platform.catalogue),
+        keys: Arc::clone(&platform.keys),
+        queue: Arc::clone(&platform.queue),
+        settings,
+        metrics,
+    });
+    platform.run(serve(platform.clone(), public, api::router(Arc::clone(&api))));
+    platform.run(serve(platform.clone(), internal, api::internal_router(api)));
+    Ok(url)
+}
+
+/// Serves until the shutdown, then lets requests under way end, within the grace.
+async fn serve(platform: Platform, listener: TcpListener, router: Router) {
+    let shutdown = platform.shutdown.clone();
+    // An answer is one small packet: waiting for more to send with it would only delay it.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let serving = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let limit = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(platform.grace).await;
+    };
+    tokio::select! {
+        served = serving.into_future() => {
+            if let Err(error) = served {
+                tracing::error!("the listener failed: {error}");
+            }
+        }
+        () = limit => tracing::warn!("grace is over, requests under way are broken off"),
+    }
+}
+
+/// Where a person reaches a listener: one on every address is reached on this machine's own.
+fn url_of(addr: SocketAddr) -> String {
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, addr.port()))
+}

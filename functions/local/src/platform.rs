@@ -1,0 +1,81 @@
+//! What the parts of one process share: database, queues, keys, the catalogue in memory, and the way to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use host::{Clock, Config, clock};
+use queue::Queue;
+use secrecy::ExposeSecret;
+use store::holder::Holder;
+use store::{Db, Publish};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use host::secrets::Keys;
+
+use crate::exit::Misused;
+
+/// A platform that is open: the parts that [`Platform::run`] starts share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Platform {
+    pub(crate) db: Db,
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) catalogue: Arc<Holder>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// How long a stop lets work finish.
+    pub(crate) grace: Duration,
+    /// Cancelled when the process is asked to stop.
+    pub(crate) shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Platform {
+    /// Opens everything; the schema must be up to date. `config` has a database, a queue and a secret.
+    pub(crate) async fn open(config: &Config, shutdown: CancellationToken) -> Result<Self> {
+        let (db, queue) = (open_db(config)?, open_queue(config).await?);
+        let secret = config.secret_key.as_ref().context("there is no secret key")?;
+        let keys = Arc::new(Keys::new(secret.expose_secret())?);
+        let catalogue =
+            Holder::load(db.clone()).await.context("cannot read the catalogue; has the schema been migrated?")?;
+        let platform = Self {
+            db,
+            queue,
+            keys,
+            catalogue,
+            clock: Arc::new(clock::System),
+            grace: config.grace,
+            shutdown,
+            tasks: TaskTracker::new(),
+        };
+        let (catalogue, asked) = (Arc::clone(&platform.catalogue), platform.shutdown.clone());
+        platform.run(async move { catalogue.follow(asked.cancelled()).await });
+        Ok(platform)
+    }
+
+    /// Runs a part until it ends by itself, which it does at a shutdown.
+    pub(crate) fn run(&self, part: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(part);
+    }
+
+    /// Waits until the process is asked to stop and every part has ended.
+    pub(crate) async fn stopped(&self) {
+        self.shutdown.cancelled().await;
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// The database of the settings.
+pub(crate) fn open_db(config: &Config) -> Result<Db> {
+    let url = config.database_url.as_ref().context("there is no database")?.expose_secret();
+    let queue = config.queue_url.as_ref().map_or(url, ExposeSecret::expose_secret);
+    Db::open(url, Publish::between(url, queue)).map_err(|error| Misused(format!("DATABASE_URL: {error}")).into())
+}
+
+/// The queues of the settings.
+pub(crate) async fn open_queue(config: &Config) -> Result<Arc<dyn Queue>> {
+    let url = config.queue_url.as_ref().context("there is no queue")?.expose_secret();
+    queue::open(url).await.map_err(|error| Misused(format!("QUEUE_URL: {error}")).into())
+}

@@ -82,9 +82,9 @@ pub(crate) fn text(value: &Value, member: &str) -> String {
     }
 }
 
-/// An amount with its currency, from `{amount, currency}`.
+/// A cost with its currency, from `{total, currency}`.
 pub(crate) fn money(value: &Value, member: &str) -> String {
-    value.get(member).map_or(String::new(), |money| format!("{} {}", text(money, "amount"), text(money, "currency")))
+    value.get(member).map_or(String::new(), |money| format!("{} {}", text(money, "total"), text(money, "currency")))
 }
 
 /// The elements of a list; none where it is missing.

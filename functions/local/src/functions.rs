@@ -33,7 +33,7 @@ impl Webhooks {
     }
 }
 
-/// A function by its name.
+/// A function that consumes a queue or runs by timers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Function {
     /// Accepted messages get an operator

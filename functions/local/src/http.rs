@@ -7,22 +7,39 @@ use anyhow::Result;
 use api::{Api, Parts, Settings};
 use axum::Router;
 use axum::serve::ListenerExt as _;
+use host::Config;
 use tokio::net::TcpListener;
 
+use crate::exit::Misused;
 use crate::functions::Webhooks;
 use crate::platform::Platform;
 
 /// Renders the metrics of this process for Prometheus.
 pub(crate) type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
 
+/// The listeners, opened before anything else starts: a taken port is told at once.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    public: TcpListener,
+    internal: TcpListener,
+}
+
+impl Doors {
+    pub(crate) async fn open(config: &Config) -> Result<Self> {
+        let public = listen("CHAPPE_HTTP_ADDR", config.http_addr).await?;
+        let internal = listen("CHAPPE_INTERNAL_ADDR", config.internal_addr).await?;
+        Ok(Self { public, internal })
+    }
+}
+
+async fn listen(setting: &str, addr: SocketAddr) -> Result<TcpListener, Misused> {
+    let say = |error| Misused(format!("cannot listen on {addr}: {error}; stop what listens there, or set {setting}"));
+    TcpListener::bind(addr).await.map_err(say)
+}
+
 /// Serves on both listeners until the platform's shutdown. Answers the URL of the public API.
-pub(crate) fn start(
-    platform: &Platform,
-    (public, internal): (TcpListener, TcpListener),
-    metrics: Metrics,
-    webhooks: Webhooks,
-) -> Result<String> {
-    let url = url_of(public.local_addr()?);
+pub(crate) fn start(platform: &Platform, doors: Doors, metrics: Metrics, webhooks: Webhooks) -> Result<String> {
+    let url = url_of(doors.public.local_addr()?);
     let settings = Settings { private_webhooks: webhooks == Webhooks::Anywhere, ..Settings::default() };
     let api = Api::new(Parts {
         db: platform.db.clone(),
@@ -32,8 +49,8 @@ pub(crate) fn start(
         settings,
         metrics,
     });
-    platform.run(serve(platform.clone(), public, api::router(Arc::clone(&api))));
-    platform.run(serve(platform.clone(), internal, api::internal_router(api)));
+    platform.run(serve(platform.clone(), doors.public, api::router(Arc::clone(&api))));
+    platform.run(serve(platform.clone(), doors.internal, api::internal_router(api)));
     Ok(url)
 }
 

@@ -11,7 +11,7 @@ pub(crate) async fn run(common: &Common, api: Api, out: &Output) -> Result<()> {
     if out.is_json() {
         return print_json(&balance);
     }
-    let members = ["available", "posted", "held", "credit_limit", "currency"];
+    let members = ["available", "balance", "held", "credit_limit", "currency"];
     let row = members.map(|member| text(&balance, member).into());
     out.table(&members, vec![row.into()], "no balance");
     Ok(())

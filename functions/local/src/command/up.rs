@@ -3,25 +3,26 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use host::config::Need;
 use host::{Config, shutdown, telemetry};
 use pgserver::{Listen, Server};
-use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Common;
 use crate::database::given;
 use crate::demo::{self, Simulated};
 use crate::edge::{Link, Station};
-use crate::exit::Misused;
 use crate::folder::Folder;
 use crate::functions::{Function, Webhooks};
+use crate::http::{self, Doors};
 use crate::output::line;
 use crate::platform::Platform;
-use crate::{banner, edge, http, settings};
+use crate::{banner, edge, settings};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +33,9 @@ Examples:
 From the environment: CHAPPE_HTTP_ADDR (127.0.0.1:8080), CHAPPE_INTERNAL_ADDR (127.0.0.1:8081), CHAPPE_SMSC_ADDR
 (127.0.0.1:2776, the demo's first operator), CHAPPE_DATA_DIR, CHAPPE_SECRET_KEY, CHAPPE_LOG, CHAPPE_LOG_FORMAT,
 CHAPPE_GRACE_SECONDS, DATABASE_URL, QUEUE_URL.";
+
+/// How long closing idle connections may take at a stop.
+const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -61,26 +65,6 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     started?.stopped().await
 }
 
-/// The listeners, opened before anything else starts: a taken port is told at once.
-#[derive(Debug)]
-struct Doors {
-    http: TcpListener,
-    internal: TcpListener,
-}
-
-impl Doors {
-    async fn open(config: &Config) -> Result<Self> {
-        let http = listen("CHAPPE_HTTP_ADDR", config.http_addr).await?;
-        let internal = listen("CHAPPE_INTERNAL_ADDR", config.internal_addr).await?;
-        Ok(Self { http, internal })
-    }
-}
-
-async fn listen(setting: &str, addr: SocketAddr) -> Result<TcpListener, Misused> {
-    let say = |error| Misused(format!("cannot listen on {addr}: {error}; stop what listens there, or set {setting}"));
-    TcpListener::bind(addr).await.map_err(say)
-}
-
 /// What runs until the process is asked to stop.
 #[derive(Debug)]
 struct Running {
@@ -93,7 +77,8 @@ impl Running {
     /// Waits for the request to stop; then ends the parts before what they stand on.
     async fn stopped(self) -> Result<()> {
         self.platform.stopped().await;
-        // With it goes what listens to the database.
+        // Idle connections are closed before the database is; with the platform goes what listens to it.
+        let _ = timeout(CLOSE_LIMIT, self.platform.db.pool().close()).await;
         drop(self.platform);
         if let Some(simulated) = self.simulated {
             simulated.stop().await;
@@ -128,7 +113,7 @@ async fn start(
         function.start(&platform, options.reach())?;
     }
     platform.run(edge::run(station(&platform)));
-    let url = http::start(&platform, (doors.http, doors.internal), metrics, options.reach())?;
+    let url = http::start(&platform, doors, metrics, options.reach())?;
     if options.demo {
         let key = folder.demo_key()?.context("the demo's API key is gone; remove the data folder to begin anew")?;
         if first_time {

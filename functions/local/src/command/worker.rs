@@ -1,5 +1,7 @@
 //! `chappe worker`: functions in a process of their own, beside others on the same queues.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use clap::Args;
 use host::config::Need;
@@ -7,6 +9,7 @@ use host::{shutdown, telemetry};
 
 use crate::cli::Common;
 use crate::functions::{Function, Webhooks};
+use crate::http::{self, Doors};
 use crate::output::line;
 use crate::platform::Platform;
 use crate::settings;
@@ -16,6 +19,7 @@ Examples:
   chappe worker route                   one function
   chappe worker bill dlr callback       several in one process
   chappe worker sweep                   the timers; one process of these is enough
+  chappe worker --api                   the HTTP API and the internal API, without any function
 
 Needs DATABASE_URL, CHAPPE_SECRET_KEY, and QUEUE_URL where the queues are not in the database.";
 
@@ -23,8 +27,11 @@ Needs DATABASE_URL, CHAPPE_SECRET_KEY, and QUEUE_URL where the queues are not in
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// What to run
-    #[arg(required = true, value_enum)]
+    #[arg(required_unless_present = "api", value_enum)]
     functions: Vec<Function>,
+    /// Serve the HTTP API and the internal API as well
+    #[arg(long)]
+    api: bool,
     /// Which addresses webhooks may reach
     #[arg(long, value_enum, default_value = "public")]
     webhooks: Webhooks,
@@ -32,10 +39,15 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let config = settings::read(common, None, None, &[Need::Database, Need::Queue, Need::SecretKey])?;
-    telemetry::init(&config)?;
+    let doors = if options.api { Some(Doors::open(&config).await?) } else { None };
+    let metrics = telemetry::init(&config)?;
     let platform = Platform::open(&config, shutdown::signal()?).await?;
     for function in options.functions {
         function.start(&platform, options.webhooks)?;
+    }
+    if let Some(doors) = doors {
+        let url = http::start(&platform, doors, Arc::new(move || metrics.render()), options.webhooks)?;
+        line(&format!("the API is at {url}"));
     }
     line("working; Ctrl-C stops");
     platform.stopped().await;

@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn what_is_refused() {
-        let good = r#"{"v":1,"id":"env_00000000000000000000000001","kind":"word","at":"2026-01-01T00:00:00Z","items":["a"]}"#;
+        let good =
+            r#"{"v":1,"id":"env_00000000000000000000000001","kind":"word","at":"2026-01-01T00:00:00Z","items":["a"]}"#;
         for (body, expected) in [
             (good.to_owned(), None),
             (good.replace("\"v\":1", "\"v\":2"), Some("envelope version 2")),

@@ -180,10 +180,9 @@ mod tests {
         for (plan, price) in plans.iter().zip([1, 60, 80]) {
             catalogue.tariffs.insert((*plan, country), vec![tariff(price, 0, None)]);
         }
-        catalogue.tariffs.insert(
-            (plans[2], "43405".parse().unwrap()),
-            vec![tariff(90, 0, Some(100)), tariff(95, 100, None)],
-        );
+        catalogue
+            .tariffs
+            .insert((plans[2], "43405".parse().unwrap()), vec![tariff(90, 0, Some(100)), tariff(95, 100, None)]);
         (catalogue, [house, reseller, client])
     }
 

@@ -183,8 +183,7 @@ mod tests {
 
     #[test]
     fn no_route_is_a_decision_without_a_choice() {
-        let decision =
-            decide(1, "434".parse().unwrap(), &[operator(1, 1, 1, true)], &[], (&[], DateTime::UNIX_EPOCH));
+        let decision = decide(1, "434".parse().unwrap(), &[operator(1, 1, 1, true)], &[], (&[], DateTime::UNIX_EPOCH));
         assert_eq!(decision.choice(), None);
     }
 }

@@ -72,12 +72,7 @@ impl State {
             Self::Sent => 3,
             Self::Buffered => 4,
             Self::Unconfirmed => 8,
-            Self::Delivered
-            | Self::Undelivered
-            | Self::Expired
-            | Self::Rejected
-            | Self::Failed
-            | Self::Canceled => 9,
+            Self::Delivered | Self::Undelivered | Self::Expired | Self::Rejected | Self::Failed | Self::Canceled => 9,
         }
     }
 

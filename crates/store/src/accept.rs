@@ -104,7 +104,11 @@ pub async fn accept_gathered(db: &Db, singles: &[Single]) -> Result<Vec<Acceptan
     let mut later = take_repeated_keys(singles, &mut open);
     while !open.is_empty() {
         let batch: Vec<&Single> = open.iter().map(|&at| &singles[at]).collect();
-        match statement::store(db, &batch).await? {
+        let stored = match statement::store(db, &batch).await {
+            Err(error) if key_was_taken(&error) => continue,
+            stored => stored?,
+        };
+        match stored {
             Stored::All => {
                 for at in open.drain(..) {
                     verdicts[at] = Some(Acceptance::Stored);
@@ -121,6 +125,12 @@ pub async fn accept_gathered(db: &Db, singles: &[Single]) -> Result<Vec<Acceptan
         }
     }
     Ok(verdicts.into_iter().map(|v| v.unwrap_or(Acceptance::NoCredit)).collect())
+}
+
+/// Another batch stored one of the keys between our look and our write. Nothing of ours is stored; the next look
+/// finds the key.
+fn key_was_taken(error: &Error) -> bool {
+    error.constraint() == Some("idempotency_keys_pkey")
 }
 
 /// A key that stands twice in one batch: the second waits for the first.
@@ -169,7 +179,13 @@ async fn decide_short(
     let mut tx = db.begin().await?;
     let fits = statement::fitting(&mut tx, &messages).await?;
     let batch: Vec<&Single> = apart.iter().zip(&fits).filter(|(_, fits)| **fits).map(|(&at, _)| &singles[at]).collect();
-    let stored = statement::store_on(&mut tx, db, &batch).await?;
+    let stored = match statement::store_on(&mut tx, db, &batch).await {
+        Err(error) if key_was_taken(&error) => {
+            open.extend(apart);
+            return Ok(());
+        }
+        stored => stored?,
+    };
     match stored {
         Stored::All => {
             tx.commit().await?;
@@ -232,20 +248,14 @@ pub async fn accept_batch(
 }
 
 /// What was answered to a key before.
-pub async fn idempotency_record(
-    db: &Db,
-    account: AccountId,
-    key: &str,
-) -> Result<Option<IdempotencyRecord>, Error> {
+pub async fn idempotency_record(db: &Db, account: AccountId, key: &str) -> Result<Option<IdempotencyRecord>, Error> {
     let mut connection = db.pool.acquire().await?;
     statement::known_key(&mut connection, account, key).await
 }
 
 /// What each wallet must hold for `messages`, and for how many of them. Ordered, so that wallets are always
 /// locked in one order.
-fn needs<'a>(
-    messages: impl Iterator<Item = &'a NewMessage>,
-) -> Result<BTreeMap<AccountId, (i64, i32)>, Error> {
+fn needs<'a>(messages: impl Iterator<Item = &'a NewMessage>) -> Result<BTreeMap<AccountId, (i64, i32)>, Error> {
     let mut needs: BTreeMap<AccountId, (i64, i32)> = BTreeMap::new();
     for message in messages {
         let holds = settlement::hold(&message.chain, u16::from(message.segments)).ok_or(Error::Range)?;

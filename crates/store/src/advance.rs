@@ -124,8 +124,18 @@ pub async fn advance(
             status_url, recipient, client_reference
         FROM moved
         "#,
-        &ids, &accounts, &hops as &[Option<i16>], &states as &[&str], &ranks, &codes as &[Option<&str>], &accepted,
-        &billable, &entries, low, high, now
+        &ids,
+        &accounts,
+        &hops as &[Option<i16>],
+        &states as &[&str],
+        &ranks,
+        &codes as &[Option<&str>],
+        &accepted,
+        &billable,
+        &entries,
+        low,
+        high,
+        now
     )
     .fetch_all(connection)
     .await?;
@@ -200,7 +210,12 @@ pub async fn append_events(connection: &mut PgConnection, source: &str, events: 
          SELECT e.id, e.at, e.state, $1, e.code, e.segment, e.operator
          FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::smallint[], $7::uuid[])
             AS e (id, at, state, code, segment, operator)",
-        source, &ids, &at, &states as &[&str], &codes as &[Option<&str>], &segments as &[Option<i16>],
+        source,
+        &ids,
+        &at,
+        &states as &[&str],
+        &codes as &[Option<&str>],
+        &segments as &[Option<i16>],
         &operators as &[Option<Uuid>]
     )
     .execute(connection)

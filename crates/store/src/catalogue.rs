@@ -32,11 +32,10 @@ pub async fn load(db: &Db) -> Result<Catalogue, Error> {
 }
 
 async fn accounts(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
-    let rows = query!(
-        "SELECT id, parent_id, role, plan_id, currency, status, segments_per_second, any_sender FROM accounts"
-    )
-    .fetch_all(&mut *connection)
-    .await?;
+    let rows =
+        query!("SELECT id, parent_id, role, plan_id, currency, status, segments_per_second, any_sender FROM accounts")
+            .fetch_all(&mut *connection)
+            .await?;
     for row in rows {
         let account = Account {
             id: AccountId::from_uuid(row.id),

@@ -47,10 +47,7 @@ impl Chains {
 ///
 /// Known chains cost no statement. A new one is stored outside of the caller's transaction: a chain that no
 /// message uses does no harm, and one that is remembered must be durable.
-pub(crate) async fn remember<'a>(
-    db: &Db,
-    chains: impl Iterator<Item = &'a Arc<Chain>>,
-) -> Result<Vec<ChainId>, Error> {
+pub(crate) async fn remember<'a>(db: &Db, chains: impl Iterator<Item = &'a Arc<Chain>>) -> Result<Vec<ChainId>, Error> {
     let mut ids = Vec::new();
     for chain in chains {
         let id = match db.chains.id(chain) {

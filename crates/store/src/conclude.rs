@@ -12,12 +12,7 @@ use crate::{Db, Error, chain};
 
 /// Publishes the events of `moved` and settles what they owe. Call it last before the commit: it takes the locks
 /// that others wait for.
-pub async fn conclude(
-    connection: &mut PgConnection,
-    db: &Db,
-    moved: &[Moved],
-    at: DateTime<Utc>,
-) -> Result<(), Error> {
+pub async fn conclude(connection: &mut PgConnection, db: &Db, moved: &[Moved], at: DateTime<Utc>) -> Result<(), Error> {
     if moved.is_empty() {
         return Ok(());
     }

@@ -102,7 +102,15 @@ pub async fn store(connection: &mut PgConnection, receipts: &[PartReceipt<'_>]) 
             $7::timestamptz[]) AS i (id, hop, segment, state, error, receipt, at)
          WHERE p.message_id = i.id AND p.hop = i.hop AND p.segment = i.segment AND p.message_id BETWEEN $8 AND $9
             AND p.state IN ('sent', 'buffered')",
-        &ids, &hops, &segments, &states as &[&str], &errors as &[&str], &raws as &[&str], &times, low, high
+        &ids,
+        &hops,
+        &segments,
+        &states as &[&str],
+        &errors as &[&str],
+        &raws as &[&str],
+        &times,
+        low,
+        high
     )
     .execute(connection)
     .await?;

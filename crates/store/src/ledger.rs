@@ -65,7 +65,9 @@ async fn move_wallets(
         WHERE b.account_id = m.account_id AND (SELECT count(*) FROM locked) > 0
         RETURNING b.account_id, b.posted_micros, b.held_micros
         "#,
-        &ids, &posted, &held
+        &ids,
+        &posted,
+        &held
     )
     .fetch_all(connection)
     .await?;
@@ -100,9 +102,19 @@ async fn write(connection: &mut PgConnection, lines: &[Line]) -> Result<(), Erro
             $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::int[], $13::text[])
             AS l (entry, line, operation, ledger, account, operator, currency, posted, held, posted_after,
                 held_after, messages, reason)",
-        &entries, &numbers, &operations as &[&str], &ledgers as &[&str], &accounts as &[Option<Uuid>],
-        &operators as &[Option<Uuid>], &currencies as &[&str], &posted, &held, &posted_after as &[Option<i64>],
-        &held_after as &[Option<i64>], &messages, &reasons as &[Option<&str>]
+        &entries,
+        &numbers,
+        &operations as &[&str],
+        &ledgers as &[&str],
+        &accounts as &[Option<Uuid>],
+        &operators as &[Option<Uuid>],
+        &currencies as &[&str],
+        &posted,
+        &held,
+        &posted_after as &[Option<i64>],
+        &held_after as &[Option<i64>],
+        &messages,
+        &reasons as &[Option<&str>]
     )
     .execute(connection)
     .await?;

@@ -36,6 +36,6 @@ pub mod webhooks;
 pub use db::{Db, migrate};
 pub use error::Error;
 pub use publish::Publish;
-pub use tx::Tx;
 /// A connection, inside a transaction or not. Functions pass it on; only this crate speaks SQL.
 pub use sqlx::PgConnection as Connection;
+pub use tx::Tx;

@@ -45,7 +45,13 @@ pub async fn store_parts(connection: &mut PgConnection, outcomes: &[Outcome]) ->
          SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::uuid[], $5::text[], $6::bigint[],
             $7::timestamptz[], $8::text[])
          ON CONFLICT DO NOTHING",
-        &ids, &hops, &segments, &operators, &smpp_ids as &[Option<&str>], &statuses as &[Option<i64>], &times,
+        &ids,
+        &hops,
+        &segments,
+        &operators,
+        &smpp_ids as &[Option<&str>],
+        &statuses as &[Option<i64>],
+        &times,
         &states as &[&str]
     )
     .execute(connection)

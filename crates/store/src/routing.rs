@@ -96,7 +96,16 @@ pub async fn choose(
         )
         SELECT id FROM moved
         "#,
-        &ids, &hops, &operators, &rates, &costs, &currencies as &[&str], &decisions, low, high, now
+        &ids,
+        &hops,
+        &operators,
+        &rates,
+        &costs,
+        &currencies as &[&str],
+        &decisions,
+        low,
+        high,
+        now
     )
     .fetch_all(connection)
     .await?;

@@ -82,12 +82,9 @@ pub struct Outboxed {
 
 /// Takes up to `max` rows of the outbox, locked until the transaction ends, the oldest first.
 pub async fn outbox(connection: &mut PgConnection, max: i64) -> Result<Vec<Outboxed>, Error> {
-    let rows = query!(
-        "SELECT id, queue, body, delay_ms FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED",
-        max
-    )
-    .fetch_all(connection)
-    .await?;
+    let rows = query!("SELECT id, queue, body, delay_ms FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED", max)
+        .fetch_all(connection)
+        .await?;
     Ok(rows.into_iter().map(|r| Outboxed { id: r.id, queue: r.queue, body: r.body, delay_ms: r.delay_ms }).collect())
 }
 

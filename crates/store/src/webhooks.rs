@@ -30,7 +30,12 @@ pub async fn store(db: &Db, events: &[CustomerEvent], now: DateTime<Utc>) -> Res
          FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::jsonb[])
             AS e (id, account, message, url, event)
          ON CONFLICT DO NOTHING",
-        &ids, &accounts, &messages, &urls as &[&str], &bodies, now
+        &ids,
+        &accounts,
+        &messages,
+        &urls as &[&str],
+        &bodies,
+        now
     )
     .execute(&db.pool)
     .await?;
@@ -41,7 +46,9 @@ pub async fn store(db: &Db, events: &[CustomerEvent], now: DateTime<Utc>) -> Res
 pub async fn postpone(db: &Db, account: AccountId, delivery: Uuid, again: DateTime<Utc>) -> Result<(), Error> {
     query!(
         "UPDATE webhook_deliveries SET next_attempt_at = $3 WHERE account_id = $1 AND id = $2 AND status = 'pending'",
-        account.uuid(), delivery, again
+        account.uuid(),
+        delivery,
+        again
     )
     .execute(&db.pool)
     .await?;
@@ -49,12 +56,7 @@ pub async fn postpone(db: &Db, account: AccountId, delivery: Uuid, again: DateTi
 }
 
 /// Takes up to `max` deliveries that are due; nobody else gets them before `until`.
-pub async fn take_due(
-    db: &Db,
-    max: i64,
-    now: DateTime<Utc>,
-    until: DateTime<Utc>,
-) -> Result<Vec<Delivery>, Error> {
+pub async fn take_due(db: &Db, max: i64, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<Delivery>, Error> {
     let rows = query!(
         "WITH due AS (
             SELECT id FROM webhook_deliveries WHERE status = 'pending' AND next_attempt_at <= $1
@@ -113,7 +115,13 @@ pub async fn record(
         "UPDATE webhook_deliveries SET status = $3, last_status = $4, last_error = $5, next_attempt_at = $6,
             delivered_at = $7, attempts = attempts + 1
          WHERE account_id = $1 AND id = $2 AND status = 'pending'",
-        account.uuid(), delivery, state, status, error, next, delivered_at
+        account.uuid(),
+        delivery,
+        state,
+        status,
+        error,
+        next,
+        delivered_at
     )
     .execute(&db.pool)
     .await?;

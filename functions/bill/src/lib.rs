@@ -37,7 +37,12 @@ impl Bill {
         Self { db, clock }
     }
 
-    async fn save(&self, envelope: &Envelope<Outcome>, verdicts: Verdicts, now: DateTime<Utc>) -> Result<(), store::Error> {
+    async fn save(
+        &self,
+        envelope: &Envelope<Outcome>,
+        verdicts: Verdicts,
+        now: DateTime<Utc>,
+    ) -> Result<(), store::Error> {
         let mut tx = self.db.begin().await?;
         if !inbox::mark(&mut tx, Self::NAME, envelope.id).await? {
             return Ok(());

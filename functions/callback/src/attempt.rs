@@ -47,9 +47,7 @@ impl Sender {
     pub async fn attempt(&self, event: &CustomerEvent, attempts: i16, now: DateTime<Utc>) -> Attempt {
         let tries = usize::try_from(attempts).unwrap_or(0) + 1;
         match self.post(event, now).await {
-            Ok(response) if response.status().is_success() => {
-                Attempt::Delivered { status: response.status().as_u16() }
-            }
+            Ok(response) if response.status().is_success() => Attempt::Delivered { status: response.status().as_u16() },
             Ok(response) => {
                 let status = response.status().as_u16();
                 // 410 Gone: the customer wants no more of it.

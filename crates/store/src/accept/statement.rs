@@ -94,14 +94,38 @@ pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&S
             EXISTS (SELECT FROM known) AS "known!"
         FROM go
         "#,
-        &rows.wallets, &rows.micros, &rows.counts,
-        &rows.key_accounts, &rows.keys, &rows.fingerprints, &rows.statuses, &rows.responses,
-        &rows.ids, &rows.accounts, &rows.recipients, &rows.senders as &[&str], &rows.bodies as &[&str],
-        &rows.encodings as &[&str], &rows.segments, &rows.networks, &rows.chains, &rows.prices,
-        &rows.charge_on as &[&str], &rows.currencies as &[&str], &rows.references as &[Option<&str>],
-        &rows.urls as &[Option<&str>], &rows.metadata as &[Option<String>], &rows.expires, &rows.dues, &rows.created,
-        Uuid::now_v7(), queues::ROUTE, &rows.envelope_ids, &rows.envelopes,
-        db.publish == Publish::InTransaction, &vec![0_i64; rows.envelopes.len()],
+        &rows.wallets,
+        &rows.micros,
+        &rows.counts,
+        &rows.key_accounts,
+        &rows.keys,
+        &rows.fingerprints,
+        &rows.statuses,
+        &rows.responses,
+        &rows.ids,
+        &rows.accounts,
+        &rows.recipients,
+        &rows.senders as &[&str],
+        &rows.bodies as &[&str],
+        &rows.encodings as &[&str],
+        &rows.segments,
+        &rows.networks,
+        &rows.chains,
+        &rows.prices,
+        &rows.charge_on as &[&str],
+        &rows.currencies as &[&str],
+        &rows.references as &[Option<&str>],
+        &rows.urls as &[Option<&str>],
+        &rows.metadata as &[Option<String>],
+        &rows.expires,
+        &rows.dues,
+        &rows.created,
+        Uuid::now_v7(),
+        queues::ROUTE,
+        &rows.envelope_ids,
+        &rows.envelopes,
+        db.publish == Publish::InTransaction,
+        &vec![0_i64; rows.envelopes.len()],
     )
     .fetch_one(&mut *connection)
     .await?;
@@ -155,7 +179,11 @@ pub(super) async fn remember_key(
     let done = query!(
         "INSERT INTO idempotency_keys (account_id, key, fingerprint, status, response) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT DO NOTHING",
-        account.uuid(), record.key, &record.fingerprint[..], status, record.response
+        account.uuid(),
+        record.key,
+        &record.fingerprint[..],
+        status,
+        record.response
     )
     .execute(connection)
     .await?;

@@ -57,7 +57,9 @@ pub async fn open_wallet(
 ) -> Result<(), Error> {
     query!(
         "INSERT INTO account_balances (account_id, currency, credit_limit_micros) VALUES ($1, $2, $3)",
-        account.uuid(), currency.code(), credit_limit.get()
+        account.uuid(),
+        currency.code(),
+        credit_limit.get()
     )
     .execute(connection)
     .await?;
@@ -188,7 +190,14 @@ async fn record(
     query!(
         "INSERT INTO transactions (id, account_id, kind, amount_micros, currency, reason, entry_id, actor)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        Uuid::now_v7(), account.uuid(), kind, amount.get(), currency.code(), reason, entry, actor
+        Uuid::now_v7(),
+        account.uuid(),
+        kind,
+        amount.get(),
+        currency.code(),
+        reason,
+        entry,
+        actor
     )
     .execute(connection)
     .await?;

@@ -135,8 +135,9 @@ async fn create_account(
     caller.may(Scope::AdminWrite)?;
     caller.is_seller()?;
     let new = read_new(&caller, &raw.parse()?)?;
-    let mut tx = api.db.begin().await?;
+    caller.sees(&api.catalogue.get(), new.parent)?;
     check_parent(&api, &new)?;
+    let mut tx = api.db.begin().await?;
     check_plan(&mut tx, new.parent, new.plan).await?;
     found(accounts::create(&mut tx, caller.account, &new).await?)?;
     let detail = json!({"name": new.name, "role": new.role.name(), "parent_id": new.parent.to_string()});

@@ -24,6 +24,7 @@ mod prices;
 mod problem;
 mod routing;
 mod senders;
+mod serve;
 mod state;
 mod time;
 mod trail;
@@ -44,6 +45,7 @@ pub use internal::internal_router;
 pub use messages::prepare::{SendRequest, Terms, prepare};
 pub use openapi::document as openapi_document;
 pub use problem::{Code, FieldError, Problem, ProblemBody};
+pub use serve::run;
 pub use state::{Api, Parts, Settings};
 
 /// Bytes of a body at most, but of a batch.

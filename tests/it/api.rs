@@ -1,0 +1,11 @@
+//! The API as a customer meets it: request and answer, over a database of its own.
+
+mod admin;
+mod auth;
+mod batch;
+mod internal;
+mod isolation;
+mod read;
+mod refusals;
+mod rig;
+mod send;

@@ -41,6 +41,7 @@ impl Network {
     }
 
     /// The same country without the network.
+    #[must_use]
     pub const fn country(self) -> Self {
         Self { mcc: self.mcc, mnc: None }
     }

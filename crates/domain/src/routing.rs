@@ -165,10 +165,13 @@ mod tests {
             .collect()
     }
 
+    /// Operators, their rates as (operator, price), those tried before, and the ranking.
+    type Case<'a> = (&'a [Operator], &'a [(u128, i64)], &'a [u128], &'a [&'a str]);
+
     #[test]
     fn least_cost_then_priority_then_health() {
         let up = |id| operator(id, 10, 1000, true);
-        let cases: [(&[Operator], &[(u128, i64)], &[u128], &[&str]); 6] = [
+        let cases: [Case<'_>; 6] = [
             (&[up(1), up(2)], &[(1, 50), (2, 45)], &[], &["op2", "op1"]),
             (&[up(1), operator(2, 5, 1000, true)], &[(1, 50), (2, 50)], &[], &["op2", "op1"]),
             (&[operator(1, 10, 900, true), up(2)], &[(1, 50), (2, 50)], &[], &["op2", "op1"]),

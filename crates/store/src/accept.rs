@@ -203,6 +203,9 @@ async fn decide_short(
     Ok(())
 }
 
+/// Makes, of what was stored and what was refused, the answer's status and body.
+pub type Render<'a> = &'a (dyn Fn(&[bool]) -> (u16, Vec<u8>) + Send + Sync);
+
 /// Accepts a batch of one account in one transaction: each message in its order, as far as the wallets reach.
 /// `render` makes the answer that the key remembers.
 ///
@@ -213,7 +216,7 @@ pub async fn accept_batch(
     account: AccountId,
     messages: &[NewMessage],
     key: Option<(String, [u8; 32])>,
-    render: &(dyn Fn(&[bool]) -> (u16, Vec<u8>) + Send + Sync),
+    render: Render<'_>,
 ) -> Result<BatchAcceptance, Error> {
     let mut tx = db.begin().await?;
     if let Some((key, _)) = &key

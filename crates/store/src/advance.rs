@@ -65,6 +65,7 @@ pub struct Moved {
 
 /// Takes the steps of `items` that their messages may still take (the rank grows) and writes the CDR of those
 /// that end. Answers the steps taken; the others came too late or twice and change nothing.
+#[expect(clippy::too_many_lines, reason = "one statement: its text and its parameters")]
 pub async fn advance(
     connection: &mut PgConnection,
     mut items: Vec<Advance>,

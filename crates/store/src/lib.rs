@@ -4,6 +4,11 @@
 //! holds the inbox mark, the change and what it publishes; [`Publish`] knows whether the queue is this very
 //! database (then the publish is part of the transaction) or another engine (then it goes through the outbox).
 
+#![expect(
+    clippy::as_conversions,
+    reason = "in a query, `value as Type` names the type of a parameter; nothing is converted"
+)]
+
 pub mod accept;
 pub mod accounts;
 pub mod advance;

@@ -1,6 +1,7 @@
 //! Storing which operator carries a message, and why.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 use chrono::{DateTime, Utc};
 use domain::routing::Decision;
@@ -39,9 +40,9 @@ pub fn decision_id(decision: &Decision) -> Result<(DecisionId, serde_json::Value
 }
 
 /// Stores decisions that are not stored yet.
-pub async fn remember(
+pub async fn remember<S: BuildHasher>(
     connection: &mut PgConnection,
-    decisions: &HashMap<DecisionId, serde_json::Value>,
+    decisions: &HashMap<DecisionId, serde_json::Value, S>,
 ) -> Result<(), Error> {
     if decisions.is_empty() {
         return Ok(());

@@ -78,15 +78,12 @@ impl Deliverer {
         let taken = due.len();
         for delivery in due {
             let Ok(permit) = self.tries.clone().acquire_owned().await else { break };
-            match self.enter(&delivery) {
-                Some(host) => {
-                    let this = self.clone();
-                    tasks.spawn(async move { this.deliver(delivery, host, permit).await });
-                }
-                None => {
-                    let event = &delivery.event;
-                    webhooks::postpone(&self.db, event.account_id, event.id, now + BUSY_HOST).await?;
-                }
+            if let Some(host) = self.enter(&delivery) {
+                let this = self.clone();
+                tasks.spawn(async move { this.deliver(delivery, host, permit).await });
+            } else {
+                let event = &delivery.event;
+                webhooks::postpone(&self.db, event.account_id, event.id, now + BUSY_HOST).await?;
             }
         }
         Ok(taken)

@@ -55,16 +55,12 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 }
 
 fn inner_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let s = address.segments();
-    let pair = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
+    let ([0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..]) =
+        address.segments()
+    else {
+        return None;
     };
-    match s {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(pair(high, low)),
-        [0x2002, high, low, ..] => Some(pair(high, low)),
-        _ => None,
-    }
+    Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
 }
 
 /// Resolves names and gives away allowed addresses only, so that a name cannot point inside, nor change its
@@ -83,7 +79,8 @@ impl Resolve for Guarded {
             if found.is_empty() {
                 return Err("the name leads to no address that webhooks may reach".into());
             }
-            Ok(Box::new(found.into_iter()) as Addrs)
+            let allowed: Addrs = Box::new(found.into_iter());
+            Ok(allowed)
         })
     }
 }

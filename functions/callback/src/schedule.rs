@@ -7,17 +7,17 @@ use rand::RngExt as _;
 /// Waits before the second, third, … try. Behind the last one the delivery is parked.
 const TABLE: [Duration; 9] = [
     Duration::from_secs(5),
-    Duration::from_secs(5 * 60),
-    Duration::from_secs(30 * 60),
-    Duration::from_secs(2 * 3600),
-    Duration::from_secs(5 * 3600),
-    Duration::from_secs(10 * 3600),
-    Duration::from_secs(14 * 3600),
-    Duration::from_secs(20 * 3600),
-    Duration::from_secs(24 * 3600),
+    Duration::from_mins(5),
+    Duration::from_mins(30),
+    Duration::from_hours(2),
+    Duration::from_hours(5),
+    Duration::from_hours(10),
+    Duration::from_hours(14),
+    Duration::from_hours(20),
+    Duration::from_hours(24),
 ];
 /// A customer's `Retry-After` is honoured up to here.
-const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
+const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 
 /// The waits between tries.
 #[derive(Debug, Clone)]
@@ -63,8 +63,8 @@ mod tests {
     #[test]
     fn a_retry_after_makes_it_longer_never_shorter() {
         let schedule = Schedule::default();
-        assert_eq!(schedule.wait(1, Some(Duration::from_secs(60))), Some(Duration::from_secs(60)));
-        assert!(schedule.wait(2, Some(Duration::from_secs(1))).unwrap() >= Duration::from_secs(300));
+        assert_eq!(schedule.wait(1, Some(Duration::from_mins(1))), Some(Duration::from_mins(1)));
+        assert!(schedule.wait(2, Some(Duration::from_secs(1))).unwrap() >= Duration::from_mins(5));
         assert_eq!(schedule.wait(1, Some(Duration::MAX)), Some(RETRY_AFTER_MAX));
     }
 }

@@ -21,7 +21,7 @@ const OVERDUE_EVERY: Duration = Duration::from_secs(10);
 /// How often health is counted.
 const HEALTH_EVERY: Duration = Duration::from_secs(15);
 /// How often partitions are made and dropped.
-const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
+const PARTITIONS_EVERY: Duration = Duration::from_hours(1);
 /// How often the outbox is looked at; publishers publish their own, this finds what a crash left.
 const OUTBOX_EVERY: Duration = Duration::from_millis(200);
 

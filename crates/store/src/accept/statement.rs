@@ -33,6 +33,7 @@ pub(super) async fn store(db: &Db, batch: &[&Single]) -> Result<Stored, Error> {
 }
 
 /// The same within a transaction of the caller.
+#[expect(clippy::too_many_lines, reason = "one statement: its text and its parameters")]
 pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&Single]) -> Result<Stored, Error> {
     if batch.is_empty() {
         return Ok(Stored::All);

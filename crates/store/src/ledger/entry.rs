@@ -147,6 +147,7 @@ impl Entry {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a line of the journal has so many columns")]
     fn line(&self, operation: &'static str, ledger: &'static str, account: Uuid, posted: i64, messages: i32) -> Line {
         Line {
             entry: self.id,

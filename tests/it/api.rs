@@ -3,6 +3,7 @@
 mod admin;
 mod auth;
 mod batch;
+mod health;
 mod internal;
 mod isolation;
 mod read;

@@ -31,6 +31,7 @@ pub mod prefixes;
 pub mod publish;
 pub mod rates;
 pub mod routing;
+pub mod schema;
 pub mod senders;
 pub mod sweep;
 pub mod tariffs;

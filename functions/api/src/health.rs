@@ -9,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::Api;
 use crate::openapi::{Refusals, document};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// The description of the API, made once.
 static DOCUMENT: LazyLock<String> = LazyLock::new(document);
@@ -34,8 +34,9 @@ async fn healthz() -> &'static str {
 /// The process can work: the database answers, and its schema is there.
 #[utoipa::path(get, path = "/readyz", tag = "system", security(()), responses((status = 200, body = String), Refusals))]
 async fn readyz(State(api): State<Arc<Api>>) -> Result<&'static str, Problem> {
-    // The catalogue's version lies in our own schema: reading it shows both.
-    store::catalogue::version(&api.db).await?;
+    if !store::schema::is_current(&api.db).await? {
+        return Err(Problem::new(Code::Unavailable, "the schema is not up to date: a migration has not run"));
+    }
     Ok("ready\n")
 }
 

@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use Rival::{Forbidden, NotFound, OwnOnly, Refused, SeesNothing};
+
 use super::rig::{ALL, Rig, send};
 
 /// How a reseller of another branch fares when it reaches for the victim's things.
@@ -49,97 +51,91 @@ struct Victim {
     operator: String,
 }
 
+fn route(operation: &'static str, path: impl Into<String>, body: impl Into<Option<Value>>, rival: Rival) -> Route {
+    Route { operation, path: path.into(), body: body.into(), rival }
+}
+
+/// A route whose path is the published one.
+fn plain(operation: &'static str, body: impl Into<Option<Value>>, rival: Rival) -> Route {
+    route(operation, operation.split(' ').nth(1).unwrap(), body, rival)
+}
+
 fn routes(victim: &Victim) -> Vec<Route> {
-    let Victim { account, message, key, sender, plan, operator } = victim;
-    let route =
-        |operation, path: &str, body: Option<Value>, rival| Route { operation, path: path.to_owned(), body, rival };
-    let get = |operation: &'static str, rival| {
-        let path = operation.strip_prefix("get ").unwrap().to_owned();
-        Route { operation, path, body: None, rival }
-    };
-    let new_price = json!({"plan_id": plan, "mcc": "434", "price": "1.00"});
-    let new_operator = json!({"name": "x", "host": "x.example", "port": 1, "system_id": "x", "password": "x"});
-    let new_rate = json!({"operator_id": operator, "mcc": "434", "price": "1", "currency": "UZS"});
-    let new_prefix = json!({"prefix": "99", "mcc": "434"});
-    let moved = json!({"number": "+998931234567", "mcc": "434"});
-    use Rival::{Forbidden, NotFound, OwnOnly, Refused, SeesNothing};
+    [routes_of_messages(victim), routes_of_accounts(victim), routes_of_settings(victim), routes_of_the_house(victim)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn routes_of_messages(Victim { account, message, .. }: &Victim) -> Vec<Route> {
     vec![
-        route("post /v1/messages", "/v1/messages", Some(send(&json!({}))), Refused(400)),
-        route(
-            "post /v1/messages/batch",
-            "/v1/messages/batch",
-            Some(json!({"messages": [send(&json!({}))]})),
-            Refused(202),
-        ),
-        get("get /v1/messages", SeesNothing),
-        route("get /v1/messages/{id}", &format!("/v1/messages/{message}"), None, NotFound),
-        route("get /v1/balance", &format!("/v1/balance?account_id={account}"), None, NotFound),
-        get("get /v1/accounts", SeesNothing),
-        route(
-            "post /v1/accounts",
-            "/v1/accounts",
-            Some(json!({"name": "x", "role": "client", "parent_id": account})),
-            NotFound,
-        ),
-        route("get /v1/accounts/{id}", &format!("/v1/accounts/{account}"), None, NotFound),
-        route("patch /v1/accounts/{id}", &format!("/v1/accounts/{account}"), Some(json!({"name": "x"})), NotFound),
-        route(
-            "post /v1/accounts/{id}/credit",
-            &format!("/v1/accounts/{account}/credit"),
-            Some(json!({"amount": "1", "reason": "x"})),
-            NotFound,
-        ),
-        get("get /v1/users", SeesNothing),
-        // Its key may not do this at all; a person of the rival is tried below.
-        route(
-            "post /v1/users",
-            "/v1/users",
-            Some(json!({"email": "a@b.example", "password": "password123", "account_id": account})),
-            Forbidden,
-        ),
-        get("get /v1/api-keys", SeesNothing),
-        route("post /v1/api-keys", "/v1/api-keys", Some(json!({"name": "x", "account_id": account})), NotFound),
-        route("delete /v1/api-keys/{id}", &format!("/v1/api-keys/{key}"), None, NotFound),
-        get("get /v1/sender-ids", SeesNothing),
-        route(
-            "post /v1/sender-ids",
-            "/v1/sender-ids",
-            Some(json!({"sender": "Mine", "account_id": account})),
-            NotFound,
-        ),
-        route(
-            "post /v1/sender-ids/{id}/approve",
-            &format!("/v1/sender-ids/{sender}/approve"),
-            Some(json!({})),
-            NotFound,
-        ),
-        route(
-            "post /v1/sender-ids/{id}/reject",
-            &format!("/v1/sender-ids/{sender}/reject"),
-            Some(json!({"reason": "x"})),
-            NotFound,
-        ),
-        get("get /v1/webhook-secret", OwnOnly),
-        get("get /v1/tariff-plans", SeesNothing),
-        route("post /v1/tariff-plans", "/v1/tariff-plans", Some(json!({"name": "x", "account_id": account})), NotFound),
-        get("get /v1/tariffs", SeesNothing),
-        route("post /v1/tariffs", "/v1/tariffs", Some(new_price), NotFound),
-        get("get /v1/operators", Forbidden),
-        route("post /v1/operators", "/v1/operators", Some(new_operator), Forbidden),
-        route("get /v1/operators/{id}", &format!("/v1/operators/{operator}"), None, Forbidden),
-        route("patch /v1/operators/{id}", &format!("/v1/operators/{operator}"), Some(json!({"tps": 1})), Forbidden),
-        route("delete /v1/operators/{id}", &format!("/v1/operators/{operator}"), None, Forbidden),
-        get("get /v1/operator-rates", Forbidden),
-        route("post /v1/operator-rates", "/v1/operator-rates", Some(new_rate), Forbidden),
-        get("get /v1/prefixes", Forbidden),
-        route("post /v1/prefixes", "/v1/prefixes", Some(new_prefix.clone()), Forbidden),
-        route("post /v1/prefixes/bulk", "/v1/prefixes/bulk", Some(json!({"prefixes": [new_prefix]})), Forbidden),
-        route("delete /v1/prefixes/{id}", "/v1/prefixes/pfx_00000000000000000000000000", None, Forbidden),
-        get("get /v1/number-overrides", Forbidden),
-        route("post /v1/number-overrides", "/v1/number-overrides", Some(moved), Forbidden),
-        route("delete /v1/number-overrides/{number}", "/v1/number-overrides/998931234567", None, Forbidden),
-        route("post /v1/routing/decision", "/v1/routing/decision", Some(json!({"to": "+998931234567"})), Forbidden),
-        route("get /v1/audit-logs", &format!("/v1/audit-logs?account_id={account}"), None, NotFound),
+        plain("post /v1/messages", send(&json!({})), Refused(400)),
+        plain("post /v1/messages/batch", json!({"messages": [send(&json!({}))]}), Refused(202)),
+        plain("get /v1/messages", None, SeesNothing),
+        route("get /v1/messages/{id}", format!("/v1/messages/{message}"), None, NotFound),
+        route("get /v1/balance", format!("/v1/balance?account_id={account}"), None, NotFound),
+        plain("get /v1/webhook-secret", None, OwnOnly),
+        route("get /v1/audit-logs", format!("/v1/audit-logs?account_id={account}"), None, NotFound),
+    ]
+}
+
+fn routes_of_accounts(Victim { account, .. }: &Victim) -> Vec<Route> {
+    let (one, credit) = (format!("/v1/accounts/{account}"), format!("/v1/accounts/{account}/credit"));
+    let child = json!({"name": "x", "role": "client", "parent_id": account});
+    let person = json!({"email": "a@b.example", "password": "password123", "account_id": account});
+    vec![
+        plain("get /v1/accounts", None, SeesNothing),
+        plain("post /v1/accounts", child, NotFound),
+        route("get /v1/accounts/{id}", &one, None, NotFound),
+        route("patch /v1/accounts/{id}", &one, json!({"name": "x"}), NotFound),
+        route("post /v1/accounts/{id}/credit", credit, json!({"amount": "1", "reason": "x"}), NotFound),
+        plain("get /v1/users", None, SeesNothing),
+        // A key may not do this at all.
+        plain("post /v1/users", person, Forbidden),
+    ]
+}
+
+fn routes_of_settings(Victim { account, key, sender, plan, .. }: &Victim) -> Vec<Route> {
+    let key = format!("/v1/api-keys/{key}");
+    let decide = |verb: &str| format!("/v1/sender-ids/{sender}/{verb}");
+    let price = json!({"plan_id": plan, "mcc": "434", "price": "1.00"});
+    vec![
+        plain("get /v1/api-keys", None, SeesNothing),
+        plain("post /v1/api-keys", json!({"name": "x", "account_id": account}), NotFound),
+        route("delete /v1/api-keys/{id}", key, None, NotFound),
+        plain("get /v1/sender-ids", None, SeesNothing),
+        plain("post /v1/sender-ids", json!({"sender": "Mine", "account_id": account}), NotFound),
+        route("post /v1/sender-ids/{id}/approve", decide("approve"), json!({}), NotFound),
+        route("post /v1/sender-ids/{id}/reject", decide("reject"), json!({"reason": "x"}), NotFound),
+        plain("get /v1/tariff-plans", None, SeesNothing),
+        plain("post /v1/tariff-plans", json!({"name": "x", "account_id": account}), NotFound),
+        plain("get /v1/tariffs", None, SeesNothing),
+        plain("post /v1/tariffs", price, NotFound),
+    ]
+}
+
+fn routes_of_the_house(Victim { operator, .. }: &Victim) -> Vec<Route> {
+    let one = format!("/v1/operators/{operator}");
+    let new_operator = json!({"name": "x", "host": "x.example", "port": 1, "system_id": "x", "password": "x"});
+    let rate = json!({"operator_id": operator, "mcc": "434", "price": "1", "currency": "UZS"});
+    let prefix = json!({"prefix": "99", "mcc": "434"});
+    let (a_prefix, a_number) = ("/v1/prefixes/pfx_00000000000000000000000000", "/v1/number-overrides/998931234567");
+    vec![
+        plain("get /v1/operators", None, Forbidden),
+        plain("post /v1/operators", new_operator, Forbidden),
+        route("get /v1/operators/{id}", &one, None, Forbidden),
+        route("patch /v1/operators/{id}", &one, json!({"tps": 1}), Forbidden),
+        route("delete /v1/operators/{id}", &one, None, Forbidden),
+        plain("get /v1/operator-rates", None, Forbidden),
+        plain("post /v1/operator-rates", rate, Forbidden),
+        plain("get /v1/prefixes", None, Forbidden),
+        plain("post /v1/prefixes", prefix.clone(), Forbidden),
+        plain("post /v1/prefixes/bulk", json!({"prefixes": [prefix]}), Forbidden),
+        route("delete /v1/prefixes/{id}", a_prefix, None, Forbidden),
+        plain("get /v1/number-overrides", None, Forbidden),
+        plain("post /v1/number-overrides", json!({"number": "+998931234567", "mcc": "434"}), Forbidden),
+        route("delete /v1/number-overrides/{number}", a_number, None, Forbidden),
+        plain("post /v1/routing/decision", json!({"to": "+998931234567"}), Forbidden),
     ]
 }
 

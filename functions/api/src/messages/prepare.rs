@@ -123,8 +123,16 @@ pub fn prepare(
             expires_at: terms.now + validity,
             created_at: terms.now,
         }),
-        _ => Err(check.into_errors()),
+        _ => Err(foremost(check.into_errors())),
     }
+}
+
+/// A suspended account has one thing to hear; what else is wrong does not matter then.
+fn foremost(mut errors: Vec<FieldError>) -> Vec<FieldError> {
+    if errors.iter().any(|error| error.code == Code::AccountSuspended) {
+        errors.retain(|error| error.code == Code::AccountSuspended);
+    }
+    errors
 }
 
 fn count(check: &mut Check, body: &str) -> Option<(Encoding, u8)> {

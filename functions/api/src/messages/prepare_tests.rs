@@ -120,6 +120,8 @@ fn every_refusal_names_its_field() {
 fn a_suspended_account_sends_nothing() {
     let (mut catalogue, account) = shop();
     catalogue.accounts.get_mut(&account).unwrap().suspended = true;
-    let errors = prepare(&catalogue, account, request(&json!({})), terms()).unwrap_err();
-    assert_eq!(errors.iter().map(|e| e.code).collect::<Vec<_>>(), [Code::AccountSuspended]);
+    for changes in [json!({}), json!({"from": "Other", "text": ""})] {
+        let errors = prepare(&catalogue, account, request(&changes), terms()).unwrap_err();
+        assert_eq!(errors.iter().map(|e| e.code).collect::<Vec<_>>(), [Code::AccountSuspended]);
+    }
 }

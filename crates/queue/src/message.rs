@@ -102,6 +102,8 @@ pub struct Depth {
     pub parked: u64,
     /// The age of the oldest message that is ready.
     pub oldest_age: Option<Duration>,
+    /// The age of the oldest message that is waiting.
+    pub oldest_waiting_age: Option<Duration>,
 }
 
 impl Depth {

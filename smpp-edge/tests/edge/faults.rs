@@ -145,6 +145,31 @@ async fn after_a_crash_the_known_outcomes_are_not_submitted_again() {
 }
 
 #[tokio::test]
+async fn a_repeated_envelope_waits_for_the_outcomes_that_are_not_stored_yet() {
+    let (smsc, settings) = operator(Profile::default()).await;
+    let rig = Rig::start(config(), &[]).await;
+    let queue = queues::submit(settings.id);
+    queue::Queue::create(rig.queue.as_ref(), &queue).await.unwrap();
+    let sent = messages(10);
+    rig.submit(&settings, &sent).await;
+    let take = queue::Take { max: 1, wait: Duration::ZERO, lease: Duration::from_mins(1) };
+    queue::Queue::receive(rig.queue.as_ref(), &queue, take).await.unwrap();
+    rig.queue.expire_leases(&queue);
+    // What the dead edge published is being stored by somebody.
+    let age = Some(Duration::from_mins(1));
+    rig.queue.told_depth.lock().unwrap().0 = queue::Depth { oldest_waiting_age: age, ..queue::Depth::default() };
+    rig.platform.set(settings.clone());
+    until("looks", || rig.queue.told_depth.lock().unwrap().1 >= 2).await;
+    assert_eq!((smsc.counters().submits, *rig.platform.asked.lock().unwrap()), (0, 0));
+    rig.platform.known.lock().unwrap().extend(sent.iter().take(4).map(|m| (m.message_id, m.hop)));
+    rig.queue.told_depth.lock().unwrap().0 = queue::Depth::default();
+    rig.wait_for_outcomes(6).await;
+    rig.wait_until_settled(&settings).await;
+    assert_eq!(smsc.counters().submits, 6);
+    rig.stop().await;
+}
+
+#[tokio::test]
 async fn a_slow_operator_keeps_its_leases() {
     let (smsc, mut settings) = operator(Profile { latency_ms: 400, ..Profile::default() }).await;
     (settings.window, settings.binds) = (1, 1);

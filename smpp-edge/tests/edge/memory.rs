@@ -16,6 +16,8 @@ pub(crate) struct Memory {
     bell: Notify,
     /// While set, every call fails.
     pub(crate) is_down: std::sync::atomic::AtomicBool,
+    /// What is told of every queue's depth, and how often it was asked for.
+    pub(crate) told_depth: Mutex<(Depth, usize)>,
 }
 
 #[derive(Debug, Default)]
@@ -153,7 +155,9 @@ impl Queue for Memory {
     }
 
     async fn depth(&self, _: &str) -> Result<Depth, Error> {
-        Ok(Depth::default())
+        let mut told = self.told_depth.lock().unwrap();
+        told.1 += 1;
+        Ok(told.0)
     }
 
     async fn queues(&self) -> Result<Vec<String>, Error> {

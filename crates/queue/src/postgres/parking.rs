@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::Postgres;
 use crate::{Depth, Error, Parked};
 
-/// Counts stop at $2. Both indexes begin with the oldest, so the age costs two looks.
+/// Counts stop at $2. Both indexes begin with the oldest, so the age of what is ready costs two looks.
 const DEPTH: &str = "
 select (select count(*) from (select from queue.messages where queue = $1 and due is null limit $2) m),
        (select count(*) from (select from queue.messages where queue = $1 and due <= now() limit $2) m),
@@ -16,7 +16,9 @@ select (select count(*) from (select from queue.messages where queue = $1 and du
        (extract(epoch from clock_timestamp() - least(
            (select enqueued_at from queue.messages where queue = $1 and due is null order by id limit 1),
            (select enqueued_at from queue.messages where queue = $1 and due <= now() order by due limit 1)
-       )) * 1000)::bigint";
+       )) * 1000)::bigint,
+       (extract(epoch from clock_timestamp() - (select min(enqueued_at) from
+           (select enqueued_at from queue.messages where queue = $1 and due > now() limit $2) m)) * 1000)::bigint";
 
 const PARKED: &str = "
 select id, why, body, received, enqueued_at, parked_at
@@ -31,13 +33,16 @@ const DISCARD: &str = "delete from queue.parked where id = $2 and queue = $1";
 
 pub(super) async fn depth(postgres: &Postgres, queue: &str) -> Result<Depth, Error> {
     let id = postgres.id(queue).await?;
-    let (fresh, due, waiting, parked, oldest_ms): (i64, i64, i64, i64, Option<i64>) =
+    type Row = (i64, i64, i64, i64, Option<i64>, Option<i64>);
+    let (fresh, due, waiting, parked, oldest_ms, oldest_waiting_ms): Row =
         sqlx::query_as(DEPTH).bind(id).bind(i64::from(Depth::COUNT_MAX)).fetch_one(&postgres.pool).await?;
+    let age = |ms: Option<i64>| ms.map(|ms| Duration::from_millis(count(ms)));
     Ok(Depth {
         ready: count(fresh + due).min(u64::from(Depth::COUNT_MAX)),
         waiting: count(waiting),
         parked: count(parked),
-        oldest_age: oldest_ms.map(|ms| Duration::from_millis(count(ms))),
+        oldest_age: age(oldest_ms),
+        oldest_waiting_age: age(oldest_waiting_ms),
     })
 }
 

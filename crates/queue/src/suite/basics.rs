@@ -105,13 +105,13 @@ pub(super) async fn depth(rig: Rig) {
         return;
     }
     let depth = || async { rig.queue.depth(&rig.name).await.expect("the depth can be told") };
-    assert_eq!(depth().await.oldest_age, None);
+    assert_eq!((depth().await.oldest_age, depth().await.oldest_waiting_age), (None, None));
     rig.send(&["a", "b", "c"]).await;
     rig.send_all(&[Out::after(Duration::from_mins(1), "d")]).await;
     let leased = only(rig.receive(1).await);
     let told = depth().await;
     assert_eq!((told.ready, told.waiting, told.parked), (2, 2, 0));
-    assert!(told.oldest_age.is_some());
+    assert!(told.oldest_age.is_some() && told.oldest_waiting_age.is_some());
     assert!(rig.settle(&leased.lease, Settle::Park("why".to_owned())).await);
     let told = depth().await;
     assert_eq!((told.ready, told.waiting, told.parked), (2, 1, 1));

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use contract::edge::SubmitKey;
-use contract::{Envelope, Routed};
+use contract::{Envelope, Routed, queues};
 use domain::{EnvelopeId, OperatorId};
 use queue::{Delivery, Lease, Settle, SettleError};
 
@@ -19,6 +19,10 @@ use crate::track::Track;
 const ENVELOPES_REMEMBERED: usize = 20_000;
 /// First guess of how many messages an envelope carries.
 const MESSAGES_PER_ENVELOPE: usize = 20;
+/// Wait before an envelope comes again whose outcomes may be on their way to being stored.
+const STORING_DELAY: Duration = Duration::from_millis(500);
+/// A repeated envelope that has not come again for so long is somebody else's.
+const REPEATED_REMEMBERED: Duration = Duration::from_mins(10);
 /// Wait before an envelope comes again of which we could not learn what became of it the first time.
 const UNKNOWN_DELAY: Duration = Duration::from_secs(5);
 
@@ -30,6 +34,8 @@ pub(super) struct Envelopes {
     shared: Shared,
     working: HashMap<EnvelopeId, Arc<Track>>,
     seen: Recent<EnvelopeId>,
+    /// Envelopes that came again, and since when we know: what their former holder published lies in `bill` by then.
+    repeated: HashMap<EnvelopeId, Instant>,
     /// A moving average, to take about as many messages as wanted.
     messages_per_envelope: usize,
 }
@@ -42,6 +48,7 @@ impl Envelopes {
             shared: shared.clone(),
             working: HashMap::new(),
             seen: Recent::new(ENVELOPES_REMEMBERED),
+            repeated: HashMap::new(),
             messages_per_envelope: MESSAGES_PER_ENVELOPE,
         }
     }
@@ -93,7 +100,8 @@ impl Envelopes {
         let is_new = self.seen.insert(envelope.id);
         let repeated = !is_new || delivery.received > 1;
         let known = match self.known(&envelope, repeated).await {
-            Ok(known) => known,
+            Ok(Some(known)) => known,
+            Ok(None) => return Some(Settle::Retry(STORING_DELAY)),
             Err(error) => {
                 tracing::warn!(error = %chain(error.as_ref()), "cannot ask for outcomes of envelope {}", envelope.id);
                 return Some(Settle::Retry(UNKNOWN_DELAY));
@@ -114,15 +122,36 @@ impl Envelopes {
     }
 
     /// Which messages of an envelope have their outcome already. What this edge published itself it knows; of a
-    /// repeated envelope it asks.
-    async fn known(&self, envelope: &Envelope<Routed>, repeated: bool) -> anyhow::Result<HashSet<SubmitKey>> {
+    /// repeated envelope it asks. `None`: nobody can say yet.
+    async fn known(
+        &mut self,
+        envelope: &Envelope<Routed>,
+        repeated: bool,
+    ) -> anyhow::Result<Option<HashSet<SubmitKey>>> {
         let keys: Vec<SubmitKey> = envelope.items.iter().map(|item| (item.message_id, item.hop)).collect();
         let mut known = self.shared.publishers.finished.of(&keys);
-        if repeated {
+        if repeated && known.len() < keys.len() {
+            if !self.outcomes_are_stored(envelope.id).await? {
+                return Ok(None);
+            }
             tracing::info!("envelope {} came again for operator {}", envelope.id, self.operator_id);
             known.extend(self.shared.settings.outcomes_known(&keys).await?);
         }
-        Ok(known)
+        Ok(Some(known))
+    }
+
+    /// Whether everything that the former holder of a repeated envelope published has been stored: an outcome that
+    /// still lies in `bill` is known to nobody, and its message would be sent again.
+    async fn outcomes_are_stored(&mut self, id: EnvelopeId) -> anyhow::Result<bool> {
+        self.repeated.retain(|_, since| since.elapsed() < REPEATED_REMEMBERED);
+        let since = *self.repeated.entry(id).or_insert_with(Instant::now);
+        let depth = self.shared.queue.depth(queues::BILL).await?;
+        let is_later = |age: Option<Duration>| age.is_none_or(|age| age < since.elapsed());
+        let stored = is_later(depth.oldest_age) && is_later(depth.oldest_waiting_age);
+        if stored {
+            self.repeated.remove(&id);
+        }
+        Ok(stored)
     }
 
     /// Extends every lease that is still needed. An envelope that somebody else got is theirs from now on.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use contract::queues;
 use host::{Clock, Config, clock};
 use queue::Queue;
 use secrecy::ExposeSecret;
@@ -35,6 +36,10 @@ impl Platform {
     /// Opens everything; the schema must be up to date. `config` has a database, a queue and a secret.
     pub(crate) async fn open(config: &Config, shutdown: CancellationToken) -> Result<Self> {
         let (db, queue) = (open_db(config)?, open_queue(config).await?);
+        // Whoever accepts the first message finds the queue that it goes to, however late its reader starts.
+        for name in [queues::ROUTE, queues::BILL, queues::DLR, queues::CALLBACK] {
+            queue.create(name).await.with_context(|| format!("cannot make the queue {name}"))?;
+        }
         let secret = config.secret_key.as_ref().context("there is no secret key")?;
         let keys = Arc::new(Keys::new(secret.expose_secret())?);
         let catalogue =

@@ -10,7 +10,7 @@ use clap::Args;
 use host::config::Need;
 use host::{Config, shutdown, telemetry};
 use pgserver::{Listen, Server};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Common;
@@ -36,6 +36,8 @@ CHAPPE_GRACE_SECONDS, DATABASE_URL, QUEUE_URL.";
 
 /// How long closing idle connections may take at a stop.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// How often it is looked whether the private database still runs.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -113,6 +115,9 @@ async fn start(
         function.start(&platform, options.reach())?;
     }
     platform.run(edge::run(station(&platform)));
+    if let Some(server) = &server {
+        platform.run(keep_database(server.clone(), platform.shutdown.clone()));
+    }
     let url = http::start(&platform, doors, metrics, options.reach())?;
     if options.demo {
         let key = folder.demo_key()?.context("the demo's API key is gone; remove the data folder to begin anew")?;
@@ -149,6 +154,19 @@ async fn start_database(common: &Common, options: &Options, folder: &Folder) -> 
     }
     let options = pgserver::Options { listen, ..pgserver::Options::durable(dir) };
     Ok(Some(Server::start(options).await.context("cannot start the private PostgreSQL")?))
+}
+
+/// Starts the private database again when it ends by itself, for instance for want of memory.
+async fn keep_database(server: Server, shutdown: CancellationToken) {
+    while shutdown.run_until_cancelled(sleep(LOOK_EVERY)).await.is_some() {
+        if server.is_running() {
+            continue;
+        }
+        tracing::error!("postgresql ended, starting it again");
+        if let Err(error) = server.resume().await {
+            tracing::error!("postgresql does not start: {error:#}");
+        }
+    }
 }
 
 fn tell_other_folder(dir: &Path) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{edge, ledger, messages, parked, send, smsc, up, worker};
+use crate::command::{edge, ledger, messages, parked, seed, send, smsc, up, worker};
 
 const EXAMPLES: &str = "\
 Begin here:
@@ -73,7 +73,7 @@ pub(crate) enum Command {
     /// Bring the schema of the database up to date
     Migrate,
     /// Make the demo accounts, prices and operators in an empty database
-    Seed,
+    Seed(seed::Options),
     /// Check the books
     Ledger(ledger::Options),
     /// Show every queue: what is ready, under way, and set aside

@@ -21,7 +21,7 @@ use store::tariffs::NewTariff;
 use store::{Connection, Db};
 
 pub(crate) use messages::send_first_messages;
-pub(crate) use operators::{Simulated, default_addresses};
+pub(crate) use operators::{Simulated, addresses};
 
 use networks::PREFIXES;
 use operators::OPERATORS;

@@ -47,7 +47,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Messages(options) => command::messages::run(common, options, &out).await,
         Command::Balance(options) => command::balance::run(common, options, &out).await,
         Command::Migrate => command::migrate::run(common).await,
-        Command::Seed => command::seed::run(common).await,
+        Command::Seed(options) => command::seed::run(common, options).await,
         Command::Ledger(options) => command::ledger::run(common, options, &out).await,
         Command::Queues => command::queues::run(common, &out).await,
         Command::Parked(options) => command::parked::run(common, options, &out).await,

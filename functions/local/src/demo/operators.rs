@@ -1,6 +1,6 @@
 //! The demo's operators: simulated ones, and their rows in the database.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, Utc};
@@ -20,8 +20,6 @@ use crate::exit::Misused;
 /// Our name and password at every simulated operator.
 const SYSTEM_ID: &str = "chappe";
 const PASSWORD: &str = "demo";
-/// The port of the first operator.
-const FIRST_PORT: u16 = 2776;
 /// Sessions with each, and unanswered submits of each session.
 const BINDS: u16 = 2;
 const WINDOW: u16 = 100;
@@ -57,16 +55,13 @@ pub(crate) struct Simulated {
 }
 
 impl Simulated {
-    /// Starts all of them, on `first` and the ports behind it; on free ports where `first` says 0.
+    /// Starts all of them, see [`addresses`].
     pub(crate) async fn start(first: SocketAddr) -> Result<Self> {
         let mut running = Vec::new();
-        for (at, operator) in (0_u16..).zip(&OPERATORS) {
-            let port = if first.port() == 0 { Some(0) } else { first.port().checked_add(at) };
-            let listen = SocketAddr::new(first.ip(), port.context("CHAPPE_SMSC_ADDR leaves no port for the last one")?);
+        for (operator, listen) in OPERATORS.iter().zip(addresses(first)?) {
             let config = Config {
                 listen,
                 accounts: vec![Account::new(SYSTEM_ID, PASSWORD)],
-                seed: u64::from(at),
                 profile: profile(),
                 ..Config::default()
             };
@@ -93,9 +88,15 @@ impl Simulated {
     }
 }
 
-/// Where `chappe up --demo` starts them unless told otherwise.
-pub(crate) fn default_addresses() -> Vec<SocketAddr> {
-    (FIRST_PORT..).take(OPERATORS.len()).map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).collect()
+/// Where all of them listen when the first one listens at `first`: on the ports behind it, or on free ones where
+/// `first` says 0.
+pub(crate) fn addresses(first: SocketAddr) -> Result<Vec<SocketAddr>, Misused> {
+    let places = (0_u16..).zip(&OPERATORS).map(|(at, _)| {
+        let port = if first.port() == 0 { Some(0) } else { first.port().checked_add(at) };
+        let port = port.ok_or_else(|| Misused("CHAPPE_SMSC_ADDR leaves no port for the last operator".to_owned()));
+        Ok(SocketAddr::new(first.ip(), port?))
+    });
+    places.collect()
 }
 
 /// Good operators, but for numbers that end in certain digits.

@@ -16,11 +16,14 @@ use store::{Db, Publish, conclude, dlr, inbox, publish};
 
 use crate::verdict::{Matched, Verdicts};
 
-/// How long a receipt without its part waits before each next look: a submit's outcome may be on its way.
-const LOOK_AGAIN: [Duration; 6] = [
+/// How long a receipt without its part waits before each next look: a submit's outcome may be on its way. One that
+/// a dead process had taken comes again after a minute, hence a look soon after that.
+const LOOK_AGAIN: [Duration; 8] = [
     Duration::from_millis(250),
     Duration::from_secs(1),
     Duration::from_secs(5),
+    Duration::from_secs(15),
+    Duration::from_secs(30),
     Duration::from_secs(30),
     Duration::from_mins(2),
     Duration::from_mins(10),

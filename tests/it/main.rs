@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod api;
+mod chappe;
+mod faults;
 mod host;
+mod journey;
+mod ledger;
 mod queue;
 mod tidy;
-mod ledger;
 mod world;

@@ -1,0 +1,230 @@
+//! `chappe up` as users run it: the real program in a process of its own, with its own data, on ports of its own,
+//! set up through its API. Dropping it ends the whole tree of processes and removes what it wrote.
+
+mod api;
+mod binary;
+mod books;
+mod company;
+mod hook;
+mod load;
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use host::secrets::Keys;
+use queue::Queue;
+use rand::RngExt as _;
+use store::{Db, Publish};
+use testkit::{Database, eventually, until_some};
+
+pub(crate) use api::Api;
+pub(crate) use books::{Leftovers, Story};
+pub(crate) use company::{Company, ON_DELIVERY, ON_SUBMIT, OperatorIs, SENDER, SYSTEM_ID, smsc};
+pub(crate) use hook::Hook;
+pub(crate) use load::Load;
+
+/// A start includes, at worst, the making of a database cluster in a debug build on a busy machine.
+const READY_LIMIT: Duration = Duration::from_mins(2);
+/// A stop includes the grace and the stop of the private database.
+const STOP_LIMIT: Duration = Duration::from_mins(1);
+/// Ports are chosen here: below those that systems give to outgoing connections, so that a restart finds its own
+/// still free.
+const PORTS: std::ops::Range<u16> = 12_000..30_000;
+/// The platform's secret; tests mint the first key with it, as an installer would.
+const SECRET: [u8; 32] = [7; 32];
+/// The same in the form of the environment.
+const SECRET_BASE64: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+/// Bytes of the log that a failing test shows.
+const LOG_SHOWN: u64 = 6_000;
+
+/// Where the data is.
+#[derive(Debug)]
+enum Data {
+    /// A clone of the tests' own template.
+    Clone(Box<Database>),
+    /// A server of its own that keeps what it acknowledged, and that the test can stop.
+    Server(pgserver::Server),
+    /// The private server that `chappe up` runs by itself.
+    Private(PathBuf),
+}
+
+/// A running `chappe up`.
+#[derive(Debug)]
+pub(crate) struct Chappe {
+    data: Data,
+    child: Option<Child>,
+    http_port: u16,
+    internal_port: u16,
+    /// Behind its back, see [`Chappe::db`] and [`Chappe::queue`]; made anew at every start.
+    inside: Option<(Db, Arc<dyn Queue>)>,
+    log: File,
+    dir: tempfile::TempDir,
+}
+
+impl Chappe {
+    /// Over a fast database that nobody kills.
+    pub(crate) async fn start() -> Self {
+        Self::over(Data::Clone(Box::new(Database::fresh().await))).await
+    }
+
+    /// Over a durable server of its own, see [`Chappe::server`].
+    pub(crate) async fn on_own_server() -> Self {
+        Self::over(Data::Server(testkit::durable_postgres().await)).await
+    }
+
+    /// With the private database that it runs by itself.
+    pub(crate) async fn with_private_database() -> Self {
+        Self::over(Data::Private(PathBuf::new())).await
+    }
+
+    async fn over(data: Data) -> Self {
+        let dir = testkit::temp_dir();
+        // The account that PostgreSQL runs under must be able to pass through.
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let data = match data {
+            Data::Private(_) => Data::Private(pgserver::reachable_dir(&dir.path().join("postgres")).unwrap()),
+            other => other,
+        };
+        let log = File::options().create(true).append(true).read(true).open(dir.path().join("log")).unwrap();
+        let (http_port, internal_port) = (free_port(), free_port());
+        let mut chappe = Self { data, child: None, http_port, internal_port, inside: None, log, dir };
+        chappe.restart().await;
+        chappe
+    }
+
+    /// Starts it again on the same data and the same ports, and waits until it is ready.
+    pub(crate) async fn restart(&mut self) {
+        assert!(self.child.is_none(), "it runs already");
+        let child = self.command().spawn().unwrap();
+        self.child = Some(child);
+        let ready = self.url("/readyz");
+        let http = reqwest::Client::new();
+        let mut ended = None;
+        eventually(READY_LIMIT, async || {
+            ended = self.child.as_mut().unwrap().try_wait().unwrap();
+            ended.is_some() || http.get(&ready).send().await.is_ok_and(|answer| answer.status().is_success())
+        })
+        .await;
+        assert_eq!(ended, None, "`chappe up` ended at its start");
+        self.look_inside().await;
+    }
+
+    /// Opens its database anew: after a restart of either of them the old connections are of no use.
+    pub(crate) async fn look_inside(&mut self) {
+        let url = self.database_url();
+        let db = Db::open(&url, Publish::InTransaction).unwrap();
+        self.inside = Some((db, queue::open(&url).await.unwrap()));
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(binary::chappe());
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        command.env_clear().env("PATH", path).args(["up", "--webhooks", "anywhere"]);
+        for (name, port) in [("CHAPPE_HTTP_ADDR", self.http_port), ("CHAPPE_INTERNAL_ADDR", self.internal_port)] {
+            command.env(name, format!("127.0.0.1:{port}"));
+        }
+        command.env("CHAPPE_SECRET_KEY", SECRET_BASE64);
+        command.env("CHAPPE_DATA_DIR", self.dir.path()).env("CHAPPE_LOG", "info").env("RUST_BACKTRACE", "1");
+        match &self.data {
+            Data::Clone(database) => command.env("DATABASE_URL", database.url()),
+            Data::Server(server) => command.env("DATABASE_URL", server.url()),
+            Data::Private(_) => &mut command,
+        };
+        let log = || Stdio::from(self.log.try_clone().unwrap());
+        command.stdin(Stdio::null()).stdout(log()).stderr(log());
+        command
+    }
+
+    /// An address of its API.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.http_port)
+    }
+
+    /// A caller of its API.
+    pub(crate) fn api(&self, key: &str) -> Api {
+        Api::new(self.url(""), key)
+    }
+
+    /// The PostgreSQL of [`Chappe::on_own_server`].
+    pub(crate) fn server(&self) -> &pgserver::Server {
+        match &self.data {
+            Data::Server(server) => server,
+            _ => panic!("this one has no server of its own"),
+        }
+    }
+
+    fn database_url(&self) -> String {
+        match &self.data {
+            Data::Clone(database) => database.url(),
+            Data::Server(server) => server.url(),
+            Data::Private(dir) => pgserver::running_url(dir).unwrap().unwrap(),
+        }
+    }
+
+    /// Its database, for checks that a user cannot make.
+    pub(crate) fn db(&self) -> Db {
+        self.inside.as_ref().unwrap().0.clone()
+    }
+
+    /// Its queues, likewise.
+    fn queue(&self) -> &dyn Queue {
+        self.inside.as_ref().unwrap().1.as_ref()
+    }
+
+    /// The process is gone at once, as by a power cut; what it started lives on.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Asks it to stop, as service managers do, and waits for its end.
+    pub(crate) async fn terminate(&mut self) -> ExitStatus {
+        let mut child = self.child.take().unwrap();
+        let asked = Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &child.id().to_string()]).status();
+        assert!(asked.unwrap().success());
+        until_some(STOP_LIMIT, async || child.try_wait().unwrap()).await
+    }
+
+    /// The end of what it said.
+    fn last_words(&mut self) -> String {
+        let length = self.log.seek(SeekFrom::End(0)).unwrap_or(0);
+        let mut text = Vec::new();
+        let _ = self.log.seek(SeekFrom::Start(length.saturating_sub(LOG_SHOWN)));
+        let _ = self.log.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }
+}
+
+impl Drop for Chappe {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if let Data::Private(dir) = &self.data {
+            let _ = pgserver::remove_abandoned(dir);
+        }
+        if std::thread::panicking() {
+            eprintln!("the last words of `chappe up`:\n{}", self.last_words());
+        }
+    }
+}
+
+/// The platform's keys, as the installer knows them.
+fn keys() -> Keys {
+    Keys::new(&SECRET).unwrap()
+}
+
+fn free_port() -> u16 {
+    let mut rng = rand::rng();
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut ports = std::iter::repeat_with(|| rng.random_range(PORTS)).take(1_000);
+    ports.find(is_free).expect("no free port")
+}

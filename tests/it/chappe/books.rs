@@ -1,0 +1,131 @@
+//! What must be true when the work is done, seen through the API where a user can, through the database where not.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::AccountId;
+use serde_json::Value;
+use testkit::eventually;
+
+use super::{Api, Chappe};
+
+/// What the API tells of a message.
+#[derive(Debug)]
+pub(crate) struct Story(pub(crate) Value);
+
+impl Story {
+    pub(crate) async fn of(api: &Api, message: &str) -> Self {
+        Self(api.get(&format!("/v1/messages/{message}")).await)
+    }
+
+    pub(crate) fn state(&self) -> &str {
+        self.0["state"].as_str().unwrap()
+    }
+
+    pub(crate) fn code(&self) -> Option<&str> {
+        self.0["code"].as_str()
+    }
+
+    /// The timeline as `state source` with segment and code where there are such, for example
+    /// `delivered dlr 2`.
+    pub(crate) fn timeline(&self) -> Vec<String> {
+        let events = self.0["events"].as_array().unwrap();
+        let line = |event: &Value| {
+            let mut line = format!("{} {}", event["state"].as_str().unwrap(), event["source"].as_str().unwrap());
+            for extra in [&event["segment"], &event["code"]] {
+                let text = extra.as_str().map_or_else(|| extra.to_string(), str::to_owned);
+                if !extra.is_null() {
+                    line = format!("{line} {text}");
+                }
+            }
+            line
+        };
+        events.iter().map(line).collect()
+    }
+}
+
+/// Which leftovers a test expects; none by default.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Leftovers {
+    /// Receipts that belong to no message and are still being looked up.
+    pub(crate) receipts: bool,
+}
+
+impl Chappe {
+    /// Waits until every message has ended and every queue is empty; then checks that nothing is left and the
+    /// books are right.
+    pub(crate) async fn assert_settled(&self, limit: Duration, leftovers: Leftovers) {
+        self.until_ended(limit).await;
+        let mut waiting = BTreeMap::new();
+        eventually(limit, async || {
+            waiting = self.waiting().await;
+            if leftovers.receipts {
+                waiting.remove(contract::queues::DLR);
+            }
+            waiting.is_empty()
+        })
+        .await;
+        let untold = "SELECT count(*) FROM webhook_deliveries WHERE status = 'pending'";
+        eventually(limit, async || self.count(untold).await == 0).await;
+        for (what, sql) in [
+            ("outbox", "SELECT count(*) FROM outbox"),
+            ("parked", "SELECT count(*) FROM queue.parked"),
+            ("holds", "SELECT count(*) FROM account_balances WHERE held_micros <> 0"),
+            ("webhooks that were given up", "SELECT count(*) FROM webhook_deliveries WHERE status <> 'delivered'"),
+        ] {
+            assert_eq!(self.count(sql).await, 0, "left over: {what}");
+        }
+        let violations = store::ledger::verify(&self.db()).await.unwrap();
+        assert!(violations.is_empty(), "{violations:#?}");
+    }
+
+    /// Waits until every message has ended.
+    pub(crate) async fn until_ended(&self, limit: Duration) {
+        let open = "SELECT count(*) FROM messages WHERE state_rank < 8";
+        eventually(limit, async || self.count(open).await == 0).await;
+    }
+
+    /// The queues that are not empty, with how much is in them.
+    async fn waiting(&self) -> BTreeMap<String, u64> {
+        let queue = self.queue();
+        let mut waiting = BTreeMap::new();
+        for name in queue.queues().await.unwrap() {
+            let depth = queue.depth(&name).await.unwrap();
+            if depth.ready + depth.waiting > 0 {
+                waiting.insert(name, depth.ready + depth.waiting);
+            }
+        }
+        waiting
+    }
+
+    /// One number out of the database.
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(self.db().pool()).await.unwrap()
+    }
+
+    /// Changes the data behind its back: only for what otherwise takes days.
+    pub(crate) async fn execute(&self, sql: &'static str) {
+        sqlx::query(sql).execute(self.db().pool()).await.unwrap();
+    }
+
+    /// Puts envelopes into a queue.
+    pub(crate) async fn publish(&self, name: &str, sealed: Vec<contract::Sealed>) {
+        let batch: Vec<queue::Out> = sealed.into_iter().map(|sealed| queue::Out::now(sealed.body)).collect();
+        for result in self.queue().send(name, &batch).await {
+            result.unwrap();
+        }
+    }
+
+    /// The sum of a ledger, in micros; of one account where it is given.
+    pub(crate) async fn ledger(&self, ledger: &str, account: Option<AccountId>) -> i64 {
+        sqlx::query_scalar(
+            "SELECT coalesce(sum(posted_micros), 0)::bigint FROM balance_ledger
+             WHERE ledger = $1 AND operation NOT IN ('top_up', 'transfer') AND ($2::uuid IS NULL OR account_id = $2)",
+        )
+        .bind(ledger)
+        .bind(account.map(AccountId::uuid))
+        .fetch_one(self.db().pool())
+        .await
+        .unwrap()
+    }
+}

@@ -1,0 +1,28 @@
+//! Faults with real processes: what customers were told is accepted reaches the operator and a final state,
+//! whatever dies in between.
+
+mod database;
+mod process;
+
+use std::time::Duration;
+
+use smsc::{Profile, Receipts, Smsc};
+
+use crate::chappe::{Company, ON_SUBMIT, OperatorIs, smsc};
+
+/// Everything has ended within this time, leases of the dead (a minute) included.
+const END: Duration = Duration::from_secs(150);
+/// How long a moment of the load is waited for.
+const MOMENT: Duration = Duration::from_secs(90);
+
+/// An operator like many: some milliseconds away, receipts within a second.
+async fn carrier(company: &Company, is: OperatorIs) -> Smsc {
+    let receipts = Receipts { delay_ms: 200, jitter_ms: 500, ..Receipts::default() };
+    let carrier = smsc(Profile { latency_ms: 5, jitter_ms: 10, receipts, ..Profile::default() }).await;
+    company.operator(&carrier, is).await;
+    carrier
+}
+
+/// Two sessions and a rate that keeps a backlog in the queue while the load runs.
+const CARRIER: OperatorIs =
+    OperatorIs { binds: 2, window: 20, tps: 400, ..OperatorIs::simple("Ucell", ON_SUBMIT, "50") };

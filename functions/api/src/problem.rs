@@ -112,7 +112,7 @@ impl FieldError {
     }
 }
 
-/// A refusal. It becomes an answer in [`crate::front`], which knows the request's id.
+/// A refusal. It becomes an answer in `front`, which knows the request's id.
 #[derive(Debug, Clone)]
 pub struct Problem {
     code: Code,
@@ -219,7 +219,7 @@ impl From<store::Error> for Problem {
 }
 
 impl IntoResponse for Problem {
-    /// Status and headers; the body is written by [`crate::front`].
+    /// Status and headers; the body is written by `front`.
     fn into_response(self) -> Response {
         let mut response = self.code.status().into_response();
         let headers = response.headers_mut();

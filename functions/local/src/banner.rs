@@ -8,9 +8,15 @@ pub(crate) fn plain(url: &str) {
     line(&format!("Chappe is ready at {url}; Ctrl-C stops it."));
 }
 
+/// The program as it was called, so that what is shown can be pasted.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "chappe".to_owned())
+}
+
 /// For the demo: where to look, who to be, what to paste.
 pub(crate) fn demo(url: &str, key: &str) {
     let [admin, reseller, client] = EMAILS;
+    let program = program();
     line(&format!(
         r#"
 Chappe is ready.
@@ -23,9 +29,12 @@ Send a first message:
   curl -sS {url}/v1/messages \
     -H 'Authorization: Bearer {key}' \
     -H 'Content-Type: application/json' \
-    -d '{{"to": "+998901234567", "from": "TestCompany", "text": "Hello from Chappe"}}'
+    -d '{{"to": "+998901234567", "from": "TestCompany", "text": "Hello from Chappe"}}' \
+    -w '\n'
 
-See what became of it:    chappe messages      (or: curl -sS {url}/v1/messages -H 'Authorization: Bearer {key}')
+See what became of it:
+
+  {program} messages
 
 The operators are simulated. Numbers ending in 0002 come back undelivered, 0003 expired, 0004 rejected by the
 network; every other number that Ucell, Beeline or Uzmobile serve is delivered within a second.

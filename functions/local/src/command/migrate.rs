@@ -1,6 +1,6 @@
 //! `chappe migrate`: brings the schema up to date.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::cli::Common;
 use crate::database;
@@ -8,7 +8,7 @@ use crate::output::line;
 
 pub(crate) async fn run(common: &Common) -> Result<()> {
     let db = database::open(common)?;
-    store::migrate(db.pool()).await.context("cannot migrate")?;
+    store::migrate(db.pool()).await?;
     line("the schema is up to date");
     Ok(())
 }

@@ -178,7 +178,7 @@ fn tell_other_folder(dir: &Path) {
 
 async fn migrate(config: &Config) -> Result<()> {
     let db = crate::platform::open_db(config)?;
-    store::migrate(db.pool()).await.context("cannot bring the schema up to date")?;
+    store::migrate(db.pool()).await?;
     db.pool().close().await;
     Ok(())
 }

@@ -32,8 +32,8 @@ returning pg_notify('queue', $3)::text";
 const DISCARD: &str = "delete from queue.parked where id = $2 and queue = $1";
 
 pub(super) async fn depth(postgres: &Postgres, queue: &str) -> Result<Depth, Error> {
-    let id = postgres.id(queue).await?;
     type Row = (i64, i64, i64, i64, Option<i64>, Option<i64>);
+    let id = postgres.id(queue).await?;
     let (fresh, due, waiting, parked, oldest_ms, oldest_waiting_ms): Row =
         sqlx::query_as(DEPTH).bind(id).bind(i64::from(Depth::COUNT_MAX)).fetch_one(&postgres.pool).await?;
     let age = |ms: Option<i64>| ms.map(|ms| Duration::from_millis(count(ms)));

@@ -1,5 +1,7 @@
 //! `chappe queues`: what lies where.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use queue::Depth;
 use serde_json::json;
@@ -19,18 +21,23 @@ pub(crate) async fn run(common: &Common, out: &Output) -> Result<()> {
         return print_json(&depths.iter().map(as_json).collect::<Vec<_>>());
     }
     let rows = depths.iter().map(as_row).collect();
-    out.table(&["queue", "ready", "waiting", "parked", "oldest"], rows, "no queues yet; `chappe up` makes them");
+    out.table(
+        &["queue", "ready", "waiting", "parked", "oldest ready", "oldest waiting"],
+        rows,
+        "no queues yet; `chappe up` makes them",
+    );
     Ok(())
 }
 
 fn as_json((name, depth): &(String, Depth)) -> serde_json::Value {
-    let oldest_ms = depth.oldest_age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
+    let millis = |age: Option<Duration>| age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX));
     json!({
         "queue": name,
         "ready": depth.ready,
         "waiting": depth.waiting,
         "parked": depth.parked,
-        "oldest_ms": oldest_ms,
+        "oldest_ms": millis(depth.oldest_age),
+        "oldest_waiting_ms": millis(depth.oldest_waiting_age),
     })
 }
 
@@ -42,6 +49,11 @@ fn as_row((name, depth): &(String, Depth)) -> Vec<Value> {
         Value::with(ready_mood, &depth.ready),
         depth.waiting.into(),
         Value::with(parked_mood, &depth.parked),
-        depth.oldest_age.map_or(String::new(), |age| format!("{} s", age.as_secs())).into(),
+        seconds(depth.oldest_age),
+        seconds(depth.oldest_waiting_age),
     ]
+}
+
+fn seconds(age: Option<Duration>) -> Value {
+    age.map_or(String::new(), |age| format!("{} s", age.as_secs())).into()
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
@@ -15,7 +15,10 @@ const GRACE: Duration = Duration::from_secs(30);
 /// Lines of its standard error that are kept, to be told when it fails.
 const LINES_MAX: usize = 30;
 
-/// A running process; killed when dropped.
+/// How often an ending is looked for while this thread waits for it.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A running process; asked to end when dropped, and killed where it does not.
 #[derive(Debug)]
 pub(crate) struct Child {
     name: &'static str,
@@ -33,7 +36,14 @@ impl Child {
         settings: &[(&str, String)],
     ) -> Result<Self> {
         let mut command = Command::new(program);
-        command.args(args).kill_on_drop(true).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Away from the signals of our terminal: Ctrl-C is for us to handle, and this ends in order.
+        command
+            .args(args)
+            .process_group(0)
+            .kill_on_drop(true)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         // What is set for another installation must not reach this one.
         for name in ["DATABASE_URL", "QUEUE_URL", "REDIS_URL", "CHAPPE_SECRET_KEY", "CHAPPE_URL", "CHAPPE_API_KEY"] {
             command.env_remove(name);
@@ -91,6 +101,20 @@ impl Child {
     pub(crate) fn said(&self) -> String {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.iter().fold(String::new(), |text, line| format!("{text}\n  {line}"))
+    }
+}
+
+impl Drop for Child {
+    /// A platform that is killed leaves its database running, so it is asked first.
+    fn drop(&mut self) {
+        if !matches!(self.process.try_wait(), Ok(None)) {
+            return;
+        }
+        let asked = std::process::Command::new("kill").args(["-TERM", &self.pid.to_string()]).status();
+        let limit = Instant::now() + GRACE;
+        while asked.is_ok() && Instant::now() < limit && matches!(self.process.try_wait(), Ok(None)) {
+            std::thread::park_timeout(LOOK);
+        }
     }
 }
 

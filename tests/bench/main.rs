@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
 use books::Books;
 use load::Plan;
@@ -92,11 +93,13 @@ fn all() -> Result<()> {
         micro::run()?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    // What is broken off drops its processes, and with that kills them.
+    // What is broken off drops its processes, and with that ends them.
     runtime.block_on(async {
+        let mut term = signal(SignalKind::terminate())?;
         tokio::select! {
             done = bench(&options) => done,
             _ = tokio::signal::ctrl_c() => bail!("broken off"),
+            _ = term.recv() => bail!("broken off"),
         }
     })
 }

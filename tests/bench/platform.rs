@@ -24,14 +24,30 @@ pub(crate) struct Platform {
     pub(crate) process: Child,
     program: PathBuf,
     data: PathBuf,
-    /// Removes the folder when dropped.
-    _folder: TempDir,
+    /// Behind the process: dropped after it has ended.
+    folder: Folder,
+}
+
+/// The temporary folder; removed when dropped, with the database that a process which was killed left running.
+#[derive(Debug)]
+struct Folder {
+    postgres: PathBuf,
+    temporary: TempDir,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if let Err(error) = pgserver::remove_abandoned(&self.postgres) {
+            say(&format!("warning: the database in {} may still run: {error:#}", self.temporary.path().display()));
+        }
+    }
 }
 
 impl Platform {
     pub(crate) async fn start(options: &Options) -> Result<Self> {
-        let folder = make_folder(&options.dir)?;
-        let data = folder.path().join("data");
+        let temporary = make_folder(&options.dir)?;
+        let data = temporary.path().join("data");
+        let folder = Folder { postgres: pgserver::reachable_dir(&data.join("postgres"))?, temporary };
         let [http, internal, smpp] = free_ports()?;
         let settings = [
             ("CHAPPE_DATA_DIR", data.display().to_string()),
@@ -42,7 +58,7 @@ impl Platform {
         ];
         // The demo brings the log-in of the house; its operators carry nothing here.
         let process = Child::start("chappe up", &options.program, &["up", "--demo"], &settings)?;
-        let mut platform = Self { http, process, program: options.program.clone(), data, _folder: folder };
+        let mut platform = Self { http, process, program: options.program.clone(), data, folder };
         platform.ready().await?;
         let (pid, dir) = (platform.process.pid(), platform.data.display());
         say(&format!("chappe is process {pid}, on {http}, with its data in {dir}"));
@@ -64,8 +80,8 @@ impl Platform {
 
     /// Where the private database can be reached.
     pub(crate) fn database_url(&self) -> Result<String> {
-        let dir = pgserver::reachable_dir(&self.data.join("postgres"))?;
-        pgserver::running_url(&dir)?.with_context(|| format!("no database runs in {}", dir.display()))
+        let dir = &self.folder.postgres;
+        pgserver::running_url(dir)?.with_context(|| format!("no database runs in {}", dir.display()))
     }
 
     /// What a command of the program prints.
@@ -81,12 +97,7 @@ impl Platform {
     }
 
     pub(crate) async fn stop(self) -> Result<()> {
-        let postgres = pgserver::reachable_dir(&self.data.join("postgres"))?;
-        self.process.stop().await?;
-        if !postgres.starts_with(&self.data) {
-            std::fs::remove_dir_all(&postgres).with_context(|| format!("cannot remove {}", postgres.display()))?;
-        }
-        Ok(())
+        self.process.stop().await
     }
 }
 

@@ -62,6 +62,8 @@ CREATE TABLE message_parts (
   message_id uuid NOT NULL,
   hop smallint NOT NULL,
   segment smallint NOT NULL,
+  segments smallint NOT NULL,        -- how many the message has
+  account_id uuid NOT NULL,
   operator_id uuid NOT NULL,
   smpp_message_id text,
   submit_status bigint,              -- SMPP command_status; null: never answered

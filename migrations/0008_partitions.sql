@@ -11,7 +11,7 @@ BEGIN
   FOREACH parent IN ARRAY ARRAY['messages', 'message_parts', 'message_events', 'sms_cdr', 'balance_ledger', 'inbox'] LOOP
     options := CASE parent
       WHEN 'messages' THEN 'WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.1)'
-      WHEN 'message_parts' THEN 'WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.1)'
+      WHEN 'message_parts' THEN 'WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0.1)'
       ELSE '' END;
     FOR step IN 0 .. weeks - 1 LOOP
       week := date_trunc('week', since AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + step * interval '7 days';
@@ -51,4 +51,4 @@ CREATE TABLE message_events_rest PARTITION OF message_events DEFAULT;
 CREATE TABLE sms_cdr_rest PARTITION OF sms_cdr DEFAULT;
 CREATE TABLE balance_ledger_rest PARTITION OF balance_ledger DEFAULT;
 CREATE TABLE inbox_rest PARTITION OF inbox DEFAULT;
-SELECT partitions_ensure(now() - interval '7 days', 6);
+SELECT partitions_ensure(now() - interval '7 days', 4);

@@ -113,8 +113,8 @@ impl Bind {
             Ok(connected) => connected,
             Err(end) => return end,
         };
-        let operator = &settings.name;
-        tracing::info!(operator.id = %settings.id, bind = self.parts.number, "bound to operator {operator}");
+        let (operator, bind) = (&settings.name, self.parts.number);
+        tracing::info!(operator.id = %settings.id, bind, "bound to operator {operator}");
         self.move_to(BindState::Bound, None);
         let since = Instant::now();
         let end = serve::serve(self, connected, &settings).await;

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use bill::Bill;
 use chrono::Utc;
-use contract::{
-    Envelope, Outcome, OutcomeClass, Receipt, ReceiptState, Routed, SegmentOutcome, queues, seal,
-};
+use contract::{Envelope, Outcome, OutcomeClass, Receipt, ReceiptState, Routed, SegmentOutcome, queues, seal};
 use dlr::Dlr;
 use domain::{OperatorId, Private};
 use host::{Handler, Verdict, process};
@@ -27,25 +25,20 @@ fn clock() -> Arc<dyn host::Clock> {
 
 /// Handles what is ready in `queue` until nothing is; each envelope twice, as a queue may bring it.
 async fn pump<H: Handler>(world: &World, handler: &H, queue: &str) -> usize {
-    let mut handled = 0;
+    let mut envelopes = 0;
     loop {
         let take = Take { max: 10, wait: Duration::ZERO, lease: Duration::from_secs(30) };
         let received = world.queue.receive(queue, take).await.unwrap();
         if received.is_empty() {
-            return handled;
+            return envelopes;
         }
         for delivery in received {
-            let told = host::Delivery {
-                queue: queue.to_owned(),
-                id: String::new(),
-                received: 1,
-                enqueued_at: None,
-            };
+            let told = host::Delivery { queue: queue.to_owned(), id: String::new(), received: 1, enqueued_at: None };
             for _ in 0..2 {
                 assert_eq!(process(handler, &delivery.body, &told).await, Verdict::Ack);
             }
             world.queue.settle(queue, vec![(delivery.lease, Settle::Ack)]).await;
-            handled += 1;
+            envelopes += 1;
         }
     }
 }
@@ -89,7 +82,9 @@ fn outcome(message: &Routed, operator_id: OperatorId, rng: &mut StdRng) -> Outco
     let segments = (1..=message.segments).map(|segment| {
         let status = match class {
             OutcomeClass::Accepted => Some(0),
-            OutcomeClass::Permanent | OutcomeClass::Temporary => Some(if segment == 1 { 0x45 } else { rng.random_range(0..2) }),
+            OutcomeClass::Permanent | OutcomeClass::Temporary => {
+                Some(if segment == 1 { 0x45 } else { rng.random_range(0..2) })
+            }
             OutcomeClass::Expired | OutcomeClass::Unknown => None,
         };
         let id = format!("{}-{segment}", message.message_id);
@@ -128,8 +123,11 @@ fn receipts(outcome: &Outcome, rng: &mut StdRng) -> Vec<Receipt> {
 /// Lets everything happen at once, several times, then makes every message overdue and ends it.
 async fn live(world: &World, seed: u64) -> usize {
     let mut rng = StdRng::seed_from_u64(seed);
-    let (route, bill, dlr) =
-        (Route::new(world.db.clone(), world.catalogue.clone(), clock()), Bill::new(world.db.clone(), clock()), Dlr::new(world.db.clone(), clock()));
+    let (route, bill, dlr) = (
+        Route::new(world.db.clone(), world.catalogue.clone(), clock()),
+        Bill::new(world.db.clone(), clock()),
+        Dlr::new(world.db.clone(), clock()),
+    );
     let mut accepted = 0;
     for _ in 0..4 {
         let singles: Vec<Single> = (0..rng.random_range(1..30))
@@ -170,7 +168,7 @@ async fn live(world: &World, seed: u64) -> usize {
 async fn the_books_are_right_at_every_step_and_nothing_is_held_at_the_end() {
     for seed in 0..12 {
         let world = World::with_balance(1_000_000_000_000).await;
-        let accepted = live(&world, seed).await;
+        let accepted = Box::pin(live(&world, seed)).await;
         world.assert_books_are_right().await;
         let open = world.count("SELECT count(*) FROM messages WHERE state_rank < 8").await;
         let stored = world.count("SELECT count(*) FROM messages").await;

@@ -51,7 +51,8 @@ impl World {
         price(database.pool(), house, reseller, &[("434", None, RESELLER, "submit")]).await;
         let own = [("434", Some("05"), CLIENT_SUBMIT, "submit"), ("434", Some("04"), CLIENT_DELIVERED, "delivered")];
         price(database.pool(), reseller, client, &own).await;
-        let operators = [operator(&database, &queue, "Ucell", 50).await, operator(&database, &queue, "Beeline", 45).await];
+        let operators =
+            [operator(&database, &queue, "Ucell", 50).await, operator(&database, &queue, "Beeline", 45).await];
         sqlx::query("INSERT INTO mcc_mnc_prefixes (id, prefix, mcc, mnc) VALUES ($1, '99893', '434', '05'), ($2, '99890', '434', '04')")
             .bind(Uuid::now_v7())
             .bind(Uuid::now_v7())

@@ -11,6 +11,8 @@ use contract::{Accepted, Encoding};
 use domain::tariff::Chain;
 use domain::{AccountId, MessageId, Network, Number, Private, Sender, settlement};
 
+use sqlx::{Connection as _, PgConnection};
+
 use crate::accept::statement::{Known, Stored};
 use crate::{Db, Error};
 
@@ -94,7 +96,8 @@ pub enum BatchAcceptance {
 }
 
 /// Accepts single sends of any accounts, together: one statement where every wallet has enough and every key is
-/// new. Otherwise what is in the way is taken out and decided by itself, so that nobody else's send suffers.
+/// new. Otherwise used keys are answered from their record, and under the lock of the wallets one send is decided
+/// after the other, so that nobody's send suffers from somebody else's empty wallet.
 ///
 /// # Errors
 /// When the database fails; then nothing of it is stored.
@@ -114,10 +117,8 @@ pub async fn accept_gathered(db: &Db, singles: &[Single]) -> Result<Vec<Acceptan
                     verdicts[at] = Some(Acceptance::Stored);
                 }
             }
-            Stored::Nothing { short, known } => {
-                settle_known(singles, &mut open, &mut verdicts, known);
-                decide_short(db, singles, &mut open, &mut verdicts, &short).await?;
-            }
+            Stored::Known(known) => settle_known(singles, &mut open, &mut verdicts, known),
+            Stored::Short => decide_in_order(db, singles, &mut open, &mut verdicts).await?,
         }
         if open.is_empty() {
             open.append(&mut later);
@@ -161,44 +162,29 @@ fn settle_known(singles: &[Single], open: &mut Vec<usize>, verdicts: &mut [Optio
     });
 }
 
-/// Sends whose chain has a short wallet are decided one after the other, in their order; the rest stays open.
-async fn decide_short(
+/// Locks the wallets and decides one send after the other, in their order.
+async fn decide_in_order(
     db: &Db,
     singles: &[Single],
     open: &mut Vec<usize>,
     verdicts: &mut [Option<Acceptance>],
-    short: &[AccountId],
 ) -> Result<(), Error> {
-    let touches = |at: &usize| singles[*at].message.chain.links.iter().any(|link| short.contains(&link.account));
-    let (apart, rest): (Vec<usize>, Vec<usize>) = open.iter().copied().partition(touches);
-    *open = rest;
-    if apart.is_empty() {
-        return Ok(());
-    }
-    let messages: Vec<&NewMessage> = apart.iter().map(|&at| &singles[at].message).collect();
+    let messages: Vec<&NewMessage> = open.iter().map(|&at| &singles[at].message).collect();
     let mut tx = db.begin().await?;
     let fits = statement::fitting(&mut tx, &messages).await?;
-    let batch: Vec<&Single> = apart.iter().zip(&fits).filter(|(_, fits)| **fits).map(|(&at, _)| &singles[at]).collect();
-    let stored = match statement::store_on(&mut tx, db, &batch).await {
-        Err(error) if key_was_taken(&error) => {
-            open.extend(apart);
-            return Ok(());
-        }
-        stored => stored?,
-    };
-    match stored {
-        Stored::All => {
+    let batch: Vec<&Single> = open.iter().zip(&fits).filter(|(_, fits)| **fits).map(|(&at, _)| &singles[at]).collect();
+    match statement::store_on(&mut tx, db, &batch).await {
+        Ok(Stored::All) => {
             tx.commit().await?;
-            for (at, fits) in apart.into_iter().zip(fits) {
+            for (at, fits) in open.drain(..).zip(fits) {
                 verdicts[at] = Some(if fits { Acceptance::Stored } else { Acceptance::NoCredit });
             }
         }
         // A key was used meanwhile: the next round finds it.
-        Stored::Nothing { known, .. } => {
-            tx.rollback().await?;
-            open.extend(apart);
-            settle_known(singles, open, verdicts, known);
-        }
+        Ok(Stored::Known(known)) => settle_known(singles, open, verdicts, known),
+        Ok(Stored::Short) => return Err(Error::Corrupt("a locked wallet changed".into())),
+        Err(error) if key_was_taken(&error) => {}
+        Err(error) => return Err(error),
     }
     Ok(())
 }
@@ -224,18 +210,7 @@ pub async fn accept_batch(
     {
         return Ok(BatchAcceptance::Replayed(record));
     }
-    let all: Vec<&NewMessage> = messages.iter().collect();
-    let fits = statement::fitting(&mut tx, &all).await?;
-    let singles: Vec<Single> = messages
-        .iter()
-        .zip(&fits)
-        .filter(|(_, fits)| **fits)
-        .map(|(message, _)| Single { message: message.clone(), idempotency: None })
-        .collect();
-    let batch: Vec<&Single> = singles.iter().collect();
-    if !batch.is_empty() {
-        statement::store_on(&mut tx, db, &batch).await?;
-    }
+    let fits = store_what_fits(&mut tx, db, messages).await?;
     if let Some((key, fingerprint)) = key {
         let (status, response) = render(&fits);
         let record = IdempotencyRecord { key, fingerprint, status, response };
@@ -248,6 +223,23 @@ pub async fn accept_batch(
     }
     tx.commit().await?;
     Ok(BatchAcceptance::Stored(fits))
+}
+
+/// Stores all of `messages`, or those that the wallets reach for when that is not all.
+async fn store_what_fits(tx: &mut PgConnection, db: &Db, messages: &[NewMessage]) -> Result<Vec<bool>, Error> {
+    let singles: Vec<Single> =
+        messages.iter().map(|message| Single { message: message.clone(), idempotency: None }).collect();
+    let mut attempt = tx.begin().await?;
+    let all: Vec<&Single> = singles.iter().collect();
+    if matches!(statement::store_on(&mut attempt, db, &all).await?, Stored::All) {
+        attempt.commit().await?;
+        return Ok(vec![true; messages.len()]);
+    }
+    attempt.rollback().await?;
+    let fits = statement::fitting(tx, &messages.iter().collect::<Vec<_>>()).await?;
+    let batch: Vec<&Single> = singles.iter().zip(&fits).filter(|(_, fits)| **fits).map(|(single, _)| single).collect();
+    statement::store_on(tx, db, &batch).await?;
+    Ok(fits)
 }
 
 /// What was answered to a key before.

@@ -76,7 +76,7 @@ pub async fn advance(
     }
     // One order for all transactions, so that two of them wait for each other and never both for ever.
     items.sort_by_key(|item| item.message);
-    let (low, high) = (items[0].message.uuid(), items[items.len() - 1].message.uuid());
+    let low = items[0].message.uuid();
     let ids: Vec<Uuid> = items.iter().map(|i| i.message.uuid()).collect();
     let accounts: Vec<Uuid> = items.iter().map(|i| i.account.uuid()).collect();
     let hops: Vec<Option<i16>> = items.iter().map(|i| i.hop).collect();
@@ -90,7 +90,7 @@ pub async fn advance(
         r#"
         WITH moved AS (
             UPDATE messages m SET
-                state = i.state, state_rank = i.rank, code = coalesce(i.code, m.code), updated_at = $12,
+                state = i.state, state_rank = i.rank, code = coalesce(i.code, m.code), updated_at = $11,
                 captured_micros = m.captured_micros
                     + CASE WHEN m.charge_on = 'submit' AND m.accepted_segments IS NULL
                         THEN m.unit_price_micros * i.accepted ELSE 0 END
@@ -103,7 +103,7 @@ pub async fn advance(
             FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::smallint[], $6::text[],
                 $7::smallint[], $8::bool[], $9::uuid[])
                 AS i (id, account, hop, state, rank, code, accepted, billable, entry)
-            WHERE m.id = i.id AND m.account_id = i.account AND m.id BETWEEN $10 AND $11
+            WHERE m.id = i.id AND m.account_id = i.account AND m.id >= $10
                 AND m.state_rank < i.rank AND (i.hop IS NULL OR i.hop = m.hop)
             RETURNING m.*, i.entry
         ), cdr AS (
@@ -116,7 +116,7 @@ pub async fn advance(
                 captured_micros, currency, coalesce(unit_cost_micros, 0) * accepted_segments, cost_currency,
                 CASE WHEN captured_micros = 0 THEN NULL WHEN charge_on = 'submit' THEN submit_entry_id
                     ELSE final_entry_id END,
-                client_reference, created_at, $12
+                client_reference, created_at, $11
             FROM moved WHERE state_rank >= 8
         )
         SELECT id, account_id, state, code, chain_id, segments, accepted_segments AS "accepted!",
@@ -135,7 +135,6 @@ pub async fn advance(
         &billable,
         &entries,
         low,
-        high,
         now
     )
     .fetch_all(connection)

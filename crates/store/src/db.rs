@@ -61,6 +61,8 @@ impl Db {
 
 /// Our statements join a short list of ids with large tables. The planner cannot know the length of a list
 /// that is a parameter; these settings keep it to index look-ups, and keep it from planning each call anew.
+/// Statements give a lower bound on the id, so that old partitions are left out; never both bounds, for a short
+/// range would look cheaper to it than the list.
 fn pool(options: PgConnectOptions) -> PgPool {
     let options = options.application_name("chappe").options([
         ("enable_hashjoin", "off"),

@@ -19,6 +19,8 @@ pub async fn store_parts(connection: &mut PgConnection, outcomes: &[Outcome]) ->
     let mut ids: Vec<Uuid> = Vec::new();
     let mut hops: Vec<i16> = Vec::new();
     let mut segments: Vec<i16> = Vec::new();
+    let mut totals: Vec<i16> = Vec::new();
+    let mut accounts: Vec<Uuid> = Vec::new();
     let mut operators: Vec<Uuid> = Vec::new();
     let mut smpp_ids: Vec<Option<&str>> = Vec::new();
     let mut statuses: Vec<Option<i64>> = Vec::new();
@@ -29,6 +31,8 @@ pub async fn store_parts(connection: &mut PgConnection, outcomes: &[Outcome]) ->
             ids.push(outcome.message_id.uuid());
             hops.push(i16::from(outcome.hop));
             segments.push(i16::from(part.segment));
+            totals.push(i16::try_from(outcome.segments.len()).map_err(|_| Error::Range)?);
+            accounts.push(outcome.account_id.uuid());
             operators.push(outcome.operator_id.uuid());
             smpp_ids.push(part.smpp_message_id.as_deref().filter(|id| !id.is_empty()));
             statuses.push(part.status.map(i64::from));
@@ -41,9 +45,9 @@ pub async fn store_parts(connection: &mut PgConnection, outcomes: &[Outcome]) ->
     }
     query!(
         "INSERT INTO message_parts (message_id, hop, segment, operator_id, smpp_message_id, submit_status,
-            submitted_at, state)
+            submitted_at, state, segments, account_id)
          SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::uuid[], $5::text[], $6::bigint[],
-            $7::timestamptz[], $8::text[])
+            $7::timestamptz[], $8::text[], $9::smallint[], $10::uuid[])
          ON CONFLICT DO NOTHING",
         &ids,
         &hops,
@@ -52,7 +56,9 @@ pub async fn store_parts(connection: &mut PgConnection, outcomes: &[Outcome]) ->
         &smpp_ids as &[Option<&str>],
         &statuses as &[Option<i64>],
         &times,
-        &states as &[&str]
+        &states as &[&str],
+        &totals,
+        &accounts
     )
     .execute(connection)
     .await?;

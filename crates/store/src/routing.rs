@@ -73,7 +73,7 @@ pub async fn choose(
         return Ok(Vec::new());
     }
     choices.sort_by_key(|c| c.message);
-    let (low, high) = (choices[0].message.uuid(), choices[choices.len() - 1].message.uuid());
+    let low = choices[0].message.uuid();
     let ids: Vec<Uuid> = choices.iter().map(|c| c.message.uuid()).collect();
     let hops: Vec<i16> = choices.iter().map(|c| c.hop).collect();
     let operators: Vec<Uuid> = choices.iter().map(|c| c.operator.uuid()).collect();
@@ -86,14 +86,14 @@ pub async fn choose(
         WITH moved AS (
             UPDATE messages m SET state = 'queued', state_rank = 2, hop = i.hop, operator_id = i.operator,
                 rate_id = i.rate, unit_cost_micros = i.cost, cost_currency = i.currency, decision_id = i.decision,
-                updated_at = $10
+                updated_at = $9
             FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::uuid[])
                 AS i (id, hop, operator, rate, cost, currency, decision)
-            WHERE m.id = i.id AND m.id BETWEEN $8 AND $9 AND m.state_rank <= 2 AND m.hop <= i.hop
+            WHERE m.id = i.id AND m.id >= $8 AND m.state_rank <= 2 AND m.hop <= i.hop
             RETURNING m.id, m.operator_id
         ), events AS (
             INSERT INTO message_events (message_id, at, state, source, operator_id)
-            SELECT id, $10, 'queued', 'route', operator_id FROM moved
+            SELECT id, $9, 'queued', 'route', operator_id FROM moved
         )
         SELECT id FROM moved
         "#,
@@ -105,7 +105,6 @@ pub async fn choose(
         &currencies as &[&str],
         &decisions,
         low,
-        high,
         now
     )
     .fetch_all(connection)

@@ -5,6 +5,7 @@ use domain::{AccountId, MessageId, State};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
+use crate::dlr::uuid_at;
 use crate::{Db, Error};
 
 /// Overdue messages of one look.
@@ -96,12 +97,12 @@ pub async fn outbox_done(connection: &mut PgConnection, ids: &[Uuid]) -> Result<
 
 /// Counts the submits of the last minutes by operator, and stores health where it changed by at least 1 %.
 pub async fn health(db: &Db, now: DateTime<Utc>) -> Result<u64, Error> {
-    let since = now - chrono::TimeDelta::minutes(5);
+    let since = uuid_at(now - chrono::TimeDelta::minutes(5));
     let done = query!(
         r#"
         WITH recent AS (
             SELECT operator_id, count(*)::int AS submits, count(*) FILTER (WHERE submit_status = 0)::int AS accepted
-            FROM message_parts WHERE message_id >= uuid_at($1) GROUP BY operator_id
+            FROM message_parts WHERE message_id >= $1 GROUP BY operator_id
         )
         INSERT INTO operator_health_metrics AS h (operator_id, submits, accepted, health_permille, at)
         SELECT r.operator_id, r.submits, r.accepted, (1000::bigint * r.accepted / r.submits)::smallint, $2
@@ -120,7 +121,7 @@ pub async fn health(db: &Db, now: DateTime<Utc>) -> Result<u64, Error> {
 
 /// Makes the partitions of the weeks ahead.
 pub async fn partitions(db: &Db, now: DateTime<Utc>) -> Result<i32, Error> {
-    let row = query!("SELECT partitions_ensure($1, 5) AS made", now).fetch_one(&db.pool).await?;
+    let row = query!("SELECT partitions_ensure($1, 3) AS made", now).fetch_one(&db.pool).await?;
     Ok(row.made.unwrap_or(0))
 }
 

@@ -79,8 +79,8 @@ async fn a_dead_operator_keeps_its_queue() {
     smsc.stop().await;
     rig.wait_for_binds(&settings, 0).await;
     rig.submit(&settings, &messages(50)).await;
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(rig.outcomes().len(), 0);
+    let outcome = until("an outcome", || !rig.outcomes().is_empty());
+    assert!(tokio::time::timeout(Duration::from_millis(300), outcome).await.is_err());
     let again = smsc::Smsc::start(smsc::Config { listen: addr, ..smsc::Config::default() }).await.unwrap();
     let outcomes = rig.wait_for_outcomes(50).await;
     assert!(outcomes.iter().all(|o| o.class == OutcomeClass::Accepted));
@@ -96,8 +96,8 @@ async fn a_queue_outage_drops_no_session_and_no_outcome() {
     rig.submit(&settings, &messages(100)).await;
     until("submits", || smsc.counters().submits > 10).await;
     rig.queue.is_down.store(true, Ordering::SeqCst);
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    assert_eq!(smsc.bound("chappe"), 2);
+    let drop = until("a bind that drops", || smsc.bound("chappe") < 2);
+    assert!(tokio::time::timeout(Duration::from_millis(500), drop).await.is_err());
     rig.queue.is_down.store(false, Ordering::SeqCst);
     rig.wait_for_outcomes(100).await;
     until("receipts", || rig.receipts().len() == 100).await;

@@ -2,7 +2,6 @@
 //! what the operator says must come out as outcomes and receipts.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-mod cost;
 mod faults;
 mod memory;
 mod rig;

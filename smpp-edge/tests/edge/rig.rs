@@ -193,11 +193,8 @@ impl Rig {
     }
 }
 
-/// Waits until `holds`.
+/// Waits until `holds`; fails after [`WAIT_MAX`] with the caller's name for it.
 pub(crate) async fn until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = tokio::time::Instant::now() + WAIT_MAX;
-    while !holds() {
-        assert!(tokio::time::Instant::now() < deadline, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let waited = testkit::until_some(WAIT_MAX, async || holds().then_some(what));
+    waited.await;
 }

@@ -16,8 +16,8 @@ async fn a_message_tells_its_story_and_customers_do_not_see_who_carried_it() {
         .execute(rig.world.pool())
         .await
         .unwrap();
-    sqlx::query("INSERT INTO message_parts (message_id, hop, segment, operator_id, smpp_message_id, submit_status, submitted_at, state)
-                 VALUES ($1, 0, 1, $2, 'abc', 0, now(), 'sent')")
+    sqlx::query("INSERT INTO message_parts (message_id, hop, segment, operator_id, smpp_message_id, submit_status, submitted_at, state, segments, account_id)
+                 SELECT $1, 0, 1, $2, 'abc', 0, now(), 'sent', 1, account_id FROM messages WHERE id = $1")
         .bind(uuid)
         .bind(operator.uuid())
         .execute(rig.world.pool())

@@ -17,16 +17,16 @@ pub(super) type Known = Vec<((AccountId, String), IdempotencyRecord)>;
 pub(super) enum Stored {
     /// Everything.
     All,
-    /// Something was in the way, so nothing was done.
-    Nothing {
-        /// Wallets that have not enough for all of it.
-        short: Vec<AccountId>,
-        /// Keys that were used before.
-        known: Known,
-    },
+    /// Nothing, for these keys were used before.
+    Known(Known),
+    /// Nothing, for some wallet has not enough for all of it.
+    Short,
 }
 
 /// Holds, stores and publishes `batch`, all or nothing, in one statement of its own.
+///
+/// The wallets come last in it, after all that takes time, since everybody else waits for them. Whether they have
+/// enough is said by the constraint on the wallet, so that nothing can come between a look and the hold.
 pub(super) async fn store(db: &Db, batch: &[&Single]) -> Result<Stored, Error> {
     let mut connection = db.pool.acquire().await?;
     store_on(&mut connection, db, batch).await
@@ -43,12 +43,6 @@ pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&S
         r#"
         WITH need AS (
             SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::int[]) AS n (account_id, micros, messages)
-        ), locked AS (
-            SELECT b.account_id, b.posted_micros + b.credit_limit_micros - b.held_micros AS available
-            FROM account_balances b WHERE b.account_id = ANY ($1) ORDER BY b.account_id FOR NO KEY UPDATE
-        ), short AS (
-            SELECT n.account_id FROM need n LEFT JOIN locked l ON l.account_id = n.account_id
-            WHERE l.available IS NULL OR l.available < n.micros
         ), asked AS (
             SELECT * FROM unnest($4::uuid[], $5::text[], $6::bytea[], $7::smallint[], $8::bytea[])
                 AS a (account_id, key, fingerprint, status, response)
@@ -56,7 +50,7 @@ pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&S
             SELECT k.account_id, k.key FROM asked a
             JOIN idempotency_keys k ON k.account_id = a.account_id AND k.key = a.key
         ), go AS (
-            SELECT NOT EXISTS (SELECT FROM short) AND NOT EXISTS (SELECT FROM known) AS ok
+            SELECT NOT EXISTS (SELECT FROM known) AS ok
         ), stored AS (
             INSERT INTO messages (id, account_id, recipient, sender, body, encoding, segments, mcc_mnc, chain_id,
                 unit_price_micros, charge_on, currency, client_reference, status_url, metadata, expires_at, due_at,
@@ -71,12 +65,16 @@ pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&S
                     unit_price_micros, charge_on, currency, client_reference, status_url, metadata, expires_at,
                     due_at, created_at)
             WHERE go.ok
+            RETURNING 1
         ), kept AS (
             INSERT INTO idempotency_keys (account_id, key, fingerprint, status, response)
             SELECT a.account_id, a.key, a.fingerprint, a.status, a.response FROM go, asked a WHERE go.ok
+        ), locked AS (
+            SELECT b.account_id FROM account_balances b, (SELECT count(*) FROM stored) s
+            WHERE b.account_id = ANY ($1) ORDER BY b.account_id FOR NO KEY UPDATE OF b
         ), held AS (
             UPDATE account_balances b SET held_micros = b.held_micros + n.micros, updated_at = now()
-            FROM go, need n WHERE go.ok AND b.account_id = n.account_id
+            FROM go, need n WHERE go.ok AND b.account_id = n.account_id AND (SELECT count(*) FROM locked) > 0
             RETURNING b.account_id, b.currency, b.posted_micros, b.held_micros, n.micros, n.messages
         ), journal AS (
             INSERT INTO balance_ledger (entry_id, line, operation, ledger, account_id, currency, held_micros,
@@ -91,8 +89,8 @@ pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&S
         )
         SELECT go.ok AS "ok!",
             CASE WHEN go.ok AND $31 THEN queue.send($28, $30, $32::bigint[]) END::text AS sent,
-            ARRAY(SELECT s.account_id FROM short s) AS "short!",
-            EXISTS (SELECT FROM known) AS "known!"
+            -- Nothing is stored without its hold: a payer without a wallet fails the statement.
+            CASE WHEN go.ok THEN 1 / (1 - abs(cardinality($1) - (SELECT count(*) FROM held))) END AS held
         FROM go
         "#,
         &rows.wallets,
@@ -129,12 +127,16 @@ pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&S
         &vec![0_i64; rows.envelopes.len()],
     )
     .fetch_one(&mut *connection)
-    .await?;
+    .await
+    .map_err(Error::from);
+    let answer = match answer {
+        Err(error) if error.constraint() == Some("balance_covers_holds") => return Ok(Stored::Short),
+        answer => answer?,
+    };
     if answer.ok {
         return Ok(Stored::All);
     }
-    let known = if answer.known { known_keys(connection, batch).await? } else { Vec::new() };
-    Ok(Stored::Nothing { short: answer.short.into_iter().map(AccountId::from_uuid).collect(), known })
+    Ok(Stored::Known(known_keys(connection, batch).await?))
 }
 
 async fn known_keys(connection: &mut PgConnection, batch: &[&Single]) -> Result<Known, Error> {

@@ -1,7 +1,8 @@
 //! Gathers the single sends that run at the same time in this process, and accepts them together.
 //!
-//! A send that is alone goes at once. While a batch is under way, those that come wait a moment for each other,
-//! so that load makes batches larger instead of making more of them.
+//! A send that is alone goes at once. While a batch is under way, those that come wait for it, and under load a
+//! moment longer for each other: load makes batches larger instead of making more of them. One batch at a time is
+//! enough, for batches of one wallet would only wait for each other in the database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +18,11 @@ const WAITING_MAX: usize = 10_000;
 /// Messages of one batch.
 const BATCH_MAX: usize = 500;
 /// Batches under way at the same time.
-const UNDER_WAY_MAX: usize = 3;
-/// How long a batch waits for company while another is under way.
-const LINGER: Duration = Duration::from_millis(2);
+const UNDER_WAY_MAX: usize = 1;
+/// How long a batch waits for company under load.
+const LINGER: Duration = Duration::from_millis(4);
+/// The size of the last batch from which on there is load.
+const LOAD_MESSAGES: usize = 8;
 /// How long a send waits for its verdict.
 const VERDICT_LIMIT: Duration = Duration::from_secs(20);
 
@@ -61,17 +64,19 @@ impl Intake {
 
 async fn gather(db: Db, mut jobs: mpsc::Receiver<Job>) {
     let under_way = Arc::new(Semaphore::new(UNDER_WAY_MAX));
+    let mut last = 0;
     loop {
         let mut batch = Vec::new();
         if jobs.recv_many(&mut batch, BATCH_MAX).await == 0 {
             return;
         }
-        if under_way.available_permits() < UNDER_WAY_MAX {
+        let Ok(permit) = Arc::clone(&under_way).acquire_owned().await else { return };
+        if last >= LOAD_MESSAGES {
             linger(&mut jobs, &mut batch).await;
         }
-        let Ok(permit) = Arc::clone(&under_way).acquire_owned().await else { return };
-        // What came while all batches were under way goes with this one.
+        // What came while the last batch was under way goes with this one.
         fill(&mut jobs, &mut batch);
+        last = batch.len();
         let db = db.clone();
         tokio::spawn(async move {
             accept(&db, batch).await;

@@ -10,7 +10,7 @@ DECLARE
 BEGIN
   FOREACH parent IN ARRAY ARRAY['messages', 'message_parts', 'message_events', 'sms_cdr', 'balance_ledger', 'inbox'] LOOP
     options := CASE parent
-      WHEN 'messages' THEN 'WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.1)'
+      WHEN 'messages' THEN 'WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0.1)'
       WHEN 'message_parts' THEN 'WITH (fillfactor = 30, autovacuum_vacuum_scale_factor = 0.1)'
       ELSE '' END;
     FOR step IN 0 .. weeks - 1 LOOP

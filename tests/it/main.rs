@@ -5,6 +5,7 @@
 mod api;
 mod chappe;
 mod faults;
+mod fixtures;
 mod host;
 mod journey;
 mod ledger;

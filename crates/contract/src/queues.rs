@@ -16,3 +16,6 @@ pub const CALLBACK: &str = "callback";
 pub fn submit(operator: OperatorId) -> String {
     format!("submit.{operator}")
 }
+
+/// The queues of every installation; those of operators come with the operators.
+pub const ALWAYS: [&str; 4] = [ROUTE, BILL, DLR, CALLBACK];

@@ -98,7 +98,7 @@ pub async fn reroutes(
                m.operator_id AS "last_operator", ARRAY(SELECT e.operator_id FROM message_events e
                    WHERE e.message_id = m.id AND e.state = 'queued' AND e.source = 'route' ORDER BY e.at) AS "tried!: Vec<Option<Uuid>>"
            FROM unnest($1::uuid[], $2::uuid[]) AS i (account, id)
-           JOIN messages m ON m.id = i.id AND m.account_id = i.account WHERE m.state_rank < 3"#,
+           JOIN messages m ON m.id = i.id AND (m.account_id = i.account) IS TRUE WHERE m.state_rank < 3"#,
         &accounts,
         &ids
     )

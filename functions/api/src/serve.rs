@@ -44,11 +44,16 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let db = Db::open(database_url, Publish::between(database_url, queue_url))?;
     let catalogue = Holder::load(db.clone()).await.context("cannot read the catalogue")?;
     let secret = config.secret_key.as_ref().context("there is no secret key")?;
+    let queue = queue::open(queue_url).await?;
+    // Accepting publishes to `route`: it must be there before the first send, whoever starts first.
+    for name in contract::queues::ALWAYS {
+        queue.create(name).await.with_context(|| format!("cannot make the queue {name}"))?;
+    }
     let api = Api::new(Parts {
         db,
         catalogue: Arc::clone(&catalogue),
         keys: Arc::new(Keys::new(secret.expose_secret())?),
-        queue: queue::open(queue_url).await?,
+        queue,
         settings: Settings::default(),
         metrics: Arc::new(move || metrics.render()),
     });

@@ -16,13 +16,13 @@ use crate::attempt::Sender;
 /// Tries under way at once.
 const TRIES_MAX: usize = 256;
 /// Tries under way at once to one host.
-const TRIES_PER_HOST: usize = 16;
+const TRIES_PER_HOST: usize = 64;
 /// Deliveries taken at once.
 const TAKE_MAX: i64 = 64;
 /// Nobody else gets a delivery while it is tried; longer than a try can take.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// A delivery whose host has enough to do is looked at again after this.
-const BUSY_HOST: TimeDelta = TimeDelta::seconds(2);
+const BUSY_HOST: TimeDelta = TimeDelta::milliseconds(250);
 /// How often it looks without being woken.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 

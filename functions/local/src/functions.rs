@@ -48,6 +48,10 @@ pub(crate) enum Function {
     Sweep,
 }
 
+/// Envelopes of one queue that one process handles at once. They meet at the same wallets and pages, so that more
+/// of them would wait for each other and keep old row versions alive, and do no more work.
+const CONCURRENCY: usize = 3;
+
 impl Function {
     /// Every function.
     pub(crate) const ALL: [Self; 5] = [Self::Route, Self::Bill, Self::Dlr, Self::Callback, Self::Sweep];
@@ -67,7 +71,7 @@ impl Function {
 }
 
 fn start_consumer<H: Handler>(platform: &Platform, handler: H) {
-    let options = Options { grace: platform.grace, ..Options::of(H::NAME) };
+    let options = Options { grace: platform.grace, concurrency: CONCURRENCY, ..Options::of(H::NAME) };
     platform.run(consume(Arc::new(handler), Arc::clone(&platform.queue), options, platform.shutdown.clone()));
 }
 

@@ -37,7 +37,7 @@ impl Platform {
     pub(crate) async fn open(config: &Config, shutdown: CancellationToken) -> Result<Self> {
         let (db, queue) = (open_db(config)?, open_queue(config).await?);
         // Whoever accepts the first message finds the queue that it goes to, however late its reader starts.
-        for name in [queues::ROUTE, queues::BILL, queues::DLR, queues::CALLBACK] {
+        for name in queues::ALWAYS {
             queue.create(name).await.with_context(|| format!("cannot make the queue {name}"))?;
         }
         let secret = config.secret_key.as_ref().context("there is no secret key")?;

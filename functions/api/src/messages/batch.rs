@@ -21,6 +21,9 @@ use crate::openapi::Refusals;
 use crate::pace;
 use crate::problem::{Code, FieldError, Problem, ProblemBody};
 
+/// How long a batch waits for one of those under way to end.
+const SEAT_LIMIT: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Messages of one batch at most.
 const MESSAGES_MAX: usize = 10_000;
 /// Bytes of one batch at most.
@@ -84,8 +87,9 @@ async fn send_batch(
         Ok(admitted) => admitted,
         Err(refusal) => return idempotency::or_earlier(&api, caller.account, key.as_ref(), refusal).await,
     };
-    let busy = |_| Problem::new(Code::Unavailable, "too many batches at this moment; nothing was done");
-    let _seat = api.batches.try_acquire().map_err(busy)?;
+    let busy = || Problem::new(Code::Unavailable, "too many batches at this moment; nothing was done");
+    let seat = tokio::time::timeout(SEAT_LIMIT, api.batches.acquire()).await;
+    let _seat = seat.ok().and_then(Result::ok).ok_or_else(busy)?;
     let messages: Vec<NewMessage> = prepared.iter().filter_map(|verdict| verdict.as_ref().ok()).cloned().collect();
     let render = |fits: &[bool]| (StatusCode::ACCEPTED.as_u16(), answer(&prepared, fits));
     let fingerprint = key.as_ref().map(|key| key.fingerprint).unwrap_or_default();

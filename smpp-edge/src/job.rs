@@ -16,6 +16,7 @@ use contract::{Outcome, OutcomeClass, Routed, SegmentOutcome};
 use domain::{AccountId, MessageId, OperatorId, Sender};
 use smpp::Status;
 
+use crate::publish::Counted;
 use crate::track::Track;
 
 /// A message for one operator, encoded.
@@ -52,6 +53,8 @@ pub(crate) struct Done {
     pub(crate) track: Arc<Track>,
     /// `None`: it goes back to the queue.
     pub(crate) outcome: Option<Outcome>,
+    /// Its room in the window of the session that finished it, until it is published.
+    pub(crate) counted: Option<Counted>,
 }
 
 impl Job {
@@ -171,12 +174,12 @@ impl Job {
             at,
             segments: self.answers,
         };
-        Done { track: self.track, outcome: Some(outcome) }
+        Done { track: self.track, outcome: Some(outcome), counted: None }
     }
 
     /// It goes back to the queue as it came. Only for jobs of which the operator has nothing.
     pub(crate) fn give_back(self) -> Done {
-        Done { track: self.track, outcome: None }
+        Done { track: self.track, outcome: None, counted: None }
     }
 
     /// Whether the operator may have any of it.

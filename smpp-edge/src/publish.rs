@@ -2,8 +2,10 @@
 
 mod outcomes;
 mod receipts;
+mod unpublished;
 
 pub(crate) use receipts::{Arrived, Published};
+pub(crate) use unpublished::{Counted, Unpublished};
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use contract::edge::SubmitKey;
 use queue::{Out, Queue};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
@@ -32,6 +34,8 @@ pub(crate) struct Publishers {
     pub(crate) outcomes: mpsc::Sender<Vec<Done>>,
     pub(crate) receipts: mpsc::Sender<Vec<Arrived>>,
     pub(crate) finished: Finished,
+    /// Ends the gathering of outcomes at once.
+    pub(crate) urgent: Arc<Notify>,
 }
 
 /// Starts both publishers; the task ends when both have, or one panicked.
@@ -39,12 +43,14 @@ pub(crate) fn start(config: &Arc<Config>, queue: &Arc<dyn Queue>) -> (Publishers
     let (outcomes, outcomes_rx) = mpsc::channel(BATCHES_MAX);
     let (receipts, receipts_rx) = mpsc::channel(BATCHES_MAX);
     let finished = Finished(Arc::new(Mutex::new(Recent::new(FINISHED_REMEMBERED))));
-    let outcome_task = outcomes::run(outcomes_rx, Arc::clone(queue), Arc::clone(config), finished.clone());
+    let urgent = Arc::new(Notify::new());
+    let ends = (finished.clone(), Arc::clone(&urgent));
+    let outcome_task = outcomes::run(outcomes_rx, Arc::clone(queue), Arc::clone(config), ends);
     let receipt_task = receipts::run(receipts_rx, Arc::clone(queue), Arc::clone(config));
     let task = tokio::spawn(async move {
         tokio::join!(outcome_task, receipt_task);
     });
-    (Publishers { outcomes, receipts, finished }, task)
+    (Publishers { outcomes, receipts, finished, urgent }, task)
 }
 
 /// Submits whose outcome this edge has published.

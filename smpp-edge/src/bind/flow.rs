@@ -1,6 +1,7 @@
 //! The messages of one session: which are being sent, which are in flight, what their answers mean.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::BytesMut;
@@ -14,6 +15,7 @@ use crate::config::Config;
 use crate::job::{Done, Job, Verdict, address_of, address_to, validity, verdict};
 use crate::meters::Meters;
 use crate::operator::Lane;
+use crate::publish::Unpublished;
 
 /// `registered_delivery`: a receipt for success and for failure.
 const RECEIPT_ALWAYS: u8 = 1;
@@ -42,13 +44,19 @@ pub(super) struct Flow {
     /// Taken from the pool, not yet in a slot.
     taken: VecDeque<Job>,
     pub(super) done: Vec<Done>,
+    unpublished: Arc<Unpublished>,
     pace: Pace,
     /// When the rate or a retry lets something go again.
     look_at: Option<Instant>,
 }
 
 impl Flow {
-    pub(super) fn new(operator_id: OperatorId, size: usize, config: &Config, now: Instant) -> Self {
+    pub(super) fn new(
+        (operator_id, size): (OperatorId, usize),
+        unpublished: Arc<Unpublished>,
+        config: &Config,
+        now: Instant,
+    ) -> Self {
         Self {
             operator_id,
             window: Window::new(size, config.response_timeout),
@@ -58,6 +66,7 @@ impl Flow {
             sending: VecDeque::new(),
             taken: VecDeque::new(),
             done: Vec::new(),
+            unpublished,
             pace: Pace::new(now),
             look_at: None,
         }
@@ -81,9 +90,10 @@ impl Flow {
     pub(super) fn fill(&mut self, wire: &mut Wire, ctx: &mut Context<'_>) {
         let now = ctx.now;
         self.look_at = None;
-        let room = self.window.room();
+        let room = self.unpublished.room(self.window.room());
         let nearly_full = room < self.size / REFILL_PART;
         if nearly_full || room == 0 {
+            self.unpublished.hurry();
             return;
         }
         if let Some(until) = self.pace.paused(now.instant) {
@@ -246,7 +256,10 @@ impl Flow {
         if job.is_some_and(Job::is_done)
             && let Some(job) = self.vacate(slot)
         {
-            self.done.push(job.finish(self.operator_id, now));
+            let mut done = job.finish(self.operator_id, now);
+            let segments = done.outcome.as_ref().map_or(0, |outcome| outcome.segments.len());
+            done.counted = Some(self.unpublished.count(segments));
+            self.done.push(done);
         }
     }
 

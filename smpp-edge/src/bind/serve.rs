@@ -19,7 +19,7 @@ use super::flow::{Context, Flow, Now, Wire};
 use super::{Bind, End, same_session};
 use crate::job::Done;
 use crate::operator::submits;
-use crate::publish::{Arrived, Published};
+use crate::publish::{Arrived, Published, Unpublished};
 
 /// Octets that a read asks for.
 const READ_BYTES: usize = 32 * 1024;
@@ -89,7 +89,9 @@ pub(super) async fn serve(bind: &mut Bind, connected: Connected, operator: &Arc<
     let Connected { mut stream, input, sequence, state } = connected;
     let now = Instant::now();
     let (answer, mut answers) = mpsc::unbounded_channel();
-    let flow = Flow::new(operator.id, usize::from(operator.window), &bind.parts.shared.config, now);
+    let parts = &bind.parts;
+    let unpublished = Unpublished::new(Arc::clone(&parts.bell), Arc::clone(&parts.shared.publishers.urgent));
+    let flow = Flow::new((operator.id, usize::from(operator.window)), unpublished, &parts.shared.config, now);
     let mut session = Session {
         operator: Arc::clone(operator),
         state,

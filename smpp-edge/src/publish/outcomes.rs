@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use contract::{Outcome, queues, seal};
 use queue::{Lease, Out, Queue, Settle};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Finished, send_all};
@@ -22,7 +22,7 @@ pub(super) async fn run(
     mut done: mpsc::Receiver<Vec<Done>>,
     queue: Arc<dyn Queue>,
     config: Arc<Config>,
-    finished: Finished,
+    (finished, urgent): (Finished, Arc<Notify>),
 ) {
     while let Some(first) = done.recv().await {
         let until = Instant::now() + config.outcome_gather;
@@ -34,6 +34,7 @@ pub(super) async fn run(
                     None => break,
                 },
                 () = sleep_until(until) => break,
+                () = urgent.notified() => break,
             }
         }
         publish(gathered, queue.as_ref(), &config, &finished).await;
@@ -44,9 +45,11 @@ pub(super) async fn run(
 async fn publish(gathered: Vec<Done>, queue: &dyn Queue, config: &Config, finished: &Finished) {
     let mut outcomes = Vec::with_capacity(gathered.len());
     let mut tracks: Vec<(Arc<Track>, bool)> = Vec::with_capacity(gathered.len());
+    let mut counted = Vec::with_capacity(gathered.len());
     for done in gathered {
         tracks.push((done.track, done.outcome.is_some()));
         outcomes.extend(done.outcome);
+        counted.extend(done.counted);
     }
     match seal(&outcomes, (config.clock)()) {
         Ok(sealed) if sealed.is_empty() => {}
@@ -57,6 +60,8 @@ async fn publish(gathered: Vec<Done>, queue: &dyn Queue, config: &Config, finish
             return;
         }
     }
+    // Durable: the windows have room again.
+    drop(counted);
     for outcome in &outcomes {
         meters::outcome(outcome.class);
     }

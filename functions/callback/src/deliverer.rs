@@ -16,7 +16,7 @@ use crate::attempt::Sender;
 /// Tries under way at once.
 const TRIES_MAX: usize = 256;
 /// Tries under way at once to one host.
-const TRIES_PER_HOST: usize = 64;
+const TRIES_PER_HOST: usize = 16;
 /// Deliveries taken at once.
 const TAKE_MAX: i64 = 64;
 /// Nobody else gets a delivery while it is tried; longer than a try can take.

@@ -50,11 +50,6 @@ impl Micros {
         self.0.checked_mul(i64::from(count)).map(Self)
     }
 
-    /// The sum, or `None` beyond the range of the type.
-    pub fn plus(self, other: Self) -> Option<Self> {
-        self.0.checked_add(other.0).map(Self)
-    }
-
     /// Below zero.
     pub const fn is_negative(self) -> bool {
         self.0 < 0

@@ -71,15 +71,6 @@ fn settle_link(link: &Link, segments: u16, step: Step) -> Option<Movement> {
     })
 }
 
-/// What the sender itself has paid once `step` is done, for its CDR.
-pub fn captured_from_sender(chain: &Chain, segments: u16, step: Step) -> Micros {
-    chain
-        .links
-        .first()
-        .and_then(|link| settle_link(link, segments, step))
-        .map_or(Micros::ZERO, |movement| movement.captured)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

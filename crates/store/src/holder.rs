@@ -33,11 +33,6 @@ impl Holder {
         self.current.load()
     }
 
-    /// The catalogue as it stands, to keep across an await.
-    pub fn get_full(&self) -> Arc<Catalogue> {
-        self.current.load_full()
-    }
-
     /// Reads the catalogue anew when its version has changed. Behind a change that has committed, the next
     /// [`Holder::get`] sees it: a process reads its own writes.
     pub async fn refresh(&self) -> Result<(), Error> {

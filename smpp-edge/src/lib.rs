@@ -15,6 +15,7 @@
 mod bind;
 mod bucket;
 mod config;
+mod intake;
 mod job;
 mod meters;
 mod operator;
@@ -22,10 +23,13 @@ mod publish;
 mod recent;
 mod settings;
 mod status;
+#[expect(dead_code, reason = "the sessions move to it with TLS")]
+mod stream;
 mod supervisor;
 mod track;
 
 pub use config::Config;
+pub use intake::Intake;
 pub use settings::Settings;
 pub use status::EdgeStatus;
 pub use supervisor::{Edge, run};

@@ -93,7 +93,7 @@ impl Supervisor {
     async fn follow_settings(&mut self) {
         match self.shared.settings.snapshot(self.version).await {
             Ok(None) => {}
-            Ok(Some(EdgeSnapshot { version, operators })) => {
+            Ok(Some(EdgeSnapshot { version, operators, systems: _ })) => {
                 self.apply(operators);
                 self.version = Some(version);
             }

@@ -110,6 +110,7 @@ fn receipts(outcome: &Outcome, rng: &mut StdRng) -> Vec<Receipt> {
                 smpp_message_id: part.smpp_message_id.clone().unwrap(),
                 state,
                 error: "000".into(),
+                meaning: None,
                 done_at: None,
                 received_at: Utc::now(),
                 raw: Private::new("id:1 stat:DELIVRD"),

@@ -4,6 +4,9 @@ use chrono::{DateTime, Utc};
 use domain::{MessageId, OperatorId, Private};
 use serde::{Deserialize, Serialize};
 
+use crate::profile::Profile;
+use crate::system::SystemSettings;
+
 /// How a session with an operator is bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,6 +63,12 @@ pub struct OperatorSettings {
     pub tps: u32,
     /// Off: its sessions are closed and its queue waits.
     pub enabled: bool,
+    /// In what it differs from others.
+    #[serde(default)]
+    pub profile: Box<Profile>,
+    /// The key of our certificate there, in PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<Private>,
 }
 
 /// All that an edge needs to run.
@@ -69,6 +78,9 @@ pub struct EdgeSnapshot {
     pub version: i64,
     /// Every operator that is not deleted.
     pub operators: Vec<OperatorSettings>,
+    /// Every system of a customer, enabled or not.
+    #[serde(default)]
+    pub systems: Vec<SystemSettings>,
 }
 
 /// Where one session stands.

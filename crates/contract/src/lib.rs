@@ -3,13 +3,26 @@
 //! A queue message is an [`Envelope`] with one or many items of one kind. A reader refuses a version or a
 //! kind that it does not know; a fixture of every version stays in `tests/fixtures` and must still decode.
 
+pub mod deliver;
 pub mod edge;
 pub mod envelope;
 pub mod event;
+pub mod fields;
+pub mod inbound;
+pub mod intake;
 pub mod message;
+pub mod octets;
+pub mod profile;
 pub mod queues;
+pub mod system;
 
+pub use deliver::{CustomerInbound, CustomerReceipt, Deliver, What};
 pub use edge::{BindState, BindStatus, BindType, EdgeSnapshot, OperatorSettings, OperatorStatus, SubmitKey};
 pub use envelope::{BODY_BYTES_MAX, Envelope, Item, Sealed, seal};
 pub use event::CustomerEvent;
+pub use fields::{Alphabet, PartOf, SmppFields, WireAddress};
+pub use inbound::InboundPart;
 pub use message::{Accepted, Encoding, Outcome, OutcomeClass, Receipt, ReceiptState, Routed, SegmentOutcome};
+pub use octets::Octets;
+pub use profile::Profile;
+pub use system::{BindCounts, IdForm, Orders, SessionStatus, SystemSettings};

@@ -5,6 +5,8 @@ use domain::{AccountId, MessageId, Network, Number, OperatorId, Private, Sender}
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::Item;
+use crate::fields::SmppFields;
+use crate::profile::ReceiptMeaning;
 
 /// How the text travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -16,15 +18,23 @@ pub enum Encoding {
     Ucs2,
     /// ISO 8859-1.
     Latin1,
+    /// No text: 8-bit data. Where a text is carried, it is written as two hexadecimal digits per octet.
+    Binary,
 }
 
 impl Encoding {
+    /// Reads the name; `None` when it is none of them.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Gsm7, Self::Ucs2, Self::Latin1, Self::Binary].into_iter().find(|encoding| encoding.name() == name)
+    }
+
     /// The name in SQL and API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Gsm7 => "gsm7",
             Self::Ucs2 => "ucs2",
             Self::Latin1 => "latin1",
+            Self::Binary => "binary",
         }
     }
 }
@@ -53,6 +63,9 @@ pub struct Accepted {
     /// Operators that had it before, in order; its length is the number of this hop.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<OperatorId>,
+    /// What its SMPP customer said beyond that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smpp: Option<Box<SmppFields>>,
 }
 
 impl Item for Accepted {
@@ -80,6 +93,9 @@ pub struct Routed {
     pub segments: u8,
     /// Not submitted after this.
     pub expires_at: DateTime<Utc>,
+    /// What its SMPP customer said beyond that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smpp: Option<Box<SmppFields>>,
 }
 
 impl Item for Routed {
@@ -169,6 +185,9 @@ pub struct Receipt {
     pub state: ReceiptState,
     /// The operator's error code, as it came; empty when there is none.
     pub error: String,
+    /// What the operator's profile says about that code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<ReceiptMeaning>,
     /// When the operator says it happened.
     pub done_at: Option<DateTime<Utc>>,
     /// When we got it.

@@ -1,6 +1,6 @@
 //! The names of our queues. One thing, one name: SQL, metrics and the console say the same.
 
-use domain::OperatorId;
+use domain::{OperatorId, SmppSystemId};
 
 /// Accepted messages, and messages that need another route.
 pub const ROUTE: &str = "route";
@@ -8,6 +8,8 @@ pub const ROUTE: &str = "route";
 pub const BILL: &str = "bill";
 /// Receipts from operators.
 pub const DLR: &str = "dlr";
+/// What handsets send.
+pub const INBOUND: &str = "inbound";
 /// Events for customers' webhooks.
 pub const CALLBACK: &str = "callback";
 
@@ -17,5 +19,10 @@ pub fn submit(operator: OperatorId) -> String {
     format!("submit.{operator}")
 }
 
+/// Receipts and messages from handsets for one SMPP customer: `deliver.sys_…`. Made when the system is made.
+pub fn deliver(system: SmppSystemId) -> String {
+    format!("deliver.{system}")
+}
+
 /// The queues of every installation; those of operators come with the operators.
-pub const ALWAYS: [&str; 4] = [ROUTE, BILL, DLR, CALLBACK];
+pub const ALWAYS: [&str; 5] = [ROUTE, BILL, DLR, INBOUND, CALLBACK];

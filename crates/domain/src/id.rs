@@ -141,6 +141,10 @@ ids! {
     DecisionId = "dec";
     /// A queue message.
     EnvelopeId = "env";
+    /// A message from a handset.
+    InboundId = "mo";
+    /// A rule that says whose the messages to a number are.
+    InboundRuleId = "rule";
     /// An API key.
     KeyId = "key";
     /// A message of a customer; its segments have no id of their own.
@@ -155,6 +159,10 @@ ids! {
     RateId = "rate";
     /// A registered sender ID.
     SenderIdId = "snd";
+    /// A session of an SMPP customer.
+    SessionId = "ses";
+    /// An account that SMPP customers bind by.
+    SmppSystemId = "sys";
     /// One dated sell price.
     TariffId = "tar";
     /// A person who logs in.

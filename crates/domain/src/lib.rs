@@ -20,8 +20,8 @@ pub mod tariff;
 pub use account::{Account, Role};
 pub use catalogue::Catalogue;
 pub use id::{
-    AccountId, ChainId, DecisionId, EnvelopeId, KeyId, MessageId, OperatorId, PlanId, PrefixId, RateId, SenderIdId,
-    TariffId, UserId,
+    AccountId, ChainId, DecisionId, EnvelopeId, InboundId, InboundRuleId, KeyId, MessageId, OperatorId, PlanId,
+    PrefixId, RateId, SenderIdId, SessionId, SmppSystemId, TariffId, UserId,
 };
 pub use money::{Currency, Micros};
 pub use network::Network;

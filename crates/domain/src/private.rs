@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A string that a person wrote to a person. `Debug` shows its length only; there is no `Display`.
 ///
 /// **Invariant:** the only way to the text is [`Private::expose`], which a reviewer can search for.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Private(String);
 

@@ -9,6 +9,7 @@
 //!
 //! [`Limiter`] is the seam: [`InProcess`] keeps its keys in memory; limits that processes share come with Redis.
 
+mod directory;
 mod gcra;
 mod in_process;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use directory::{Directory, Seat, Unavailable};
 pub use gcra::{InvalidRate, Rate};
 pub use in_process::InProcess;
 

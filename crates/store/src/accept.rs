@@ -277,6 +277,7 @@ impl NewMessage {
             mcc_mnc: self.mcc_mnc,
             expires_at: self.expires_at,
             tried: Vec::new(),
+            smpp: None,
         }
     }
 

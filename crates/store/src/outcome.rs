@@ -118,6 +118,7 @@ pub async fn reroutes(
                 mcc_mnc: row.mcc_mnc.parse().map_err(|_| corrupt("mcc_mnc"))?,
                 expires_at: row.expires_at,
                 tried: row.tried.into_iter().flatten().map(OperatorId::from_uuid).collect(),
+                smpp: None,
             })
         })
         .collect()

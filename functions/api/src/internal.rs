@@ -53,7 +53,7 @@ pub async fn snapshot(db: &Db, keys: &Keys, known: Option<i64>) -> anyhow::Resul
     }
     let (version, rows) = operators::snapshot(db).await?;
     let operators = rows.into_iter().map(|row| settings(keys, row)).collect::<anyhow::Result<_>>()?;
-    Ok(Some(EdgeSnapshot { version, operators }))
+    Ok(Some(EdgeSnapshot { version, operators, systems: Vec::new() }))
 }
 
 fn settings(keys: &Keys, row: operators::Operator) -> anyhow::Result<OperatorSettings> {
@@ -71,6 +71,8 @@ fn settings(keys: &Keys, row: operators::Operator) -> anyhow::Result<OperatorSet
         window: row.window,
         tps: row.tps,
         enabled: row.enabled,
+        profile: Box::default(),
+        tls_key: None,
     })
 }
 

@@ -122,6 +122,7 @@ mod tests {
             smpp_message_id: "1".into(),
             state,
             error: error.into(),
+            meaning: None,
             done_at: None,
             received_at: DateTime::UNIX_EPOCH,
             raw: Private::new(""),

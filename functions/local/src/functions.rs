@@ -8,6 +8,7 @@ use callback::{Callback, Deliverer, Reach, Schedule, Sender};
 use clap::ValueEnum;
 use dlr::Dlr;
 use host::{Handler, Options, consume};
+use inbound::Inbound;
 use route::Route;
 use store::sweep::Retention;
 use sweep::Sweep;
@@ -42,6 +43,8 @@ pub(crate) enum Function {
     Bill,
     /// Receipts become states
     Dlr,
+    /// Messages from handsets become whole and find their account
+    Inbound,
     /// Events go to customers' webhooks
     Callback,
     /// Timers: outbox, expiry, health, partitions
@@ -54,7 +57,7 @@ const CONCURRENCY: usize = 3;
 
 impl Function {
     /// Every function.
-    pub(crate) const ALL: [Self; 5] = [Self::Route, Self::Bill, Self::Dlr, Self::Callback, Self::Sweep];
+    pub(crate) const ALL: [Self; 6] = [Self::Route, Self::Bill, Self::Dlr, Self::Inbound, Self::Callback, Self::Sweep];
 
     /// Starts the function; it ends at the platform's shutdown.
     pub(crate) fn start(self, platform: &Platform, webhooks: Webhooks) -> Result<()> {
@@ -63,6 +66,7 @@ impl Function {
             Self::Route => start_consumer(platform, Route::new(db, Arc::clone(&platform.catalogue), clock)),
             Self::Bill => start_consumer(platform, Bill::new(db, clock)),
             Self::Dlr => start_consumer(platform, Dlr::new(db, clock)),
+            Self::Inbound => start_consumer(platform, Inbound::new(db, clock)),
             Self::Callback => return start_callback(platform, webhooks),
             Self::Sweep => start_sweep(platform),
         }

@@ -90,6 +90,7 @@ impl Plan {
             encoding: item.encoding,
             segments: item.segments,
             expires_at: item.expires_at,
+            smpp: item.smpp,
         });
     }
 

@@ -26,6 +26,7 @@ pub(super) fn receipt(operator_id: OperatorId, sm: &Sm<'_>, now: DateTime<Utc>) 
         smpp_message_id: id.unwrap_or_default(),
         state: state(read.state.unwrap_or(State::Unknown)),
         error: read.error.as_deref().unwrap_or_default().to_owned(),
+        meaning: None,
         done_at: read.done_date.and_then(utc).filter(|at| (*at - now).abs() < ZONE_TOLERANCE),
         received_at: now,
         raw: Private::new(String::from_utf8_lossy(raw)),

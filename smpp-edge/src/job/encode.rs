@@ -21,7 +21,7 @@ const fn wire(encoding: Encoding) -> text::Encoding {
     match encoding {
         Encoding::Gsm7 => text::Encoding::Gsm7,
         Encoding::Ucs2 => text::Encoding::Ucs2,
-        Encoding::Latin1 => text::Encoding::Latin1,
+        Encoding::Latin1 | Encoding::Binary => text::Encoding::Latin1,
     }
 }
 

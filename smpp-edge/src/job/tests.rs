@@ -15,6 +15,7 @@ fn job(text: &str, encoding: Encoding) -> Job {
         encoding,
         segments: 1,
         expires_at: Utc::now() + TimeDelta::hours(1),
+        smpp: None,
     };
     Job::new(routed, Arc::new(Track::of_test()), 7)
 }

@@ -34,7 +34,7 @@ impl Settings for Platform {
     async fn snapshot(&self, known_version: Option<i64>) -> anyhow::Result<Option<EdgeSnapshot>> {
         let version = *self.version.lock().unwrap();
         let operators = self.operators.lock().unwrap().values().cloned().collect();
-        Ok((known_version != Some(version)).then_some(EdgeSnapshot { version, operators }))
+        Ok((known_version != Some(version)).then_some(EdgeSnapshot { version, operators, systems: Vec::new() }))
     }
 
     async fn outcomes_known(&self, submits: &[SubmitKey]) -> anyhow::Result<HashSet<SubmitKey>> {
@@ -103,6 +103,8 @@ pub(crate) async fn operator(profile: Profile) -> (Smsc, OperatorSettings) {
         window: 10,
         tps: 0,
         enabled: true,
+        profile: Box::default(),
+        tls_key: None,
     };
     (smsc, settings)
 }
@@ -120,6 +122,7 @@ pub(crate) fn message(to: &str, text: &str) -> Routed {
         encoding: if count.encoding == smpp::text::Encoding::Gsm7 { Encoding::Gsm7 } else { Encoding::Ucs2 },
         segments: u8::try_from(count.segments).unwrap(),
         expires_at: Utc::now() + TimeDelta::hours(1),
+        smpp: None,
     }
 }
 

@@ -59,6 +59,7 @@ async fn news_from_the_road_do_not_undo_an_arrival() {
             smpp_message_id: smpp_message_id.clone(),
             state,
             error: "000".to_owned(),
+            meaning: None,
             done_at: None,
             received_at: Utc::now(),
             raw: Private::new(""),

@@ -27,6 +27,7 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("route", FUNCTION),
     ("bill", FUNCTION),
     ("dlr", FUNCTION),
+    ("inbound", FUNCTION),
     ("callback", FUNCTION),
     ("sweep", PUBLISHER),
     // No store, no SQL: a database outage cannot drop operator sessions.
@@ -38,6 +39,7 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
             "route",
             "bill",
             "dlr",
+            "inbound",
             "callback",
             "sweep",
             "smpp-edge",

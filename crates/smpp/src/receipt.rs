@@ -6,11 +6,13 @@
 pub mod id;
 mod parse;
 mod state;
+pub mod template;
 
 use std::{borrow::Cow, fmt};
 
 pub use parse::parse;
 pub use state::State;
+pub use template::render;
 
 /// A receipt as read, or to be written. What was missing or senseless is `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -170,3 +170,43 @@ pub fn unpack(octets: &[u8], fill_bits: u32, septets_max: usize) -> Vec<u8> {
     }
     septets
 }
+
+/// The septet that fills seven spare bits, where zero bits would read as an `@` (6.1.2.3.1).
+const CR: u8 = 0x0D;
+
+/// Zero bits between a user data header of `header_bytes` (its length octet included) and packed text, so that the
+/// text begins at a septet (3GPP TS 23.040, 9.2.3.24). 0 without a header.
+pub const fn fill_bits(header_bytes: usize) -> u32 {
+    // A septet border comes every seven octets; each octet less leaves one bit less to fill.
+    [0, 6, 5, 4, 3, 2, 1][header_bytes % 7]
+}
+
+/// Packs septets for a carrier that tells octets and not septets, as SMPP does, behind a header of `header_bytes`.
+/// Seven spare bits are filled with CR; a wanted CR that ends on an octet gets a second one, so that it is not taken
+/// for filling (6.1.2.3.1: a handset shows two like one).
+pub fn pack_filled(septets: &[u8], header_bytes: usize) -> Vec<u8> {
+    let needs_cr = match (septets.last(), spare_bits(header_bytes, septets.len())) {
+        (None, _) => false,
+        (Some(_), 7) => true,
+        (Some(&last), spare) => last == CR && spare == 0,
+    };
+    let fill_bits = fill_bits(header_bytes);
+    if needs_cr { pack(&[septets, &[CR]].concat(), fill_bits) } else { pack(septets, fill_bits) }
+}
+
+/// The septets of packed text whose length is told in octets, behind a header of `header_bytes`. A septet that could
+/// be nothing but filling is dropped: a last CR that ends on an octet, and a last `@` there, because many senders
+/// fill with zeros. The price is a wanted `@` at the end of every eighth length.
+pub fn unpack_filled(octets: &[u8], header_bytes: usize) -> Vec<u8> {
+    let mut septets = unpack(octets, fill_bits(header_bytes), usize::MAX);
+    if spare_bits(header_bytes, septets.len()) == 0 && matches!(septets.last(), Some(&(CR | 0))) {
+        septets.pop();
+    }
+    septets
+}
+
+/// Bits of the last octet that the septets behind a header leave unused.
+const fn spare_bits(header_bytes: usize, septets: usize) -> usize {
+    let fill_bits = (7 - header_bytes % 7) % 7;
+    (8 - (fill_bits + septets * 7) % 8) % 8
+}

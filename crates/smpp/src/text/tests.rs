@@ -100,6 +100,40 @@ fn packed_septets() {
 }
 
 #[test]
+fn packing_where_only_octets_are_told() {
+    let check = |text: &str, header_bytes, octets: &[u8], shown: &str| {
+        let septets = encode(text, Gsm7).unwrap();
+        assert_eq!(gsm7::pack_filled(&septets, header_bytes), octets, "pack {text:?} behind {header_bytes}");
+        let unpacked = gsm7::unpack_filled(octets, header_bytes);
+        assert_eq!(gsm7::decode(&unpacked), shown, "unpack {text:?} behind {header_bytes}");
+    };
+    check("", 0, &[], "");
+    check("hellohello", 0, &[0xE8, 0x32, 0x9B, 0xFD, 0x46, 0x97, 0xD9, 0xEC, 0x37], "hellohello");
+    // Seven spare bits hold a CR (0x0D << 1), which is not shown.
+    check("1234567", 0, &[0x31, 0xD9, 0x8C, 0x56, 0xB3, 0xDD, 0x1A], "1234567");
+    check("12345678", 0, &[0x31, 0xD9, 0x8C, 0x56, 0xB3, 0xDD, 0x70], "12345678");
+    // A wanted CR that ends on an octet comes twice, which a handset shows like one.
+    check("1234567\r", 0, &[0x31, 0xD9, 0x8C, 0x56, 0xB3, 0xDD, 0x1A, 0x0D], "1234567\r\r");
+    check("A\r", 0, &[0xC1, 0x06], "A\r");
+    check("A", 6, &[0x82], "A");
+    // Six fill bits behind a header of one septet and a bit (15 octets): the text begins in the next octet but one.
+    check("A", 8, &[0x40, 0x10], "A");
+    // Senders that fill with zeros: no `@` at the end.
+    assert_eq!(gsm7::unpack_filled(&[0x31, 0xD9, 0x8C, 0x56, 0xB3, 0xDD, 0x00], 0), b"1234567");
+    // Elsewhere a zero is a wanted `@`.
+    assert_eq!(gsm7::decode(&gsm7::unpack_filled(&gsm7::pack_filled(b"12\0", 0), 0)), "12@");
+}
+
+#[test]
+fn fill_bits_bring_text_to_a_septet() {
+    let bits = [0, 6, 5, 4, 3, 2, 1, 0, 6];
+    for (header_bytes, bits) in (0..).zip(bits) {
+        assert_eq!(gsm7::fill_bits(header_bytes), bits, "{header_bytes}");
+        assert_eq!((header_bytes * 8 + usize::try_from(bits).unwrap()) % 7, 0, "{header_bytes}");
+    }
+}
+
+#[test]
 fn segments_and_units() {
     let check = |text: String, encoding, segments, units| {
         let counted = count(&text);
@@ -213,5 +247,18 @@ proptest! {
     fn pack_then_unpack_is_identity(septets in prop::collection::vec(0u8..128, 0..200), fill_bits in 0u32..7) {
         let packed = gsm7::pack(&septets, fill_bits);
         prop_assert_eq!(gsm7::unpack(&packed, fill_bits, septets.len()), septets);
+    }
+
+    /// Nothing is lost but filling, whatever header stands in front, and 160 septets fit into 140 octets.
+    #[test]
+    fn filled_packing_is_undone(septets in prop::collection::vec(0u8..128, 0..=160), header_bytes in 0usize..20) {
+        let packed = gsm7::pack_filled(&septets, header_bytes);
+        prop_assert!(packed.len() * 8 <= septets.len() * 7 + 14);
+        let unpacked = gsm7::unpack_filled(&packed, header_bytes);
+        match septets.last() {
+            Some(0x0D) => prop_assert!(unpacked.starts_with(&septets) && unpacked.len() <= septets.len() + 1),
+            Some(0) => prop_assert!(septets.starts_with(&unpacked) && unpacked.len() + 1 >= septets.len()),
+            _ => prop_assert_eq!(unpacked, septets),
+        }
     }
 }

@@ -6,6 +6,7 @@ mod batch;
 mod health;
 mod internal;
 mod isolation;
+mod opt_outs;
 mod read;
 mod refusals;
 mod rig;

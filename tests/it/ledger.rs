@@ -14,7 +14,7 @@ use queue::{Out, Settle, Take};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use route::Route;
-use store::accept::{Acceptance, Single, accept_batch, accept_gathered};
+use store::accept::{self, Acceptance, Single, accept_batch, accept_gathered};
 use sweep::Sweep;
 
 use crate::world::{CLIENT_DELIVERED, CLIENT_SUBMIT, RESELLER, World};
@@ -217,13 +217,15 @@ async fn a_batch_is_accepted_in_its_order_as_far_as_the_wallet_reaches() {
     let now = Utc::now();
     let messages =
         [("43404", 1), ("43405", 2), ("43405", 1), ("43404", 1)].map(|(network, n)| world.message(network, n, now));
-    let render = |fits: &[bool]| (202, format!("{fits:?}").into_bytes());
+    let render = |verdicts: &[accept::Verdict]| (202, format!("{verdicts:?}").into_bytes());
     let key = Some(("key".to_owned(), [7; 32]));
     let first = accept_batch(&world.db, world.client, &messages, key.clone(), &render).await.unwrap();
-    assert_eq!(first, store::accept::BatchAcceptance::Stored(vec![true, false, true, false]));
+    let expected = [accept::Verdict::Stored, accept::Verdict::NoCredit].repeat(2);
+    let told = format!("{expected:?}").into_bytes();
+    assert_eq!(first, store::accept::BatchAcceptance::Stored(expected));
     let again = accept_batch(&world.db, world.client, &messages, key, &render).await.unwrap();
     let store::accept::BatchAcceptance::Replayed(record) = again else { panic!("stored twice") };
-    assert_eq!((record.status, record.response), (202, b"[true, false, true, false]".to_vec()));
+    assert_eq!((record.status, record.response), (202, told));
     assert_eq!(world.count("SELECT count(*) FROM messages").await, 2);
     world.assert_books_are_right().await;
 }

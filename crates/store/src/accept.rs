@@ -14,7 +14,7 @@ use domain::{AccountId, MessageId, Network, Number, Private, Sender, settlement}
 use sqlx::{Connection as _, PgConnection};
 
 use crate::accept::statement::{Known, Stored};
-use crate::{Db, Error};
+use crate::{Db, Error, opt_outs};
 
 /// How long after its validity a message is final at the latest: receipts may be on their way.
 const GRACE: chrono::TimeDelta = chrono::TimeDelta::hours(1);
@@ -81,16 +81,29 @@ pub enum Acceptance {
     Stored,
     /// A wallet of the chain has not enough: nothing stored, nothing held.
     NoCredit,
+    /// The recipient wants no more messages of the account: nothing stored, nothing held.
+    OptedOut,
     /// The key was used before: nothing stored now; this is what was answered then. The caller compares the
     /// fingerprints.
     Replayed(IdempotencyRecord),
 }
 
+/// What became of one message of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Durable; the money is held.
+    Stored,
+    /// A wallet of the chain has not enough.
+    NoCredit,
+    /// The recipient wants no more messages of the account.
+    OptedOut,
+}
+
 /// What became of a batch of one account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BatchAcceptance {
-    /// Done now; for each message: stored, or refused for want of credit.
-    Stored(Vec<bool>),
+    /// Done now; what became of each message.
+    Stored(Vec<Verdict>),
     /// The key was used before: nothing stored now.
     Replayed(IdempotencyRecord),
 }
@@ -118,6 +131,7 @@ pub async fn accept_gathered(db: &Db, singles: &[Single]) -> Result<Vec<Acceptan
                 }
             }
             Stored::Known(known) => settle_known(singles, &mut open, &mut verdicts, known),
+            Stored::OptedOut(who) => settle_opted_out(singles, &mut open, &mut verdicts, &who),
             Stored::Short => decide_in_order(db, singles, &mut open, &mut verdicts).await?,
         }
         if open.is_empty() {
@@ -162,6 +176,22 @@ fn settle_known(singles: &[Single], open: &mut Vec<usize>, verdicts: &mut [Optio
     });
 }
 
+fn settle_opted_out(
+    singles: &[Single],
+    open: &mut Vec<usize>,
+    verdicts: &mut [Option<Acceptance>],
+    who: &HashSet<(AccountId, Number)>,
+) {
+    open.retain(|&at| {
+        let message = &singles[at].message;
+        let refused = who.contains(&(message.account_id, message.to));
+        if refused {
+            verdicts[at] = Some(Acceptance::OptedOut);
+        }
+        !refused
+    });
+}
+
 /// Locks the wallets and decides one send after the other, in their order.
 async fn decide_in_order(
     db: &Db,
@@ -182,6 +212,7 @@ async fn decide_in_order(
         }
         // A key was used meanwhile: the next round finds it.
         Ok(Stored::Known(known)) => settle_known(singles, open, verdicts, known),
+        Ok(Stored::OptedOut(who)) => settle_opted_out(singles, open, verdicts, &who),
         Ok(Stored::Short) => return Err(Error::Corrupt("a locked wallet changed".into())),
         Err(error) if key_was_taken(&error) => {}
         Err(error) => return Err(error),
@@ -190,7 +221,7 @@ async fn decide_in_order(
 }
 
 /// Makes, of what was stored and what was refused, the answer's status and body.
-pub type Render<'a> = &'a (dyn Fn(&[bool]) -> (u16, Vec<u8>) + Send + Sync);
+pub type Render<'a> = &'a (dyn Fn(&[Verdict]) -> (u16, Vec<u8>) + Send + Sync);
 
 /// Accepts a batch of one account in one transaction: each message in its order, as far as the wallets reach.
 /// `render` makes the answer that the key remembers.
@@ -210,36 +241,55 @@ pub async fn accept_batch(
     {
         return Ok(BatchAcceptance::Replayed(record));
     }
-    let fits = store_what_fits(&mut tx, db, messages).await?;
+    let verdicts = store_what_fits(&mut tx, db, messages).await?;
     if let Some((key, fingerprint)) = key {
-        let (status, response) = render(&fits);
+        let (status, response) = render(&verdicts);
         let record = IdempotencyRecord { key, fingerprint, status, response };
         if !statement::remember_key(&mut tx, account, &record).await? {
             // The same key is being used by another request right now: it has won.
             tx.rollback().await?;
             let found = idempotency_record(db, account, &record.key).await?;
-            return Ok(found.map_or(BatchAcceptance::Stored(vec![false; fits.len()]), BatchAcceptance::Replayed));
+            return Ok(found
+                .map_or(BatchAcceptance::Stored(vec![Verdict::NoCredit; verdicts.len()]), BatchAcceptance::Replayed));
         }
     }
     tx.commit().await?;
-    Ok(BatchAcceptance::Stored(fits))
+    Ok(BatchAcceptance::Stored(verdicts))
 }
 
-/// Stores all of `messages`, or those that the wallets reach for when that is not all.
-async fn store_what_fits(tx: &mut PgConnection, db: &Db, messages: &[NewMessage]) -> Result<Vec<bool>, Error> {
+/// Stores all of `messages`; when that is not possible, those whose recipients want them, as far as the wallets reach.
+async fn store_what_fits(tx: &mut PgConnection, db: &Db, messages: &[NewMessage]) -> Result<Vec<Verdict>, Error> {
     let singles: Vec<Single> =
         messages.iter().map(|message| Single { message: message.clone(), idempotency: None }).collect();
     let mut attempt = tx.begin().await?;
     let all: Vec<&Single> = singles.iter().collect();
     if matches!(statement::store_on(&mut attempt, db, &all).await?, Stored::All) {
         attempt.commit().await?;
-        return Ok(vec![true; messages.len()]);
+        return Ok(vec![Verdict::Stored; messages.len()]);
     }
     attempt.rollback().await?;
-    let fits = statement::fitting(tx, &messages.iter().collect::<Vec<_>>()).await?;
-    let batch: Vec<&Single> = singles.iter().zip(&fits).filter(|(_, fits)| **fits).map(|(single, _)| single).collect();
-    statement::store_on(tx, db, &batch).await?;
-    Ok(fits)
+    loop {
+        let verdicts = judge(tx, messages).await?;
+        let stored = |(single, verdict): (_, &Verdict)| (*verdict == Verdict::Stored).then_some(single);
+        let batch: Vec<&Single> = singles.iter().zip(&verdicts).filter_map(stored).collect();
+        // Who opts out between the two statements stops the second: judge again.
+        if !matches!(statement::store_on(tx, db, &batch).await?, Stored::OptedOut(_)) {
+            return Ok(verdicts);
+        }
+    }
+}
+
+/// What can become of each of `messages` now; locks their wallets.
+async fn judge(tx: &mut PgConnection, messages: &[NewMessage]) -> Result<Vec<Verdict>, Error> {
+    let gone = opt_outs::opted_out(tx, &statement::recipients(messages.iter())).await?;
+    let wants = |message: &&NewMessage| !gone.contains(&(message.account_id, message.to));
+    let mut fits = statement::fitting(tx, &messages.iter().filter(wants).collect::<Vec<_>>()).await?.into_iter();
+    let verdict = |message: &NewMessage| match wants(&message).then(|| fits.next()).flatten() {
+        None => Verdict::OptedOut,
+        Some(true) => Verdict::Stored,
+        Some(false) => Verdict::NoCredit,
+    };
+    Ok(messages.iter().map(verdict).collect())
 }
 
 /// What was answered to a key before.

@@ -25,6 +25,7 @@ pub mod keys;
 pub mod ledger;
 pub mod messages;
 pub mod operators;
+pub mod opt_outs;
 pub mod outcome;
 pub mod page;
 pub mod prefixes;

@@ -68,6 +68,8 @@ codes! {
     InsufficientCredit = "insufficient_credit", PAYMENT_REQUIRED, false, "The balance is not sufficient";
     /// The sender ID is not approved for the account.
     SenderNotAllowed = "sender_not_allowed", FORBIDDEN, false, "The sender ID is not approved";
+    /// The recipient has asked for no more messages of the account.
+    RecipientOptedOut = "recipient_opted_out", UNPROCESSABLE_ENTITY, false, "The recipient has opted out";
     /// No key, a wrong one, or one that is no longer in force.
     Unauthorized = "unauthorized", UNAUTHORIZED, false, "The credentials are not valid";
     /// The credentials are good, but not for this.

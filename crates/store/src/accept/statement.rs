@@ -1,14 +1,14 @@
 //! The statements of accepting.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use contract::{queues, seal};
-use domain::AccountId;
+use domain::{AccountId, Number};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use crate::accept::{IdempotencyRecord, NewMessage, Single, needs};
-use crate::{Db, Error, Publish, chain};
+use crate::{Db, Error, Publish, chain, opt_outs};
 
 /// Keys that were used before, and what was answered then.
 pub(super) type Known = Vec<((AccountId, String), IdempotencyRecord)>;
@@ -19,6 +19,8 @@ pub(super) enum Stored {
     All,
     /// Nothing, for these keys were used before.
     Known(Known),
+    /// Nothing, for these recipients want no more messages of these accounts.
+    OptedOut(HashSet<(AccountId, Number)>),
     /// Nothing, for some wallet has not enough for all of it.
     Short,
 }
@@ -50,7 +52,10 @@ pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&S
             SELECT k.account_id, k.key FROM asked a
             JOIN idempotency_keys k ON k.account_id = a.account_id AND k.key = a.key
         ), go AS (
-            SELECT NOT EXISTS (SELECT FROM known) AS ok
+            SELECT NOT EXISTS (SELECT FROM known) AND NOT EXISTS (
+                SELECT FROM unnest($10::uuid[], $11::bigint[]) AS r (account_id, recipient)
+                JOIN opt_outs o ON o.account_id = r.account_id AND o.recipient = r.recipient
+            ) AS ok
         ), stored AS (
             INSERT INTO messages (id, account_id, recipient, sender, body, encoding, segments, mcc_mnc, chain_id,
                 unit_price_micros, charge_on, currency, client_reference, status_url, metadata, expires_at, due_at,
@@ -136,7 +141,16 @@ pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&S
     if answer.ok {
         return Ok(Stored::All);
     }
-    Ok(Stored::Known(known_keys(connection, batch).await?))
+    let known = known_keys(connection, batch).await?;
+    if !known.is_empty() {
+        return Ok(Stored::Known(known));
+    }
+    Ok(Stored::OptedOut(opt_outs::opted_out(connection, &recipients(batch.iter().map(|s| &s.message))).await?))
+}
+
+/// Who is written to by whom.
+pub(super) fn recipients<'a>(messages: impl Iterator<Item = &'a NewMessage>) -> Vec<(AccountId, Number)> {
+    messages.map(|message| (message.account_id, message.to)).collect()
 }
 
 async fn known_keys(connection: &mut PgConnection, batch: &[&Single]) -> Result<Known, Error> {

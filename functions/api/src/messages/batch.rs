@@ -6,13 +6,13 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
-use store::accept::{BatchAcceptance, NewMessage, accept_batch};
+use store::accept::{self, BatchAcceptance, NewMessage, accept_batch};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::idempotency;
 use super::prepare::{SendRequest, Terms, prepare};
-use super::send::no_credit;
+use super::send::{no_credit, opted_out};
 use super::view::AcceptedMessage;
 use crate::Api;
 use crate::auth::{Caller, Scope};
@@ -91,11 +91,11 @@ async fn send_batch(
     let seat = tokio::time::timeout(SEAT_LIMIT, api.batches.acquire()).await;
     let _seat = seat.ok().and_then(Result::ok).ok_or_else(busy)?;
     let messages: Vec<NewMessage> = prepared.iter().filter_map(|verdict| verdict.as_ref().ok()).cloned().collect();
-    let render = |fits: &[bool]| (StatusCode::ACCEPTED.as_u16(), answer(&prepared, fits));
+    let render = |fates: &[accept::Verdict]| (StatusCode::ACCEPTED.as_u16(), answer(&prepared, fates));
     let fingerprint = key.as_ref().map(|key| key.fingerprint).unwrap_or_default();
     let key = key.map(|key| (key.key, key.fingerprint));
     let mut response = match accept_batch(&api.db, caller.account, &messages, key, &render).await? {
-        BatchAcceptance::Stored(fits) => idempotency::json(StatusCode::ACCEPTED, answer(&prepared, &fits)),
+        BatchAcceptance::Stored(fates) => idempotency::json(StatusCode::ACCEPTED, answer(&prepared, &fates)),
         BatchAcceptance::Replayed(record) => idempotency::replay(record, &fingerprint)?,
     };
     rate.write(response.headers_mut());
@@ -118,15 +118,21 @@ fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(Prepared, pace::Rate)
     Ok((prepared, rate))
 }
 
-/// The body: `fits` says of each prepared message whether it was accepted.
-fn answer(prepared: &Prepared, fits: &[bool]) -> Vec<u8> {
-    let mut fits = fits.iter().copied();
-    let verdict = |(index, prepared): (usize, &Result<NewMessage, Vec<FieldError>>)| match prepared {
-        Ok(message) if fits.next().unwrap_or(false) => {
-            Verdict { index, message: Some(AcceptedMessage::of(message)), problem: None }
+/// The body: `fates` says of each prepared message what became of it.
+fn answer(prepared: &Prepared, fates: &[accept::Verdict]) -> Vec<u8> {
+    let mut fates = fates.iter();
+    let verdict = |(index, prepared): (usize, &Result<NewMessage, Vec<FieldError>>)| {
+        let refused = |problem: &Problem| Verdict { index, message: None, problem: Some(problem.body("")) };
+        match prepared {
+            Ok(message) => match fates.next() {
+                Some(accept::Verdict::Stored) => {
+                    Verdict { index, message: Some(AcceptedMessage::of(message)), problem: None }
+                }
+                Some(accept::Verdict::OptedOut) => refused(&opted_out()),
+                Some(accept::Verdict::NoCredit) | None => refused(&no_credit()),
+            },
+            Err(errors) => refused(&Problem::fields(errors.clone())),
         }
-        Ok(_) => Verdict { index, message: None, problem: Some(no_credit().body("")) },
-        Err(errors) => Verdict { index, message: None, problem: Some(Problem::fields(errors.clone()).body("")) },
     };
     let results: Vec<Verdict> = prepared.iter().enumerate().map(verdict).collect();
     let accepted = results.iter().filter(|verdict| verdict.message.is_some()).count();

@@ -47,6 +47,7 @@ async fn send(State(api): State<Arc<Api>>, caller: Caller, headers: HeaderMap, r
         Acceptance::Stored => idempotency::json(StatusCode::CREATED, body),
         Acceptance::Replayed(record) => idempotency::replay(record, &fingerprint.unwrap_or_default())?,
         Acceptance::NoCredit => return Err(no_credit()),
+        Acceptance::OptedOut => return Err(opted_out()),
     };
     rate.write(response.headers_mut());
     Ok(response)
@@ -60,6 +61,12 @@ fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(NewMessage, pace::Rat
     let message = prepare(&catalogue, caller.account, request, terms).map_err(Problem::fields)?;
     let rate = api.pace.take(&catalogue, caller.account, u32::from(message.segments))?;
     Ok((message, rate))
+}
+
+/// The recipient wants no more messages of the account.
+pub(crate) fn opted_out() -> Problem {
+    let detail = "the recipient has asked for no more messages of this account; nothing was stored or held";
+    Problem::field("/to", Code::RecipientOptedOut, detail)
 }
 
 /// A wallet of the chain has not enough.

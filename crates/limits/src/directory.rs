@@ -1,9 +1,13 @@
 //! The session directory: who holds which seat, as leases that end by themselves.
 
+mod in_process;
+
 use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+pub use in_process::InProcessDirectory;
 
 /// Numbered seats of many keys, each held by at most one holder at a time.
 ///

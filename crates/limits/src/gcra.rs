@@ -39,6 +39,12 @@ impl Rate {
         self.interval() * self.burst.get()
     }
 
+    /// What one unit costs, as a decimal number of microseconds, and the burst: for those who reckon elsewhere.
+    pub(crate) fn interval_micros_and_burst(self) -> (String, u32) {
+        let nanos = self.interval().as_nanos();
+        (format!("{}.{:03}", nanos / 1_000, nanos % 1_000), self.burst.get())
+    }
+
     /// The key's next arrival time after `cost` was taken at `now`, from its last one.
     pub(crate) fn take(self, arrival: Duration, cost: u32, now: Duration) -> Result<Duration, RetryAfter> {
         let owed = arrival.saturating_sub(now);

@@ -7,26 +7,33 @@
 //! A cost larger than the burst goes when the key has any room, and what follows waits until the debt is paid; so
 //! nothing that can be asked for is refused for ever.
 //!
-//! [`Limiter`] is the seam: [`InProcess`] keeps its keys in memory; limits that processes share come with Redis.
+//! And who may sit where: seats that are few, such as the binds of an operator, held on leases.
+//!
+//! [`Limiter`] and [`Directory`] are the seams; [`open`] gives both, in the memory of this process or in a Redis that
+//! processes share.
 
 mod directory;
 mod gcra;
 mod in_process;
+mod open;
+mod redis;
 
 use std::fmt::Debug;
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use directory::{Directory, Seat, Unavailable};
+pub use directory::{Directory, InProcessDirectory, Seat, Unavailable};
 pub use gcra::{InvalidRate, Rate};
 pub use in_process::InProcess;
+pub use open::{Opened, open};
+pub use redis::{InvalidUrl, Redis};
 
 /// Keeps the rates of many keys.
 #[async_trait]
 pub trait Limiter: Debug + Send + Sync {
     /// Takes `cost` from `key`, all or nothing. `now` counts from any fixed moment, the same for all calls: a
-    /// process takes its monotonic clock, processes that share limits take the time of day.
+    /// process takes its monotonic clock; a limiter that processes share has its own clock and does not look at it.
     async fn take(&self, key: &str, rate: Rate, cost: u32, now: Duration) -> Result<Taken, RetryAfter>;
 
     /// Takes one.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use contract::{Accepted, CustomerEvent, Envelope, Item, Outcome, Receipt, Routed};
+use contract::{Accepted, CustomerEvent, Deliver, Envelope, InboundPart, Item, Outcome, Receipt, Routed};
 
 fn check<T: Item>(version: &str) -> String {
     let name = format!("{}.json", T::KIND);
@@ -24,6 +24,8 @@ fn every_envelope_of_version_1_still_decodes() {
         check::<Outcome>("v1"),
         check::<Receipt>("v1"),
         check::<CustomerEvent>("v1"),
+        check::<InboundPart>("v1"),
+        check::<Deliver>("v1"),
     ];
     known.sort();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/envelopes/v1");

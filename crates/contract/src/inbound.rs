@@ -24,6 +24,10 @@ pub struct InboundPart {
     pub alphabet: Alphabet,
     /// User data without its header. Parts are joined before they are read: a character may be cut in two.
     pub octets: Octets,
+    /// Octets of the header that stood before them, its length octet included; 0: none. Packed septets are aligned
+    /// behind it (3GPP TS 23.040 section 9.2.3.24).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub header_bytes: u8,
     /// Which part of which message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<PartOf>,
@@ -34,6 +38,11 @@ pub struct InboundPart {
     pub tlvs: Octets,
     /// When it came.
     pub received_at: DateTime<Utc>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(value: &u8) -> bool {
+    *value == 0
 }
 
 impl Item for InboundPart {

@@ -6,6 +6,7 @@
 pub mod account;
 pub mod catalogue;
 pub mod id;
+pub mod inbound;
 pub mod money;
 pub mod network;
 pub mod number;

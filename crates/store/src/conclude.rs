@@ -1,7 +1,7 @@
 //! The end of every transaction that moved messages: tell the customers, settle the money.
 
 use chrono::{DateTime, Utc};
-use contract::{CustomerEvent, queues, seal};
+use contract::{CustomerEvent, MessageEvent, queues, seal};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -29,7 +29,7 @@ pub async fn conclude(connection: &mut PgConnection, db: &Db, moved: &[Moved], a
 
 fn event(moved: &Moved, at: DateTime<Utc>) -> Option<CustomerEvent> {
     let url = moved.status_url.clone()?;
-    Some(CustomerEvent {
+    Some(CustomerEvent::Message(MessageEvent {
         id: Uuid::now_v7(),
         account_id: moved.account,
         message_id: moved.message,
@@ -42,5 +42,5 @@ fn event(moved: &Moved, at: DateTime<Utc>) -> Option<CustomerEvent> {
         segments: moved.segments,
         price: moved.captured,
         currency: moved.currency,
-    })
+    }))
 }

@@ -19,10 +19,10 @@ pub struct Delivery {
 
 /// Stores deliveries that are not stored yet, due at once. An event that comes twice is stored once.
 pub async fn store(db: &Db, events: &[CustomerEvent], now: DateTime<Utc>) -> Result<(), Error> {
-    let ids: Vec<Uuid> = events.iter().map(|e| e.id).collect();
-    let accounts: Vec<Uuid> = events.iter().map(|e| e.account_id.uuid()).collect();
-    let messages: Vec<Uuid> = events.iter().map(|e| e.message_id.uuid()).collect();
-    let urls: Vec<&str> = events.iter().map(|e| e.url.as_str()).collect();
+    let ids: Vec<Uuid> = events.iter().map(CustomerEvent::id).collect();
+    let accounts: Vec<Uuid> = events.iter().map(|e| e.account_id().uuid()).collect();
+    let messages: Vec<Uuid> = events.iter().map(CustomerEvent::about).collect();
+    let urls: Vec<&str> = events.iter().map(CustomerEvent::url).collect();
     let bodies: Vec<serde_json::Value> = events.iter().map(serde_json::to_value).collect::<Result<_, _>>()?;
     query!(
         "INSERT INTO webhook_deliveries (id, account_id, message_id, url, event, next_attempt_at)

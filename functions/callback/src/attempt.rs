@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use contract::CustomerEvent;
+use contract::{CustomerEvent, InboundEvent, MessageEvent};
 use host::secrets::Keys;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::webhooks::Attempt;
 
 use crate::guard::{Guarded, Reach};
@@ -59,11 +59,11 @@ impl Sender {
     }
 
     async fn post(&self, event: &CustomerEvent, now: DateTime<Utc>) -> anyhow::Result<reqwest::Response> {
-        let url: reqwest::Url = event.url.parse().context("the URL cannot be read")?;
+        let url: reqwest::Url = event.url().parse().context("the URL cannot be read")?;
         self.check(&url)?;
         let body = body(event);
-        let id = format!("evt_{}", event.id.simple());
-        let secret = self.keys.webhook_secret(&event.account_id.to_string());
+        let id = format!("evt_{}", event.id().simple());
+        let secret = self.keys.webhook_secret(&event.account_id().to_string());
         let signed = signature(&secret, &id, now.timestamp(), &body).context("the signing key cannot be read")?;
         let request = self
             .client
@@ -89,6 +89,14 @@ impl Sender {
 
 /// What a customer gets. Documented in the API's description; fields are only ever added.
 fn body(event: &CustomerEvent) -> Vec<u8> {
+    let body = match event {
+        CustomerEvent::Message(event) => of_message(event),
+        CustomerEvent::Inbound(event) => of_inbound(event),
+    };
+    body.to_string().into_bytes()
+}
+
+fn of_message(event: &MessageEvent) -> Value {
     json!({
         "type": format!("message.{}", event.state),
         "timestamp": event.at,
@@ -103,8 +111,26 @@ fn body(event: &CustomerEvent) -> Vec<u8> {
             "price": { "amount": event.price, "currency": event.currency },
         }
     })
-    .to_string()
-    .into_bytes()
+}
+
+fn of_inbound(event: &InboundEvent) -> Value {
+    json!({
+        "type": "message.inbound",
+        "timestamp": event.received_at,
+        "data": {
+            "id": event.inbound_id,
+            "account_id": event.account_id,
+            "from": event.from,
+            "to": event.to,
+            "text": event.text,
+            "encoding": event.encoding,
+            "parts": event.parts,
+            "partial": event.partial,
+            "received_at": event.received_at,
+            "keyword": event.keyword,
+            "action": event.action,
+        }
+    })
 }
 
 /// `Retry-After` in seconds (RFC 9110 section 10.2.3); the form with a date is not honoured.

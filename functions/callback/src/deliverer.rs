@@ -83,7 +83,7 @@ impl Deliverer {
                 tasks.spawn(async move { this.deliver(delivery, host, permit).await });
             } else {
                 let event = &delivery.event;
-                webhooks::postpone(&self.db, event.account_id, event.id, now + BUSY_HOST).await?;
+                webhooks::postpone(&self.db, event.account_id(), event.id(), now + BUSY_HOST).await?;
             }
         }
         Ok(taken)
@@ -100,8 +100,8 @@ impl Deliverer {
         metrics::counter!("chappe_webhook_attempts_total", "result" => result).increment(1);
         let now = self.clock.now();
         // When this fails the lease ends and the delivery is tried again: at least once.
-        if let Err(error) = webhooks::record(&self.db, event.account_id, event.id, &attempt, now).await {
-            tracing::warn!(event.id = %event.id, error = %error, "cannot store the try of webhook {}", event.id);
+        if let Err(error) = webhooks::record(&self.db, event.account_id(), event.id(), &attempt, now).await {
+            tracing::warn!(event.id = %event.id(), error = %error, "cannot store the try of webhook {}", event.id());
         }
         self.leave(&host);
         drop(permit);
@@ -109,7 +109,7 @@ impl Deliverer {
 
     /// Counts a try to the delivery's host; `None` when it has enough.
     fn enter(&self, delivery: &Delivery) -> Option<String> {
-        let url = reqwest::Url::parse(&delivery.event.url).ok();
+        let url = reqwest::Url::parse(delivery.event.url()).ok();
         let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or_default().to_owned();
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let tries = hosts.entry(host.clone()).or_default();

@@ -25,7 +25,7 @@ bench: ## throughput, latency, processor time and memory of the release build
 	@infra/setup/bench.sh
 
 prepare: ## write .sqlx/ again after a change of a query or a migration
-	@infra/setup/install.sh test
+	@infra/setup/install.sh database
 	@$(CARGO) run --quiet --locked --package testkit --example prepare
 
 fmt: ## format the code

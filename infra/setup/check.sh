@@ -50,7 +50,7 @@ unused() {
 
 queries() {
 	say "query data"
-	infra/setup/install.sh test
+	infra/setup/install.sh database
 	cargo run --quiet --locked --package testkit --example prepare -- --check
 }
 

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Installs what Chappe needs and this machine lacks: a C compiler and a PostgreSQL server, through the system's
-# package manager. Does nothing, quickly, where both are there.
+# package manager. Does nothing, quickly, where everything is there.
 #
-#   install.sh run    PostgreSQL only unless DATABASE_URL names a server
-#   install.sh test   PostgreSQL always: the tests start and stop their own
+#   install.sh run       PostgreSQL only unless DATABASE_URL names a server
+#   install.sh database  PostgreSQL always
+#   install.sh test      PostgreSQL always, as the tests start and stop their own; and the programs of others that the
+#                        tests speak SMPP with, see interop.sh
 set -eu
 
 purpose=${1:-run}
@@ -48,7 +50,9 @@ as_root() {
 	fi
 }
 
-apt_install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; }
+apt_install() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
+}
 
 # Debian starts a server of its own with the package; ours is private, so that is held off during the installation.
 install_postgres_with_apt() {
@@ -114,11 +118,16 @@ missing=
 have_compiler || missing="$missing a C compiler,"
 [ "$need_postgres" = no ] || missing="$missing a PostgreSQL server ($POSTGRES_MAJOR_MIN or newer),"
 missing=${missing%,}
-[ -n "$missing" ] || exit 0
+if [ -n "$missing" ]; then
+	say "installing what is missing:$missing"
+	install_missing || fail "could not install$missing; please install by hand and try again"
+	have_compiler || fail "there is still no C compiler (cc)"
+	if [ "$need_postgres" = yes ]; then
+		have_postgres || fail "there is still no PostgreSQL server $POSTGRES_MAJOR_MIN or newer"
+	fi
+fi
 
-say "installing what is missing:$missing"
-install_missing || fail "could not install$missing; please install by hand and try again"
-have_compiler || fail "there is still no C compiler (cc)"
-if [ "$need_postgres" = yes ]; then
-	have_postgres || fail "there is still no PostgreSQL server $POSTGRES_MAJOR_MIN or newer"
+if [ "$purpose" = test ]; then
+	. "$(dirname "$0")/interop.sh"
+	interop
 fi

@@ -25,7 +25,7 @@ use testkit::{Database, eventually, until_some};
 
 pub(crate) use api::Api;
 pub(crate) use books::{Leftovers, Story};
-pub(crate) use company::{Company, ON_DELIVERY, ON_SUBMIT, OperatorIs, SENDER, SYSTEM_ID, smsc};
+pub(crate) use company::{Company, ON_DELIVERY, ON_SUBMIT, OperatorIs, PASSWORD, SENDER, SYSTEM_ID, smsc};
 pub(crate) use hook::Hook;
 pub(crate) use load::Load;
 

@@ -16,7 +16,7 @@ use testkit::eventually;
 use crate::chappe::{Chappe, Company, Hook, Leftovers, ON_DELIVERY, ON_SUBMIT, OperatorIs, SENDER, Story, smsc};
 
 /// Everything of a journey has happened within this time.
-pub(super) const JOURNEY: Duration = Duration::from_mins(1);
+pub(crate) const JOURNEY: Duration = Duration::from_mins(1);
 /// What every account begins with, in micros.
 const BALANCE: i64 = 1_000_000_000_000;
 /// What the reseller pays for a segment.
@@ -237,6 +237,6 @@ async fn every_text_meets_every_end_and_everything_is_exact() {
 }
 
 /// Waits until a message stands so.
-pub(super) async fn until_state(company: &Company, message: &str, state: &str) {
+pub(crate) async fn until_state(company: &Company, message: &str, state: &str) {
     eventually(JOURNEY, async || Story::of(&company.sender, message).await.state() == state).await;
 }

@@ -21,7 +21,7 @@ const BALANCE: &str = "1000000";
 const RESELLER_PRICE: &str = "60";
 /// Our name and password at every operator.
 pub(crate) const SYSTEM_ID: &str = "chappe";
-const PASSWORD: &str = "secret";
+pub(crate) const PASSWORD: &str = "secret";
 /// The sender ID of every message.
 pub(crate) const SENDER: &str = "TestCompany";
 /// Settings are followed within a second or two; sessions come up right after.
@@ -126,11 +126,17 @@ impl Company {
 
     /// The same without the wait.
     pub(crate) async fn operator_unbound(&self, smsc: &Smsc, is: OperatorIs) -> String {
-        let operator = json!({
-            "name": is.name, "host": "127.0.0.1", "port": smsc.addr().port(), "system_id": SYSTEM_ID,
+        self.operator_at(smsc.addr().port(), is, json!({})).await
+    }
+
+    /// Makes an operator of ours out of whatever listens at `port` of this machine, with further settings.
+    pub(crate) async fn operator_at(&self, port: u16, is: OperatorIs, more: Value) -> String {
+        let mut operator = json!({
+            "name": is.name, "host": "127.0.0.1", "port": port, "system_id": SYSTEM_ID,
             "password": PASSWORD, "bind_type": "transceiver", "binds": is.binds, "window": is.window, "tps": is.tps,
             "enabled": true,
         });
+        operator.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let id = self.admin.make("/v1/operators", operator).await;
         let rate = json!({"operator_id": id, "mcc": MCC, "mnc": is.mnc, "price": is.price, "currency": CURRENCY});
         self.admin.post("/v1/operator-rates", rate).await;

@@ -32,12 +32,44 @@ impl Party {
     }
 }
 
-/// A `deliver_sm` to be sent.
+/// Which of the account's binds may carry a delivery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Through {
+    /// Any that receives.
+    #[default]
+    Any,
+    /// Any but the one with this number.
+    NotBind(u64),
+    /// The one in this place.
+    Slot(usize),
+}
+
+/// Which bind of its account a session is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat {
+    /// Never given twice.
+    pub(crate) bind: u64,
+    /// The lowest that was free.
+    slot: usize,
+}
+
+impl Seat {
+    fn carries(self, through: Through) -> bool {
+        match through {
+            Through::Any => true,
+            Through::NotBind(bind) => bind != self.bind,
+            Through::Slot(slot) => slot == self.slot,
+        }
+    }
+}
+
+/// A `deliver_sm` or `data_sm` to be sent.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery {
     pub(crate) source: Party,
     pub(crate) destination: Party,
     pub(crate) attempts: u32,
+    pub(crate) through: Through,
     pub(crate) what: What,
 }
 
@@ -47,7 +79,7 @@ pub(crate) enum What {
     /// What became of the message with this number.
     Receipt { number: u64, state: State, error: &'static str, submitted_ms: u64, done_ms: u64 },
     /// A message from a handset.
-    Mobile { esm_class: u8, data_coding: u8, octets: Box<[u8]> },
+    Mobile { esm_class: u8, data_coding: u8, octets: Box<[u8]>, tlvs: Box<[u8]>, data_sm: bool },
 }
 
 /// One customer of the operator.
@@ -64,13 +96,67 @@ pub(crate) struct Account {
 struct Outbox {
     later: Timetable<Delivery>,
     ready: VecDeque<Delivery>,
+    /// Due, but not for every bind; mostly empty.
+    routed: VecDeque<Delivery>,
+    /// Which places are taken.
+    slots: Vec<bool>,
     binds: usize,
+    binds_ever: u64,
     max: usize,
 }
 
 impl Outbox {
     fn len(&self) -> usize {
-        self.later.len() + self.ready.len()
+        self.later.len() + self.ready.len() + self.routed.len()
+    }
+
+    /// Gives the lowest free place.
+    fn sit(&mut self) -> Seat {
+        let slot = self.slots.iter().position(|taken| !taken).unwrap_or(self.slots.len());
+        if slot == self.slots.len() {
+            self.slots.push(true);
+        } else if let Some(taken) = self.slots.get_mut(slot) {
+            *taken = true;
+        }
+        self.binds += 1;
+        self.binds_ever += 1;
+        Seat { bind: self.binds_ever, slot }
+    }
+
+    fn stand_up(&mut self, seat: Seat) {
+        self.binds -= 1;
+        if let Some(taken) = self.slots.get_mut(seat.slot) {
+            *taken = false;
+        }
+    }
+
+    /// Makes deliveries ready that are due, until `count` are; returns whether some are for other binds.
+    fn ripen(&mut self, seat: Seat, now_ms: u64, count: usize) -> bool {
+        let mut for_others = false;
+        while self.ready.len() < count {
+            let Some(bucket) = self.later.pop(now_ms) else { break };
+            for delivery in bucket {
+                if delivery.through == Through::Any {
+                    self.ready.push_back(delivery);
+                } else {
+                    for_others |= !seat.carries(delivery.through);
+                    self.routed.push_back(delivery);
+                }
+            }
+        }
+        for_others
+    }
+
+    /// At most `count` of the deliveries that not every bind may carry.
+    fn take_routed(&mut self, seat: Seat, count: usize, taken: &mut Vec<Delivery>) {
+        let mut at = 0;
+        while let Some(delivery) = self.routed.get(at).filter(|_| taken.len() < count) {
+            if seat.carries(delivery.through) {
+                taken.extend(self.routed.remove(at));
+            } else {
+                at += 1;
+            }
+        }
     }
 
     fn next_ms(&self) -> Option<u64> {
@@ -80,7 +166,15 @@ impl Outbox {
 
 impl Account {
     fn new(system_id: &str, pending_max: usize) -> Self {
-        let outbox = Outbox { later: Timetable::default(), ready: VecDeque::new(), binds: 0, max: pending_max };
+        let outbox = Outbox {
+            later: Timetable::default(),
+            ready: VecDeque::new(),
+            routed: VecDeque::new(),
+            slots: Vec::new(),
+            binds: 0,
+            binds_ever: 0,
+            max: pending_max,
+        };
         Self { system_id: system_id.into(), wake: Notify::new(), outbox: Mutex::new(outbox) }
     }
 
@@ -109,20 +203,23 @@ impl Account {
         dropped
     }
 
-    /// At most `count` deliveries that are due, appended to `taken`.
-    pub(crate) fn take(&self, now_ms: u64, count: usize, taken: &mut Vec<Delivery>) {
+    /// At most `count` deliveries that are due, put into the empty `taken`.
+    pub(crate) fn take(&self, seat: Seat, now_ms: u64, count: usize, taken: &mut Vec<Delivery>) {
         let mut outbox = self.outbox();
-        while outbox.ready.len() < count {
-            let Some(bucket) = outbox.later.pop(now_ms) else { break };
-            outbox.ready.extend(bucket);
-        }
-        let count = count.min(outbox.ready.len());
+        let for_others = outbox.ripen(seat, now_ms, count);
+        outbox.take_routed(seat, count, taken);
+        let count = (count - taken.len()).min(outbox.ready.len());
         taken.extend(outbox.ready.drain(..count));
+        drop(outbox);
+        if for_others {
+            self.wake.notify_waiters();
+        }
     }
 
-    /// When the next delivery is due; a time in the past means now.
-    pub(crate) fn next_ms(&self) -> Option<u64> {
-        self.outbox().next_ms()
+    /// When the next delivery for this bind is due; a time in the past means now.
+    pub(crate) fn next_ms(&self, seat: Seat) -> Option<u64> {
+        let outbox = self.outbox();
+        if outbox.routed.iter().any(|delivery| seat.carries(delivery.through)) { Some(0) } else { outbox.next_ms() }
     }
 
     /// Deliveries that wait for their time or for a receiver.
@@ -150,11 +247,14 @@ pub(crate) struct Directory {
 
 /// A bind that counts against its account until dropped.
 #[derive(Debug)]
-pub(crate) struct Bound(pub(crate) Arc<Account>);
+pub(crate) struct Bound {
+    pub(crate) account: Arc<Account>,
+    pub(crate) seat: Seat,
+}
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        self.0.outbox().binds -= 1;
+        self.account.outbox().stand_up(self.seat);
     }
 }
 
@@ -175,9 +275,9 @@ impl Directory {
         if outbox.binds >= binds_max {
             return Err(Status::RBINDFAIL);
         }
-        outbox.binds += 1;
+        let seat = outbox.sit();
         drop(outbox);
-        Ok(Bound(account))
+        Ok(Bound { account, seat })
     }
 
     /// The number of binds that this name may have.
@@ -191,6 +291,11 @@ impl Directory {
             return Err(Status::RINVPASWD);
         }
         Ok(account.binds_max)
+    }
+
+    /// As [`Directory::get`]; where everybody may bind, also one who did not so far.
+    pub(crate) fn get_or_open(&self, system_id: &str) -> Option<Arc<Account>> {
+        if self.configured.is_empty() { self.get_or_make(system_id).ok() } else { self.get(system_id) }
     }
 
     pub(crate) fn get(&self, system_id: &str) -> Option<Arc<Account>> {

@@ -29,9 +29,10 @@ impl Clock {
         self.start + std::time::Duration::from_millis(at_ms)
     }
 
-    /// Calendar time (UTC) of `at_ms` milliseconds after the start.
-    pub(crate) fn date(&self, at_ms: u64) -> Option<Date> {
+    /// Calendar time of `at_ms` milliseconds after the start, so many minutes east of UTC.
+    pub(crate) fn date(&self, at_ms: u64, offset_minutes: i32) -> Option<Date> {
         let at_ms = self.epoch_ms.checked_add(i64::try_from(at_ms).ok()?)?;
+        let at_ms = at_ms.checked_add(i64::from(offset_minutes) * 60_000)?;
         let at = DateTime::from_timestamp_millis(at_ms)?;
         Some(Date {
             year: u16::try_from(at.year()).ok()?,

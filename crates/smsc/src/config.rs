@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Profile;
+use crate::{Profile, Tls};
 
 /// Everything that is fixed while the operator runs, and the [`Profile`] that it starts with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -12,6 +12,8 @@ use crate::Profile;
 pub struct Config {
     /// Where to listen. Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Certificates; with them every connection begins with TLS.
+    pub tls: Option<Tls>,
     /// Who may bind. Empty: everybody may, with any password.
     pub accounts: Vec<Account>,
     /// Connections at one time; further ones are closed at once.
@@ -37,6 +39,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            tls: None,
             accounts: Vec::new(),
             connections_max: 1000,
             log_max: 10_000,

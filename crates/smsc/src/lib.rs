@@ -9,10 +9,12 @@ mod account;
 mod clock;
 mod config;
 mod counters;
+mod mobile;
 mod profile;
 mod record;
 mod session;
 mod timetable;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,18 +22,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use smpp::{text, udh};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 pub use config::{Account, Config};
 pub use counters::Counters;
-pub use profile::{Answers, Fault, FaultKind, Format, IdForm, Outcome, Outcomes, Profile, Receipts, Refusal, Rule};
+pub use mobile::{Alphabet, Mobile, MobileError, Parts};
+pub use profile::{
+    Answers, Fault, FaultKind, Format, IdForm, Link, Nul, Outcome, Outcomes, Problems, Profile, ReceiptParts, Receipts,
+    Refusal, Rule, SecondFinal, Wire,
+};
 pub use record::{Accepted, Repeats, Shown};
+pub use tls::Tls;
 
-use account::{Delivery, Directory, Party, What};
+use account::Directory;
 use clock::Clock;
 use record::Recorder;
 
@@ -64,6 +71,12 @@ impl Shared {
     pub(crate) fn next_number(&self) -> u64 {
         self.next_number.fetch_add(1, Relaxed)
     }
+
+    /// For a message in parts.
+    pub(crate) fn next_reference(&self) -> u16 {
+        let [.., high, low] = self.next_number().to_be_bytes();
+        u16::from_be_bytes([high, low])
+    }
 }
 
 /// What sessions are told while they run.
@@ -80,8 +93,8 @@ pub(crate) struct Control {
 pub enum DeliverError {
     /// Nobody of this name is configured or has ever bound.
     UnknownAccount,
-    /// The text needs more than 255 parts.
-    Text(text::Error),
+    /// The message cannot be put into PDUs.
+    Mobile(MobileError),
     /// Too many deliveries wait already.
     Full,
 }
@@ -90,7 +103,7 @@ impl std::fmt::Display for DeliverError {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::UnknownAccount => out.write_str("no account of this name"),
-            Self::Text(_) => out.write_str("the text cannot be sent"),
+            Self::Mobile(_) => out.write_str("the message cannot be sent"),
             Self::Full => out.write_str("too many deliveries wait already"),
         }
     }
@@ -99,15 +112,17 @@ impl std::fmt::Display for DeliverError {
 impl std::error::Error for DeliverError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Text(error) => Some(error),
+            Self::Mobile(error) => Some(error),
             Self::UnknownAccount | Self::Full => None,
         }
     }
 }
 
 impl Smsc {
-    /// Listens, and serves in the background until stopped.
+    /// Listens, and serves in the background until stopped. Fails when it cannot listen there, and on certificates
+    /// that are none.
     pub async fn start(config: Config) -> io::Result<Self> {
+        let tls = config.tls.as_ref().map(Tls::acceptor).transpose()?;
         let listener = TcpListener::bind(config.listen).await?;
         let addr = listener.local_addr()?;
         let clock = Clock::start();
@@ -125,6 +140,7 @@ impl Smsc {
         let tasks = TaskTracker::new();
         let acceptor = Acceptor {
             listener,
+            tls,
             shared: Arc::clone(&shared),
             control: control.clone(),
             tasks: tasks.clone(),
@@ -203,34 +219,24 @@ impl Smsc {
 
     /// Sends a message from a handset (`source`) to a number of the account.
     pub fn deliver(&self, system_id: &str, source: &str, destination: &str, text: &str) -> Result<(), DeliverError> {
-        let account = self.shared.directory.get(system_id).ok_or(DeliverError::UnknownAccount)?;
-        let mut parts = self.mobile(source, destination, text).map_err(DeliverError::Text)?;
-        match account.push(&mut parts) {
+        self.send_mo(system_id, &Mobile::new(source, destination, text))
+    }
+
+    /// Sends a message from a handset to a number of the account. It waits until a bind of the account can take it.
+    pub fn send_mo(&self, system_id: &str, mobile: &Mobile) -> Result<(), DeliverError> {
+        let account = self.shared.directory.get_or_open(system_id).ok_or(DeliverError::UnknownAccount)?;
+        let deliveries = mobile.deliveries(self.shared.next_reference()).map_err(DeliverError::Mobile)?;
+        match account.push(&mut deliveries.into_iter().map(|delivery| (0, delivery)).collect()) {
             0 => Ok(()),
             _ => Err(DeliverError::Full),
         }
-    }
-
-    fn mobile(&self, source: &str, destination: &str, text: &str) -> Result<Vec<(u64, Delivery)>, text::Error> {
-        let encoding = text::choose(text);
-        let bodies = text::split(text, encoding, text::Concat::Udh8)?;
-        let [.., reference] = self.shared.next_number().to_be_bytes();
-        let total = u8::try_from(bodies.len()).unwrap_or(u8::MAX);
-        let party = |addr: &str| Party { ton: 1, npi: 1, addr: addr.as_bytes().into() };
-        let part = |(part, body): (u8, bytes::Bytes)| {
-            let concat = udh::Concat { reference: udh::Reference::Bits8(reference), total, part };
-            let (esm_class, octets) =
-                if total > 1 { (smpp::pdu::ESM_UDHI, concat.prefix(&body)) } else { (0, body.to_vec()) };
-            let what = What::Mobile { esm_class, data_coding: encoding.data_coding(), octets: octets.into() };
-            (0, Delivery { source: party(source), destination: party(destination), attempts: 0, what })
-        };
-        Ok((1..=u8::MAX).zip(bodies).map(part).collect())
     }
 }
 
 /// Takes connections.
 struct Acceptor {
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     shared: Arc<Shared>,
     control: watch::Sender<Control>,
     tasks: TaskTracker,
@@ -251,7 +257,8 @@ impl Acceptor {
                 // This task itself is tracked too, hence not "less or equal".
                 Ok((stream, _)) if self.tasks.len() <= self.connections_max => {
                     self.shared.counters.connections.one();
-                    let session = session::run(stream, Arc::clone(&self.shared), self.control.subscribe());
+                    let session =
+                        session::run(stream, self.tls.clone(), Arc::clone(&self.shared), self.control.subscribe());
                     let stop = self.stop.clone();
                     self.tasks.spawn(async move {
                         stop.run_until_cancelled_owned(session).await;

@@ -2,18 +2,20 @@
 //! what they cause leaves in as few writes as it can.
 
 mod deliver;
+mod link;
 mod request;
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BytesMut};
 use smpp::{CommandId, Framer, Policy, Sequence, State, Status, Window};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 
 use crate::account::{Bound, Delivery};
 use crate::timetable::Timetable;
@@ -25,9 +27,6 @@ const OUT_BYTES_MAX: usize = 256 * 1024;
 const READ_BYTES: usize = 32 * 1024;
 /// Time from connection to bind.
 const BIND_WITHIN_MS: u64 = 30_000;
-/// What [`crate::FaultKind::Garbage`] sends: a `command_length` that no PDU has, and more.
-const GARBAGE: &[u8] = &[0xFF; 64];
-
 /// What a session waits on that is not bound: nobody ever notifies it.
 static NOBODY: Notify = Notify::const_new();
 
@@ -67,14 +66,32 @@ struct Session {
     /// Of this batch: deliveries for the outbox, with the time at which they are due.
     later: Vec<(u64, Delivery)>,
     bind_until_ms: u64,
+    /// No `unbind` of ours waits for its answer, or the time to send one.
+    unbind: Unbind,
+    /// When the next `enquire_link` of ours goes out.
+    enquire_at_ms: u64,
+    /// Nothing is written before: the profile limits the speed.
+    write_from_ms: u64,
+    /// Written and perhaps not sent, as TLS may keep it.
+    unflushed: bool,
+    /// Whether what arrives is read.
+    reads: bool,
+}
+
+/// Whether we asked the other side to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unbind {
+    NotAsked,
+    Asked,
 }
 
 /// An answer to a submit.
 struct Answer {
     command_id: CommandId,
     sequence_number: u32,
-    /// The message's number, or why there is none.
-    result: Result<u64, Status>,
+    /// The message's number, also of one that was refused.
+    number: u64,
+    status: Status,
 }
 
 /// Submits in the current second.
@@ -85,12 +102,54 @@ struct Rate {
 }
 
 /// Serves one connection until it ends.
-pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, mut control: watch::Receiver<Control>) {
-    let Control { profile, generation } = control.borrow_and_update().clone();
-    let mut session = Session::new(shared, profile);
-    if let Err(error) = session.serve(stream, &mut control, generation).await {
+pub(crate) async fn run(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+    control: watch::Receiver<Control>,
+) {
+    let ended = match tls {
+        None => serve_plain(stream, shared, control).await,
+        // Larger than a plain session by far, hence on the heap.
+        Some(tls) => Box::pin(serve_tls(stream, tls, shared, control)).await,
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, "session ended");
     }
+}
+
+async fn serve_plain(mut stream: TcpStream, shared: Arc<Shared>, control: watch::Receiver<Control>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let (reader, writer) = stream.split();
+    serve(reader, writer, shared, control).await
+}
+
+async fn serve_tls(
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    shared: Arc<Shared>,
+    control: watch::Receiver<Control>,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let stream = tokio::time::timeout(Duration::from_millis(BIND_WITHIN_MS), tls.accept(stream)).await??;
+    let (reader, writer) = tokio::io::split(stream);
+    serve(reader, writer, shared, control).await
+}
+
+async fn serve(
+    reader: impl AsyncRead + Unpin,
+    writer: impl AsyncWrite + Unpin,
+    shared: Arc<Shared>,
+    mut control: watch::Receiver<Control>,
+) -> io::Result<()> {
+    let Control { profile, generation } = control.borrow_and_update().clone();
+    Session::new(shared, profile).serve(reader, writer, &mut control, generation).await
+}
+
+/// Writes at most `octets_max` of `out`; with nothing to write, sends what is kept back.
+async fn write_some(writer: &mut (impl AsyncWrite + Unpin), out: &[u8], octets_max: usize) -> io::Result<usize> {
+    let octets = &out[..out.len().min(octets_max)];
+    if octets.is_empty() { writer.flush().await.map(|()| 0) } else { writer.write(octets).await }
 }
 
 impl Session {
@@ -110,6 +169,11 @@ impl Session {
             accepted: Vec::new(),
             later: Vec::new(),
             bind_until_ms: shared.clock.now_ms() + BIND_WITHIN_MS,
+            unbind: Unbind::NotAsked,
+            enquire_at_ms: 0,
+            write_from_ms: 0,
+            unflushed: false,
+            reads: true,
             shared,
             profile,
         }
@@ -117,14 +181,16 @@ impl Session {
 
     async fn serve(
         &mut self,
-        mut stream: TcpStream,
+        mut reader: impl AsyncRead + Unpin,
+        mut writer: impl AsyncWrite + Unpin,
         control: &mut watch::Receiver<Control>,
         generation: u64,
     ) -> io::Result<()> {
-        stream.set_nodelay(true)?;
-        let (mut reader, mut writer) = stream.split();
+        if self.profile.link.outbind {
+            self.send_outbind();
+        }
         loop {
-            let account = self.bound.as_ref().map(|bound| Arc::clone(&bound.0));
+            let account = self.bound.as_ref().map(|bound| Arc::clone(&bound.account));
             // Subscribed before the outbox is looked at, so that no wake-up is missed.
             let wake = account.as_ref().map_or(&NOBODY, |account| &account.wake).notified();
             tokio::pin!(wake);
@@ -133,10 +199,11 @@ impl Session {
                 return Ok(());
             }
             let (due, may_read, may_write) = (self.next_due(), self.may_read(), self.may_write());
+            let octets_max = self.write_bytes_max();
             self.received.reserve(READ_BYTES / 4);
             tokio::select! {
-                written = writer.write_buf(&mut self.out), if may_write => {
-                    written?;
+                written = write_some(&mut writer, &self.out, octets_max), if may_write => {
+                    self.wrote(written?);
                 }
                 read = reader.read_buf(&mut self.received), if may_read => {
                     if read? == 0 {
@@ -165,6 +232,7 @@ impl Session {
         self.write_answers(now_ms);
         self.expire(now_ms);
         self.write_deliveries(now_ms);
+        self.enquire(now_ms);
         if self.state == State::Open && now_ms >= self.bind_until_ms {
             self.will = Will::Close;
         }
@@ -173,7 +241,7 @@ impl Session {
     /// Handles every whole PDU in the buffer.
     fn handle_received(&mut self, now_ms: u64) {
         let mut received = std::mem::take(&mut self.received);
-        while self.will == Will::Serve {
+        while self.reads && self.will == Will::Serve {
             match self.framer.peek(&received) {
                 Ok(Some(pdu_bytes)) => {
                     if let Some(frame) = smpp::decode(&received[..pdu_bytes], Policy::Lenient) {
@@ -200,22 +268,26 @@ impl Session {
         if let Some(bound) = &self.bound
             && !self.later.is_empty()
         {
-            let dropped = bound.0.push(&mut self.later);
+            let dropped = bound.account.push(&mut self.later);
             self.shared.counters.deliveries_dropped.add(dropped);
         }
     }
 
     /// A header without a body.
     fn respond(&mut self, command_id: CommandId, status: Status, sequence_number: u32) {
+        if self.profile.wire.body_on_header_only {
+            return self.write_raw(command_id, status, sequence_number, link::ODD_BODY);
+        }
         smpp::frame::encode_bare(&mut self.out, command_id, status, sequence_number);
     }
 
     fn may_read(&self) -> bool {
-        self.will == Will::Serve && self.out.len() < OUT_BYTES_MAX
+        self.reads && self.will == Will::Serve && self.out.len() < OUT_BYTES_MAX
     }
 
     fn may_write(&self) -> bool {
-        self.will != Will::Stall && !self.out.is_empty()
+        let something = self.unflushed || !self.out.is_empty();
+        self.will != Will::Stall && something && self.write_from_ms <= self.shared.clock.now_ms()
     }
 
     fn may_deliver(&self) -> bool {
@@ -228,36 +300,25 @@ impl Session {
     fn is_done(&self) -> bool {
         match self.will {
             Will::Close => true,
-            Will::Finish => self.out.is_empty() && self.answers.len() == 0,
+            Will::Finish => self.out.is_empty() && !self.unflushed && self.answers.len() == 0,
             Will::Serve | Will::Deaf | Will::Stall => false,
         }
     }
 
     /// The next time at which something is to be done unasked.
     fn next_due(&self) -> Option<Instant> {
+        let clock = &self.shared.clock;
+        let write = (!self.out.is_empty()).then_some(self.write_from_ms).filter(|&from_ms| from_ms > clock.now_ms());
         if matches!(self.will, Will::Stall | Will::Deaf) {
-            return None;
+            return write.filter(|_| self.will == Will::Deaf).map(|at_ms| clock.instant(at_ms));
         }
         let outbox = self.bound.as_ref().filter(|_| self.may_deliver());
         let bind = (self.state == State::Open).then_some(self.bind_until_ms);
-        let times = [self.answers.next_ms(), outbox.and_then(|bound| bound.0.next_ms()), bind];
-        let next = times.into_iter().flatten().min().map(|at_ms| self.shared.clock.instant(at_ms));
+        let delivery = outbox.and_then(|bound| bound.account.next_ms(bound.seat));
+        let times = [self.answers.next_ms(), delivery, bind, write, self.next_enquiry_ms()];
+        let next = times.into_iter().flatten().min().map(|at_ms| clock.instant(at_ms));
         let resend = self.in_flight.next_deadline().map(Instant::from_std);
         [next, resend].into_iter().flatten().min()
-    }
-
-    /// From here on the session does harm. Its bind and its deliveries are free for other sessions.
-    fn go_bad(&mut self, kind: crate::FaultKind) {
-        self.give_back();
-        self.bound = None;
-        self.will = match kind {
-            crate::FaultKind::Close => Will::Close,
-            crate::FaultKind::Stall => Will::Stall,
-            crate::FaultKind::Garbage => {
-                self.out.put_slice(GARBAGE);
-                Will::Deaf
-            }
-        };
     }
 
     /// What was sent and not confirmed goes to another session of the account.

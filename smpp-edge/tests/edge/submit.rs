@@ -74,7 +74,7 @@ async fn a_message_longer_than_the_window_arrives() {
 
 /// One status, and what becomes of a message that gets it: class, segments told, submits made.
 async fn check(status: u32, class: OutcomeClass, submits: u64) {
-    let rule = Rule { suffix: "1".to_owned(), status: Some(status), outcome: None };
+    let rule = Rule { suffix: "1".to_owned(), status: Some(status), ..Rule::default() };
     let (smsc, settings) = operator(Profile { rules: vec![rule], ..Profile::default() }).await;
     let rig = Rig::start(config(), &[&settings]).await;
     let refused = message("998901111111", "refused");
@@ -177,7 +177,7 @@ async fn an_unreadable_envelope_is_parked_and_the_rest_goes_on() {
 async fn receipts_in_any_form_are_read() {
     for format in [Format::Standard, Format::TextOnly, Format::TlvOnly, Format::Terse, Format::Reordered] {
         let receipts = Receipts { format, intermediate: true, ..Receipts::default() };
-        let rule = Rule { suffix: "1".to_owned(), status: None, outcome: Some(Outcome::Undelivered) };
+        let rule = Rule { suffix: "1".to_owned(), outcome: Some(Outcome::Undelivered), ..Rule::default() };
         let profile = Profile { receipts, ids: IdForm::Uuid, rules: vec![rule], ..Profile::default() };
         let (_smsc, settings) = operator(profile).await;
         let rig = Rig::start(config(), &[&settings]).await;

@@ -38,7 +38,7 @@ fn outcomes_fill_the_thousand() {
 
 #[test]
 fn the_first_rule_that_matches_counts() {
-    let rule = |suffix: &str, status| Rule { suffix: suffix.into(), status, outcome: None };
+    let rule = |suffix: &str, status| Rule { suffix: suffix.into(), status, ..Rule::default() };
     let profile = Profile { rules: vec![rule("02", Some(11)), rule("2", None)], ..Profile::default() };
     let status = |destination: &[u8]| profile.rule(destination).map(|rule| rule.status);
     assert_eq!(status(b"99890102"), Some(Some(11)));

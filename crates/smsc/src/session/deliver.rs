@@ -1,17 +1,23 @@
 //! The way to the customer: answers to submits, receipts, and messages from handsets.
 
 use bytes::BytesMut;
-use smpp::pdu::{ESM_INTERMEDIATE, ESM_RECEIPT, MessageResp, Sm};
-use smpp::receipt::{self, Receipt};
+use smpp::pdu::{DataSm, ESM_INTERMEDIATE, ESM_RECEIPT, MessageResp, Sm};
+use smpp::receipt::{self, Receipt, State};
 use smpp::tlv::{self, Tag};
 use smpp::{Body, Class, CommandId, EncodeError, Status, Tlvs, Window};
 
 use super::{Answer, Session, resend_after};
 use crate::account::{Delivery, What};
-use crate::{Answers, Format, Profile};
+use crate::{Answers, Format, Nul, Profile, Wire};
 
 /// Pause before a delivery that the customer could not take just then is sent again.
 const AFTER_REFUSAL_MS: u64 = 1000;
+/// A stray answer's sequence number is so much higher than a submit's.
+const STRAY_OFFSET: u32 = 1_000_000;
+/// The text of [`Format::Terse`].
+const TERSE: &str = "id:{id} stat:{stat} err:{err}";
+/// The text of [`Format::Reordered`].
+const REORDERED: &str = "Stat:{stat} Err:{err} Done date:{done_date:14} ID:{id} Text:";
 
 /// The window of deliveries of a session that begins under this profile.
 pub(super) fn window(profile: &Profile) -> Window<Delivery> {
@@ -27,8 +33,7 @@ impl Session {
                 bucket.reverse();
             }
             for answer in bucket {
-                sent += 1;
-                self.write_answer(&answer);
+                sent += self.write_answers_to(&answer);
             }
         }
         if sent > 0 {
@@ -36,18 +41,44 @@ impl Session {
         }
     }
 
-    fn write_answer(&mut self, answer: &Answer) {
-        let number = match answer.result {
-            Ok(number) => number,
-            Err(status) => return self.respond(answer.command_id, status, answer.sequence_number),
+    /// Writes an answer as often and as numbered as the profile says; returns how many were written.
+    fn write_answers_to(&mut self, answer: &Answer) -> u64 {
+        let stray = answer.sequence_number.wrapping_add(STRAY_OFFSET);
+        let numbers = match self.profile.answers {
+            Answers::InOrder | Answers::Reversed | Answers::Never => &[answer.sequence_number][..],
+            Answers::Twice => &[answer.sequence_number; 2],
+            Answers::Stray => &[stray, answer.sequence_number],
+            Answers::Misnumbered => &[stray],
         };
-        let id = self.profile.ids.render(number);
-        let resp = MessageResp::new(id.as_bytes());
-        let body = match answer.command_id {
-            CommandId::DATA_SM_RESP => Body::DataSmResp(resp),
-            _ => Body::SubmitSmResp(resp),
+        let mut written = 0;
+        for &sequence_number in numbers {
+            self.write_answer(answer, sequence_number);
+            written += 1;
+        }
+        written
+    }
+
+    fn write_answer(&mut self, answer: &Answer, sequence_number: u32) {
+        let Wire { id_on_refusal, id_nul, .. } = self.profile.wire;
+        let refused = answer.status != Status::ROK;
+        if refused && !id_on_refusal {
+            return self.respond(answer.command_id, answer.status, sequence_number);
+        }
+        let id = self.profile.ids.render(answer.number);
+        let end: &[u8] = match id_nul {
+            Nul::One if !refused => {
+                let resp = MessageResp::new(id.as_bytes());
+                let body = match answer.command_id {
+                    CommandId::DATA_SM_RESP => Body::DataSmResp(resp),
+                    _ => Body::SubmitSmResp(resp),
+                };
+                return self.write(&body, sequence_number);
+            }
+            Nul::One => &[0],
+            Nul::None => &[],
+            Nul::Two => &[0, 0],
         };
-        self.write(&body, answer.sequence_number);
+        self.write_raw(answer.command_id, answer.status, sequence_number, &[id.as_bytes(), end].concat());
     }
 
     /// Everything written here was made here, so that an error is ours and not the peer's.
@@ -79,7 +110,7 @@ impl Session {
             // So many at a time that the limit of the buffer is overrun by little.
             const AT_ONCE: usize = 256;
             let mut taken = Vec::new();
-            bound.0.take(now_ms, self.in_flight.room().min(AT_ONCE), &mut taken);
+            bound.account.take(bound.seat, now_ms, self.in_flight.room().min(AT_ONCE), &mut taken);
             if taken.is_empty() {
                 return;
             }
@@ -113,49 +144,81 @@ impl Session {
         let base =
             Sm { source: delivery.source.address(), destination: delivery.destination.address(), ..Sm::default() };
         let (mut text, mut tlvs) = (Vec::new(), BytesMut::new());
-        let sm = match &delivery.what {
-            What::Mobile { esm_class, data_coding, octets } => {
-                Sm { esm_class: *esm_class, data_coding: *data_coding, short_message: octets, ..base }
+        match &delivery.what {
+            What::Mobile { esm_class, data_coding, octets, tlvs, data_sm } => {
+                let (esm_class, data_coding, tlvs) = (*esm_class, *data_coding, Tlvs::new(tlvs));
+                let sm = Sm { esm_class, data_coding, short_message: octets, tlvs, ..base };
+                self.encode_sm(sequence_number, sm, *data_sm)
             }
-            What::Receipt { number, state, .. } => {
-                let id = self.profile.receipts.ids.unwrap_or(self.profile.ids).render(*number);
-                self.receipt_text(&id, &delivery.what, &mut text);
-                if matches!(self.profile.receipts.format, Format::Standard | Format::TlvOnly) {
-                    tlv::put_text(&mut tlvs, Tag::RECEIPTED_MESSAGE_ID, id.as_bytes())?;
-                    tlv::put(&mut tlvs, Tag::MESSAGE_STATE, &[state.tlv()])?;
+            What::Receipt { number, state, error, .. } => {
+                self.receipt_text(*number, &delivery.what, &mut text);
+                self.receipt_tlvs(*number, *state, error, &mut tlvs)?;
+                let receipts = &self.profile.receipts;
+                let usual = if state.is_final() { ESM_RECEIPT } else { ESM_INTERMEDIATE };
+                let esm_class = receipts.esm_class.unwrap_or(usual);
+                let data_sm = receipts.data_sm;
+                if data_sm {
+                    tlv::put(&mut tlvs, Tag::MESSAGE_PAYLOAD, &text)?;
                 }
-                let esm_class = if state.is_final() { ESM_RECEIPT } else { ESM_INTERMEDIATE };
-                Sm { esm_class, short_message: &text, tlvs: Tlvs::new(&tlvs), ..base }
-            }
-        };
-        smpp::encode(&mut self.out, Status::ROK, sequence_number, &Body::DeliverSm(sm))
-    }
-
-    fn receipt_text(&self, id: &str, what: &What, text: &mut Vec<u8>) {
-        let What::Receipt { state, error, submitted_ms, done_ms, .. } = what else { return };
-        let date = |at_ms| self.shared.clock.date(at_ms);
-        let name = state.name();
-        match self.profile.receipts.format {
-            Format::Standard | Format::TextOnly => {
-                let receipt = Receipt {
-                    id: Some(id.into()),
-                    submit_date: date(*submitted_ms),
-                    done_date: date(*done_ms),
-                    state: Some(*state),
-                    error: Some((*error).into()),
-                    ..Receipt::default()
-                };
-                *text = receipt.to_octets();
-            }
-            Format::TlvOnly => {}
-            Format::Terse => *text = format!("id:{id} stat:{name} err:{error}").into_bytes(),
-            Format::Reordered => {
-                let receipt::Date { year, month, day, hour, minute, second } = date(*done_ms).unwrap_or_default();
-                let done = format!("{year}{month:02}{day:02}{hour:02}{minute:02}{second:02}");
-                let name = name.to_ascii_lowercase();
-                *text = format!("Stat:{name} Err:{error} Done date:{done} ID:{id} Text:").into_bytes();
+                let sm = Sm { esm_class, short_message: &text, tlvs: Tlvs::new(&tlvs), ..base };
+                self.encode_sm(sequence_number, sm, data_sm)
             }
         }
+    }
+
+    /// `data_sm` has its text among the TLVs already.
+    fn encode_sm(&mut self, sequence_number: u32, sm: Sm<'_>, data_sm: bool) -> Result<(), EncodeError> {
+        let Sm { source, destination, esm_class, data_coding, tlvs, .. } = sm;
+        let body = if data_sm {
+            Body::DataSm(DataSm { source, destination, esm_class, data_coding, tlvs, ..DataSm::default() })
+        } else {
+            Body::DeliverSm(sm)
+        };
+        smpp::encode(&mut self.out, Status::ROK, sequence_number, &body)
+    }
+
+    fn receipt_tlvs(&self, number: u64, state: State, error: &str, tlvs: &mut BytesMut) -> Result<(), EncodeError> {
+        let receipts = &self.profile.receipts;
+        if matches!(receipts.format, Format::Standard | Format::TlvOnly) {
+            let id = receipts.tlv_ids.or(receipts.ids).unwrap_or(self.profile.ids).render(number);
+            if receipts.tlv_without_nul {
+                tlv::put(tlvs, Tag::RECEIPTED_MESSAGE_ID, id.as_bytes())?;
+            } else {
+                tlv::put_text(tlvs, Tag::RECEIPTED_MESSAGE_ID, id.as_bytes())?;
+            }
+            tlv::put(tlvs, Tag::MESSAGE_STATE, &[state.tlv()])?;
+        }
+        if receipts.network_error {
+            const GSM: u8 = 3;
+            let code: u16 = receipts.error_of(state, error).parse().unwrap_or_default();
+            let [high, low] = code.to_be_bytes();
+            tlv::put(tlvs, Tag::NETWORK_ERROR_CODE, &[GSM, high, low])?;
+        }
+        Ok(())
+    }
+
+    fn receipt_text(&self, number: u64, what: &What, text: &mut Vec<u8>) {
+        let What::Receipt { state, error, submitted_ms, done_ms, .. } = what else { return };
+        let receipts = &self.profile.receipts;
+        let date = |at_ms| self.shared.clock.date(at_ms, receipts.utc_offset_minutes);
+        let receipt = Receipt {
+            id: Some(receipts.ids.unwrap_or(self.profile.ids).render(number).into()),
+            submit_date: date(*submitted_ms),
+            done_date: date(*done_ms),
+            state: Some(*state),
+            error: Some(receipts.error_of(*state, error).into()),
+            ..Receipt::default()
+        };
+        *text = match (receipts.format, receipts.own_template()) {
+            (Format::TlvOnly, _) => Vec::new(),
+            (_, Some(own)) => receipt::render(&own, &receipt),
+            (Format::Standard | Format::TextOnly, None) => receipt.to_octets(),
+            (Format::Terse, None) => receipt::render(TERSE, &receipt),
+            (Format::Reordered, None) => {
+                let name = state.name().to_ascii_lowercase();
+                receipt::render(&REORDERED.replace("{stat}", &name), &receipt)
+            }
+        };
     }
 
     /// The customer's answer to a delivery.

@@ -10,9 +10,9 @@ use smpp::udh::{Concat, Reference, Udh};
 use smpp::{Body, CommandId, Frame, Header, Role, State, Status, Tlvs};
 
 use super::{Answer, Session, Will};
-use crate::account::{Delivery, Party, What};
+use crate::account::{Delivery, Party, Through, What};
 use crate::profile::Draw;
-use crate::{Accepted, Answers, Outcome};
+use crate::{Accepted, Answers, Mobile, Outcome, ReceiptParts, SecondFinal};
 
 /// Octets of user data in one segment.
 const USER_DATA_BYTES_MAX: usize = 140;
@@ -32,8 +32,12 @@ impl Session {
     pub(super) fn handle(&mut self, frame: &Frame<'_>, now_ms: u64) {
         let Header { command_id, command_status, sequence_number } = frame.header;
         if command_id.is_response() {
-            if matches!(command_id, CommandId::DELIVER_SM_RESP | CommandId::GENERIC_NACK) {
-                self.handle_delivery_answer(now_ms, sequence_number, command_status);
+            match command_id {
+                CommandId::DELIVER_SM_RESP | CommandId::DATA_SM_RESP | CommandId::GENERIC_NACK => {
+                    self.handle_delivery_answer(now_ms, sequence_number, command_status);
+                }
+                CommandId::UNBIND_RESP => self.handle_unbind_answer(),
+                _ => {}
             }
             return;
         }
@@ -59,6 +63,8 @@ impl Session {
             Body::BindTransmitter(bind) | Body::BindReceiver(bind) | Body::BindTransceiver(bind) => {
                 self.bind(header, bind);
             }
+            Body::EnquireLink if self.profile.link.ignore_enquire_link => {}
+            Body::Unbind if self.profile.link.ignore_unbind => {}
             Body::EnquireLink => self.respond(command_id.response(), Status::ROK, sequence_number),
             Body::Unbind => {
                 self.respond(command_id.response(), Status::ROK, sequence_number);
@@ -73,6 +79,9 @@ impl Session {
     }
 
     fn bind(&mut self, header: &Header, bind: &Bind<'_>) {
+        if self.profile.link.ignore_bind {
+            return;
+        }
         let counters = &self.shared.counters;
         let refused = self.profile.bind_status.map_or(Ok(()), |status| Err(Status(status)));
         match refused.and_then(|()| self.shared.directory.bind(bind.system_id, bind.password)) {
@@ -87,15 +96,18 @@ impl Session {
                 self.state = State::bound_by(header.command_id).unwrap_or_default();
                 self.in_flight = super::deliver::window(&self.profile);
                 self.welcome(header, bind.interface_version);
+                self.schedule_mobile();
             }
         }
     }
 
     fn welcome(&mut self, header: &Header, interface_version: u8) {
         let mut tlvs = bytes::BytesMut::new();
-        if interface_version >= smpp::pdu::VERSION_3_4 {
+        let speaks_tlvs = interface_version >= smpp::pdu::VERSION_3_4;
+        let told = self.profile.link.interface_version.or(speaks_tlvs.then_some(smpp::pdu::VERSION_3_4));
+        if let Some(version) = told.filter(|&version| version != 0) {
             // One octet always fits.
-            let _fits = tlv::put(&mut tlvs, Tag::SC_INTERFACE_VERSION, &[smpp::pdu::VERSION_3_4]);
+            let _fits = tlv::put(&mut tlvs, Tag::SC_INTERFACE_VERSION, &[version]);
         }
         let resp = BindResp { system_id: b"smsc", tlvs: Tlvs::new(&tlvs) };
         let body = match header.command_id {
@@ -117,8 +129,10 @@ impl Session {
 
     fn submit(&mut self, header: &Header, sm: &Sm<'_>, now_ms: u64) {
         self.shared.counters.submits.one();
-        if let Some(fault) = self.profile.fault.filter(|fault| self.submits >= fault.after_submits) {
-            return self.go_bad(fault.kind);
+        if let Some(fault) = self.profile.fault.filter(|fault| self.submits >= fault.after_submits)
+            && !self.go_bad(fault.kind)
+        {
+            return;
         }
         self.submits += 1;
         let number = self.shared.next_number();
@@ -134,7 +148,8 @@ impl Session {
             let answer = Answer {
                 command_id: header.command_id.response(),
                 sequence_number: header.sequence_number,
-                result: result.map(|_| number),
+                number,
+                status: result.err().unwrap_or(Status::ROK),
             };
             self.answers.push(submit.answer_ms + behind_ms, answer);
         }
@@ -142,7 +157,7 @@ impl Session {
 
     fn count_refusal(&self, status: Status) {
         self.shared.counters.refused.one();
-        if status == Status::RTHROTTLED {
+        if status == self.profile.throttle_status() {
             self.shared.counters.throttled.one();
         }
     }
@@ -154,7 +169,7 @@ impl Session {
     /// Whether the message is taken, by everything but its octets.
     fn judge(&mut self, submit: &Submit<'_>) -> Result<(), Status> {
         if self.profile.window_max.is_some_and(|max| self.answers.len() >= max) || self.is_too_fast(submit.now_ms) {
-            return Err(Status::RTHROTTLED);
+            return Err(self.profile.throttle_status());
         }
         let destination = submit.sm.destination.addr;
         if destination.is_empty() {
@@ -181,26 +196,49 @@ impl Session {
         self.shared.counters.accepted.one();
         let Submit { number, sm, now_ms, answer_ms } = *submit;
         let receipts = &self.profile.receipts;
-        let rule = self.profile.rule(sm.destination.addr).and_then(|rule| rule.outcome);
-        let outcome = rule.unwrap_or_else(|| receipts.outcomes.of(self.draw(number, salt::OUTCOME)));
+        let rule = self.profile.rule(sm.destination.addr);
+        let reply = rule.and_then(|rule| rule.reply.as_deref()).map(|text| reply(sm, text));
+        let outcome = rule
+            .and_then(|rule| rule.outcome)
+            .unwrap_or_else(|| receipts.outcomes.of(self.draw(number, salt::OUTCOME)));
         let delay_ms = receipts.delay_ms + self.draw(number, salt::DELAY).up_to(receipts.jitter_ms);
         let done_ms = answer_ms + delay_ms;
         if let Some((state, error)) = outcome.state()
             && receipts.enabled
             && is_wanted(sm.registered_delivery, state)
+            && part.is_reported(receipts.parts)
         {
             self.schedule(sm, &What::Receipt { number, state, error, submitted_ms: now_ms, done_ms }, done_ms);
+        }
+        if let Some(mobile) = reply {
+            self.push_mobile(&mobile, done_ms);
         }
         if self.shared.recorder.wants_messages() {
             self.record(submit, part, outcome, done_ms);
         }
     }
 
+    /// The profile's messages from handsets, for a session that can take them.
+    fn schedule_mobile(&mut self) {
+        if self.state.can_deliver() {
+            let profile = Arc::clone(&self.profile);
+            profile.mobile.iter().for_each(|mobile| self.push_mobile(mobile, 0));
+        }
+    }
+
+    fn push_mobile(&mut self, mobile: &Mobile, due_ms: u64) {
+        match mobile.deliveries(self.shared.next_reference()) {
+            Ok(deliveries) => self.later.extend(deliveries.into_iter().map(|delivery| (due_ms, delivery))),
+            Err(error) => tracing::warn!(%error, "cannot send a message from a handset"),
+        }
+    }
+
     fn record(&mut self, submit: &Submit<'_>, part: &Part<'_>, outcome: Outcome, done_ms: u64) {
         let Some(bound) = &self.bound else { return };
+        let system_id = Arc::clone(&bound.account.system_id);
         let sm = submit.sm;
         self.accepted.push(Accepted {
-            system_id: Arc::clone(&bound.0.system_id),
+            system_id,
             number: submit.number,
             source: sm.source.addr.into(),
             destination: sm.destination.addr.into(),
@@ -217,20 +255,34 @@ impl Session {
 
     /// Puts the receipt, as often as the profile says, into the batch for the outbox.
     fn schedule(&mut self, sm: &Sm<'_>, what: &What, due_ms: u64) {
+        let What::Receipt { number, submitted_ms, .. } = *what else { return };
+        let receipts = &self.profile.receipts;
+        let other_bind = self.bound.as_ref().filter(|_| receipts.other_bind);
+        let through = other_bind.map_or(Through::Any, |bound| Through::NotBind(bound.seat.bind));
         // A receipt goes from the addressee to the sender.
+        let (source, destination) = (Party::of(sm.destination), Party::of(sm.source));
         let delivery =
-            |what| Delivery { source: Party::of(sm.destination), destination: Party::of(sm.source), attempts: 0, what };
-        if let What::Receipt { number, submitted_ms, .. } = *what
-            && self.profile.receipts.intermediate
-        {
-            let state = MessageState::Enroute;
-            let enroute = What::Receipt { number, state, error: "000", submitted_ms, done_ms: due_ms };
-            self.later.push((due_ms, delivery(enroute)));
+            |what| Delivery { source: source.clone(), destination: destination.clone(), attempts: 0, through, what };
+        let report = |(state, error), done_ms| What::Receipt { number, state, error, submitted_ms, done_ms };
+        if receipts.intermediate {
+            self.later.push((due_ms, delivery(report((MessageState::Enroute, "000"), due_ms))));
         }
-        for _ in 0..self.profile.receipts.copies {
+        for _ in 0..receipts.copies {
             self.later.push((due_ms, delivery(what.clone())));
         }
+        if let Some(SecondFinal { outcome, after_ms }) = receipts.second_final
+            && let Some(end) = outcome.state()
+        {
+            let due_ms = due_ms + after_ms;
+            self.later.push((due_ms, delivery(report(end, due_ms))));
+        }
     }
+}
+
+/// The handset's answer to a message.
+fn reply(sm: &Sm<'_>, text: &str) -> Mobile {
+    let number = |address: &[u8]| String::from_utf8_lossy(address).into_owned();
+    Mobile::new(number(sm.destination.addr), number(sm.source.addr), text)
 }
 
 /// A submit, and when it came and is answered.
@@ -273,6 +325,15 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
+    /// Whether this part has a receipt where these parts have one.
+    fn is_reported(&self, parts: ReceiptParts) -> bool {
+        self.concat.is_none_or(|concat| match parts {
+            ReceiptParts::Each => true,
+            ReceiptParts::First => concat.part == 1,
+            ReceiptParts::Last => concat.part == concat.total,
+        })
+    }
+
     fn read(sm: &Sm<'a>) -> Result<Self, Status> {
         let text = sm.text();
         let (concat, body) = if sm.has_udh() {

@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use smpp::pdu::{Address, Bind, MessageResp, Sm};
+use smpp::pdu::{Address, Bind, DataSm, MessageResp, Sm};
 use smpp::{Body, CommandId, Frame, Framer, Policy, Status, receipt};
 use smsc::{Account, Config, Profile, Receipts, Smsc};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Longer than anything that is waited for.
@@ -50,6 +50,18 @@ impl Pdu {
         (header.command_id, header.command_status, header.sequence_number)
     }
 
+    /// All octets behind the header.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.0[smpp::frame::HEADER_BYTES..]
+    }
+
+    pub(crate) fn data_sm(&self) -> DataSm<'_> {
+        match self.frame().body.unwrap() {
+            Body::DataSm(data) => data,
+            other => panic!("not a data_sm: {other:?}"),
+        }
+    }
+
     /// The id in a `submit_sm_resp`.
     pub(crate) fn message_id(&self) -> String {
         match self.frame().body.unwrap() {
@@ -76,16 +88,24 @@ impl Pdu {
     }
 }
 
+/// A connection of either kind.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
 pub(crate) struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     received: BytesMut,
     sequence: u32,
 }
 
 impl Client {
     pub(crate) async fn connect(smsc: &Smsc) -> Self {
-        let stream = TcpStream::connect(smsc.addr()).await.unwrap();
-        Self { stream, received: BytesMut::new(), sequence: 0 }
+        Self::over(TcpStream::connect(smsc.addr()).await.unwrap())
+    }
+
+    /// A client over a stream that is connected.
+    pub(crate) fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Self {
+        Self { stream: Box::new(stream), received: BytesMut::new(), sequence: 0 }
     }
 
     pub(crate) async fn transceiver(smsc: &Smsc) -> Self {

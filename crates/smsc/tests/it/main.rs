@@ -4,4 +4,8 @@ mod bind;
 mod client;
 mod faults;
 mod messages;
+mod mobile;
+mod profiles;
+mod quirks;
 mod receipts;
+mod tls;

@@ -76,7 +76,8 @@ async fn ids_take_the_form_asked_for() {
 
 #[tokio::test]
 async fn refusals_by_rule_share_rate_and_window() {
-    let refuse = |suffix: &str, status: Status| Rule { suffix: suffix.into(), status: Some(status.0), outcome: None };
+    let refuse =
+        |suffix: &str, status: Status| Rule { suffix: suffix.into(), status: Some(status.0), ..Rule::default() };
     let check = async |profile: Profile, expected: Status| {
         let smsc = smsc(profile).await;
         let mut client = Client::transmitter(&smsc).await;

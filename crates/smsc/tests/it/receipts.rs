@@ -47,7 +47,7 @@ async fn rules_decide_the_outcome() {
         ("06", Outcome::Silent, None),
         ("07", Outcome::Delivered, Some(State::Delivered)),
     ];
-    let rule = |suffix: &str, outcome| Rule { suffix: suffix.into(), status: None, outcome: Some(outcome) };
+    let rule = |suffix: &str, outcome| Rule { suffix: suffix.into(), outcome: Some(outcome), ..Rule::default() };
     let profile = Profile { rules: rules.iter().map(|row| rule(row.0, row.1)).collect(), ..Profile::default() };
     let smsc = smsc(profile).await;
     let mut client = Client::transceiver(&smsc).await;

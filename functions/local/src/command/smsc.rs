@@ -1,12 +1,12 @@
 //! `chappe smsc`: the simulated operator on its own.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use smsc::{Account, Config, Format, Outcomes, Refusal, Smsc};
+use smsc::{Account, Config, Format, Mobile, Outcomes, Profile, Refusal, Smsc, Tls};
 
 use crate::exit::Misused;
 use crate::output::line;
@@ -17,9 +17,12 @@ Examples:
   chappe smsc                                                 a good operator on port 2775 that takes every bind
   chappe smsc --account chappe:secret --latency-ms 50 --receipt-delay-ms 2000
   chappe smsc --refuse 0x58=200 --undelivered-per-mille 30    every fifth submit throttled, 3 % undelivered
+  chappe smsc --profile vendor.json                           every quirk that an operator can have, from a file
+  chappe smsc --mobile chappe:998901234567:1234:STOP          a handset writes as soon as chappe can receive
+  chappe smsc --tls-cert cert.pem --tls-key key.pem           SMPP over TLS
   chappe smsc --config operator.json --report 5               everything else; a line of counters every 5 s
 
-The configuration is JSON with the members of smsc::Config; options win over it. Statuses are those of SMPP 3.4:
+Profiles are described in crates/smsc/README.md; examples are in crates/smsc/profiles. The configuration is JSON with the members of smsc::Config; options win over it. Statuses are those of SMPP 3.4:
 0x58 is ESME_RTHROTTLED, 0x0b ESME_RINVDSTADR, 0x08 ESME_RSYSERR.";
 
 #[derive(Debug, Args)]
@@ -31,6 +34,21 @@ pub(crate) struct Options {
     /// A JSON file with everything that can be set
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// A JSON file that says how it behaves; wins over the configuration's profile
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
+    /// The certificate (PEM, with those between it and its root) for TLS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Authorities (PEM) of the certificates that clients then must have
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_client_ca: Option<PathBuf>,
+    /// A message from a handset, sent as soon as the account can receive; again for each
+    #[arg(long, value_name = "SYSTEM_ID:FROM:TO:TEXT", value_parser = parse_mobile)]
+    mobile: Vec<(String, Mobile)>,
     /// Who may bind, again for each; without it everybody may
     #[arg(long, value_name = "SYSTEM_ID:PASSWORD", value_parser = parse_account)]
     account: Vec<Account>,
@@ -98,6 +116,18 @@ fn parse_account(text: &str) -> Result<Account, String> {
     Ok(Account::new(system_id, password))
 }
 
+fn parse_mobile(text: &str) -> Result<(String, Mobile), String> {
+    let parts: Vec<&str> = text.splitn(4, ':').collect();
+    let &[system_id, from, to, text] = parts.as_slice() else {
+        return Err("expected system_id:from:to:text".to_owned());
+    };
+    Ok((system_id.to_owned(), Mobile::new(from, to, text)))
+}
+
+fn read(file: &Path) -> Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
 fn parse_refusal(text: &str) -> Result<Refusal, String> {
     let (status, per_mille) = text.split_once('=').ok_or("expected status=per_mille, such as 0x58=200")?;
     let status = match status.strip_prefix("0x") {
@@ -114,13 +144,20 @@ impl Options {
     fn configuration(self) -> Result<Config> {
         let mut config = match &self.config {
             Some(file) => {
-                let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-                Config::from_json(&text).map_err(|error| Misused(format!("{}: {error}", file.display())))?
+                Config::from_json(&read(file)?).map_err(|error| Misused(format!("{}: {error}", file.display())))?
             }
             None => Config { listen: SocketAddr::from(([127, 0, 0, 1], 2775)), ..Config::default() },
         };
         config.listen = self.listen.unwrap_or(config.listen);
         config.accounts.extend(self.account);
+        if let Some(file) = &self.profile {
+            let profile = Profile::from_json(&read(file)?);
+            config.profile = profile.map_err(|problems| Misused(format!("{}:\n{problems}", file.display())))?;
+        }
+        if let Some((certificate, key)) = self.tls_cert.zip(self.tls_key) {
+            let client_ca_pem = self.tls_client_ca.as_deref().map(read).transpose()?;
+            config.tls = Some(Tls { certificate_pem: read(&certificate)?, key_pem: read(&key)?, client_ca_pem });
+        }
         let profile = &mut config.profile;
         profile.latency_ms = self.latency_ms.unwrap_or(profile.latency_ms);
         profile.jitter_ms = self.jitter_ms.unwrap_or(profile.jitter_ms);
@@ -133,15 +170,21 @@ impl Options {
         let outcomes: &mut Outcomes = &mut receipts.outcomes;
         outcomes.undelivered_per_mille = self.undelivered_per_mille.unwrap_or(outcomes.undelivered_per_mille);
         outcomes.silent_per_mille = self.silent_per_mille.unwrap_or(outcomes.silent_per_mille);
+        config.profile.check().map_err(|problems| Misused(problems.to_string()))?;
         Ok(config)
     }
 }
 
-pub(crate) async fn run(options: Options) -> Result<()> {
+pub(crate) async fn run(mut options: Options) -> Result<()> {
+    let mobile = std::mem::take(&mut options.mobile);
     let report_every = options.report.map(Duration::from_secs);
     let config = options.configuration()?;
     let listen = config.listen;
-    let operator = Smsc::start(config).await.map_err(|error| Misused(format!("cannot listen on {listen}: {error}")))?;
+    let operator = Smsc::start(config).await.map_err(|error| Misused(format!("cannot start on {listen}: {error}")))?;
+    for (system_id, mobile) in mobile {
+        let sent = operator.send_mo(&system_id, &mobile);
+        sent.map_err(|error| Misused(format!("cannot send to {system_id}: {error}")))?;
+    }
     line(&format!("simulated operator on {}; Ctrl-C stops it", operator.addr()));
     tokio::select! {
         () = signals::stop() => {}

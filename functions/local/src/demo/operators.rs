@@ -103,8 +103,11 @@ pub(crate) fn addresses(first: SocketAddr) -> Result<Vec<SocketAddr>, Misused> {
 fn profile() -> Profile {
     let receipts = Receipts { delay_ms: RECEIPT_DELAY_MS, ..Receipts::default() };
     let rules = [("0002", Outcome::Undelivered), ("0003", Outcome::Expired), ("0004", Outcome::Rejected)];
-    let rule =
-        |(suffix, outcome): (&str, Outcome)| Rule { suffix: suffix.to_owned(), status: None, outcome: Some(outcome) };
+    let rule = |(suffix, outcome): (&str, Outcome)| Rule {
+        suffix: suffix.to_owned(),
+        outcome: Some(outcome),
+        ..Rule::default()
+    };
     Profile { receipts, rules: rules.into_iter().map(rule).collect(), ..Profile::default() }
 }
 

@@ -138,7 +138,12 @@ impl Bind {
         self.failures = self.failures.saturating_add(1);
         let operator = Arc::clone(&self.parts.settings.borrow());
         let bind = self.parts.number;
-        tracing::warn!(operator.id = %operator.id, bind, "session with operator {} ended: {end}", operator.name);
+        if state == BindState::Refused {
+            self.meters.binds_refused.increment(1);
+            tracing::error!(operator.id = %operator.id, bind, "operator {} refuses us: {end}", operator.name);
+        } else {
+            tracing::warn!(operator.id = %operator.id, bind, "session with operator {} ended: {end}", operator.name);
+        }
         self.move_to(state, Some(end.to_string()));
         tokio::select! {
             () = tokio::time::sleep(jittered(pause)) => {}
@@ -170,12 +175,20 @@ fn jittered(pause: Duration) -> Duration {
     Duration::from_millis(rand::random_range(whole / 2..=whole))
 }
 
+/// A time of the profile, or the edge's own where it says 0.
+pub(super) fn seconds_or(seconds: u16, default: Duration) -> Duration {
+    if seconds == 0 { default } else { Duration::from_secs(seconds.into()) }
+}
+
 /// Whether a session of `old` can go on under `new`.
 fn same_session(old: &OperatorSettings, new: &OperatorSettings) -> bool {
     let identity = |s: &OperatorSettings| {
         (s.host.clone(), s.port, s.system_id.clone(), s.password.clone(), s.system_type.clone(), s.bind_type)
     };
     identity(old) == identity(new)
+        && old.tls_key == new.tls_key
+        && old.profile.session == new.profile.session
+        && old.profile.tls == new.profile.tls
 }
 
 #[cfg(test)]

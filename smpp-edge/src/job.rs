@@ -3,18 +3,18 @@
 mod answer;
 mod encode;
 
-pub(crate) use answer::{Verdict, verdict};
-pub(crate) use encode::{address_of, address_to, validity};
+pub(crate) use answer::{Statuses, Verdict};
+pub(crate) use encode::{Encoded, Encoder};
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use contract::{Outcome, OutcomeClass, Routed, SegmentOutcome};
-use domain::{AccountId, MessageId, OperatorId, Sender};
+use domain::{AccountId, MessageId, OperatorId};
 use smpp::Status;
+use smpp::receipt::id::Rule;
 
 use crate::publish::Counted;
 use crate::track::Track;
@@ -29,16 +29,17 @@ pub(crate) struct Job {
     message_id: MessageId,
     account_id: AccountId,
     hop: u8,
-    pub(crate) to: String,
-    pub(crate) from: Sender,
-    pub(crate) data_coding: u8,
-    pub(crate) expires_at: DateTime<Utc>,
-    /// `short_message` of each segment, with its user data header where there are several.
-    pub(crate) parts: Vec<Bytes>,
+    expires_at: DateTime<Utc>,
+    /// Its PDUs; `None` for a text that cannot be encoded.
+    encoded: Option<Encoded>,
     /// Segments to send, from 0.
     todo: VecDeque<u8>,
     in_flight: u8,
     answers: Vec<SegmentOutcome>,
+    /// Segments that were sent again because no answer came, each at most once.
+    resent: Vec<u8>,
+    /// The operator receipts all parts by the id of the first.
+    one_receipt: bool,
     /// Times that a refusal was answered by sending again; shared by the segments.
     attempts: u8,
     /// Segments that wait for a retry do so until then.
@@ -58,28 +59,32 @@ pub(crate) struct Done {
 }
 
 impl Job {
-    /// Encodes a routed message. A text that its encoding cannot hold gives a job without segments, which ends at
-    /// once as refused.
-    pub(crate) fn new(routed: Routed, track: Arc<Track>, reference: u8) -> Self {
-        let parts = encode::parts(&routed, reference).unwrap_or_default();
-        let segments = u8::try_from(parts.len()).unwrap_or(u8::MAX);
+    /// Encodes a routed message. A text that cannot be encoded gives a job without segments, which ends at once as
+    /// refused.
+    pub(crate) fn new(routed: &Routed, track: Arc<Track>, encoder: &Encoder) -> Self {
+        let written = encoder.encode(routed).ok();
+        let pdus = written.as_ref().map_or(0, Encoded::pdus);
         Self {
             track,
             message_id: routed.message_id,
             account_id: routed.account_id,
             hop: routed.hop,
-            to: routed.to.digits(),
-            from: routed.from,
-            data_coding: encode::data_coding(routed.encoding),
             expires_at: routed.expires_at,
-            refused: parts.is_empty().then_some(OutcomeClass::Permanent),
-            parts,
-            todo: (0..segments).collect(),
+            refused: written.is_none().then_some(OutcomeClass::Permanent),
+            encoded: written,
+            todo: (0..u8::try_from(pdus).unwrap_or(u8::MAX)).collect(),
             in_flight: 0,
             answers: Vec::new(),
+            resent: Vec::new(),
+            one_receipt: encoder.profile().receipts.one_for_all_parts,
             attempts: 0,
             not_before: None,
         }
+    }
+
+    /// What its PDUs say.
+    pub(crate) const fn encoded(&self) -> Option<&Encoded> {
+        self.encoded.as_ref()
     }
 
     /// Segments that wait to be sent.
@@ -127,9 +132,9 @@ impl Job {
         self.attempts
     }
 
-    /// The operator took a segment.
-    pub(crate) fn accepted(&mut self, segment: u8, operator_id: &[u8]) {
-        let id = smpp::receipt::id::Rule::Raw.apply(&String::from_utf8_lossy(operator_id)).into_owned();
+    /// The operator took a segment. Its id is brought to the form in which receipts are looked up.
+    pub(crate) fn accepted(&mut self, segment: u8, smpp_message_id: &[u8], rule: Rule) {
+        let id = rule.apply(&String::from_utf8_lossy(smpp_message_id)).into_owned();
         self.answered(segment, Some(Status::ROK), Some(id).filter(|id| !id.is_empty()));
     }
 
@@ -143,6 +148,16 @@ impl Job {
     /// A segment was sent, and no answer will come.
     pub(crate) fn unanswered(&mut self, segment: u8) {
         self.answered(segment, None, None);
+    }
+
+    /// A segment was sent, no answer will come, and it goes again; `false` where it did so before.
+    pub(crate) fn resend(&mut self, segment: u8, now: Instant) -> bool {
+        let is_first = !self.resent.contains(&segment);
+        if is_first {
+            self.resent.push(segment);
+            self.send_again(segment, now, false);
+        }
+        is_first
     }
 
     fn answered(&mut self, segment: u8, status: Option<Status>, smpp_message_id: Option<String>) {
@@ -163,6 +178,12 @@ impl Job {
 
     /// The outcome of everything that happened to it. What was not sent by now never is.
     pub(crate) fn finish(mut self, operator_id: OperatorId, at: DateTime<Utc>) -> Done {
+        for segment in std::mem::take(&mut self.resent) {
+            let told = segment.saturating_add(1);
+            if self.answers.iter().all(|answer| answer.segment != told) {
+                self.answers.push(SegmentOutcome { segment: told, status: None, smpp_message_id: None });
+            }
+        }
         let class = self.class();
         self.answers.sort_unstable_by_key(|answer| answer.segment);
         let outcome = Outcome {
@@ -172,9 +193,32 @@ impl Job {
             hop: self.hop,
             class,
             at,
-            segments: self.answers,
+            segments: self.billed_answers(),
         };
         Done { track: self.track, outcome: Some(outcome), counted: None }
+    }
+
+    /// An answer for each segment that the customer pays, however many PDUs this operator wanted for them: the last
+    /// PDU stands for what it took along, and what had to be sent beyond is not told.
+    fn billed_answers(&mut self) -> Vec<SegmentOutcome> {
+        let mut answers = std::mem::take(&mut self.answers);
+        let Some(encoded) = &self.encoded else { return answers };
+        let (pdus, billed) = (encoded.pdus(), usize::from(encoded.billed));
+        if self.one_receipt && answers.len() > 1 {
+            let first = answers.iter().find_map(|answer| answer.smpp_message_id.clone());
+            for answer in answers.iter_mut().filter(|answer| answer.status == Some(Status::ROK.0)) {
+                answer.smpp_message_id.clone_from(&first);
+            }
+        }
+        answers.retain(|answer| usize::from(answer.segment) <= billed);
+        if pdus < billed
+            && answers.len() == pdus
+            && let Some(last) = answers.last().cloned()
+        {
+            let taken_along = (last.segment.saturating_add(1)..=encoded.billed).take(billed - pdus);
+            answers.extend(taken_along.map(|segment| SegmentOutcome { segment, ..last.clone() }));
+        }
+        answers
     }
 
     /// It goes back to the queue as it came. Only for jobs of which the operator has nothing.
@@ -184,7 +228,7 @@ impl Job {
 
     /// Whether the operator may have any of it.
     pub(crate) fn is_untouched(&self) -> bool {
-        self.answers.is_empty() && self.in_flight == 0
+        self.answers.is_empty() && self.in_flight == 0 && self.resent.is_empty()
     }
 
     /// A refusal for good decides; then an answer that never came; then a refusal that another operator may not
@@ -197,7 +241,7 @@ impl Job {
             _ if unknown => OutcomeClass::Unknown,
             Some(_) if accepted => OutcomeClass::Permanent,
             Some(class) => class,
-            None if self.answers.len() == self.parts.len() => OutcomeClass::Accepted,
+            None if self.answers.len() == self.encoded.as_ref().map_or(0, Encoded::pdus) => OutcomeClass::Accepted,
             None if accepted => OutcomeClass::Permanent,
             None => OutcomeClass::Expired,
         }
@@ -209,4 +253,4 @@ fn worse(a: OutcomeClass, b: OutcomeClass) -> OutcomeClass {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,7 +6,7 @@ mod take;
 pub(crate) use pool::Pool;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use contract::edge::{BindType, OperatorSettings};
@@ -42,7 +42,7 @@ pub(crate) struct Lane {
     /// One bell per bind, so that no ring is lost on a bind that is busy.
     bells: std::sync::Mutex<Vec<Arc<Notify>>>,
     /// Numbers the messages that are cut into several segments.
-    pub(crate) reference: std::sync::atomic::AtomicU8,
+    pub(crate) reference: Arc<AtomicU16>,
 }
 
 impl Lane {
@@ -52,7 +52,8 @@ impl Lane {
             submitters: AtomicUsize::new(0),
             submitters_changed: Notify::new(),
             bells: std::sync::Mutex::default(),
-            reference: std::sync::atomic::AtomicU8::new(0),
+            // Not from 0 again after every start: handsets remember references for days.
+            reference: Arc::new(AtomicU16::new(rand::random())),
         }
     }
 

@@ -1,10 +1,11 @@
-//! What binds have to say goes out gathered: outcomes to `bill`, receipts to `dlr`.
+//! What binds have to say goes out gathered: outcomes to `bill`, receipts to `dlr`, messages from handsets to
+//! `inbound`.
 
+mod arrivals;
 mod outcomes;
-mod receipts;
 mod unpublished;
 
-pub(crate) use receipts::{Arrived, Published};
+pub(crate) use arrivals::{Arrived, Published, Request, What};
 pub(crate) use unpublished::{Counted, Unpublished};
 
 use std::collections::HashSet;
@@ -32,7 +33,7 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub(crate) struct Publishers {
     pub(crate) outcomes: mpsc::Sender<Vec<Done>>,
-    pub(crate) receipts: mpsc::Sender<Vec<Arrived>>,
+    pub(crate) arrivals: mpsc::Sender<Vec<Arrived>>,
     pub(crate) finished: Finished,
     /// Ends the gathering of outcomes at once.
     pub(crate) urgent: Arc<Notify>,
@@ -41,16 +42,16 @@ pub(crate) struct Publishers {
 /// Starts both publishers; the task ends when both have, or one panicked.
 pub(crate) fn start(config: &Arc<Config>, queue: &Arc<dyn Queue>) -> (Publishers, JoinHandle<()>) {
     let (outcomes, outcomes_rx) = mpsc::channel(BATCHES_MAX);
-    let (receipts, receipts_rx) = mpsc::channel(BATCHES_MAX);
+    let (arrivals, arrivals_rx) = mpsc::channel(BATCHES_MAX);
     let finished = Finished(Arc::new(Mutex::new(Recent::new(FINISHED_REMEMBERED))));
     let urgent = Arc::new(Notify::new());
     let ends = (finished.clone(), Arc::clone(&urgent));
     let outcome_task = outcomes::run(outcomes_rx, Arc::clone(queue), Arc::clone(config), ends);
-    let receipt_task = receipts::run(receipts_rx, Arc::clone(queue), Arc::clone(config));
+    let arrival_task = arrivals::run(arrivals_rx, Arc::clone(queue), Arc::clone(config));
     let task = tokio::spawn(async move {
-        tokio::join!(outcome_task, receipt_task);
+        tokio::join!(outcome_task, arrival_task);
     });
-    (Publishers { outcomes, receipts, finished, urgent }, task)
+    (Publishers { outcomes, arrivals, finished, urgent }, task)
 }
 
 /// Submits whose outcome this edge has published.
@@ -74,6 +75,9 @@ impl Finished {
 
 /// Sends until everything is durable. Only a stop of the edge ends it earlier; then the envelopes come again.
 async fn send_all(queue: &dyn Queue, name: &str, mut batch: Vec<Out>) {
+    if batch.is_empty() {
+        return;
+    }
     let mut pause = RETRY_MIN;
     loop {
         let results = queue.send(name, &batch).await;

@@ -70,7 +70,7 @@ pub async fn run(edge: Edge, shutdown: CancellationToken) -> anyhow::Result<()> 
 
 /// Tries until the queues that the edge publishes to exist.
 async fn create_queues(shared: &Shared, shutdown: &CancellationToken) {
-    for name in [queues::BILL, queues::DLR] {
+    for name in [queues::BILL, queues::DLR, queues::INBOUND] {
         while let Err(error) = shared.queue.create(name).await {
             tracing::warn!(error = %error, "cannot create queue {name}");
             if timeout(shared.config.settings_every, shutdown.cancelled()).await.is_ok() {

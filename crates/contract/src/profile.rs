@@ -237,6 +237,14 @@ pub struct Errors {
     pub receipts: BTreeMap<String, ReceiptMeaning>,
 }
 
+/// Reads a key of [`Errors::statuses`]; `None` when it is no number.
+pub fn status(key: &str) -> Option<u32> {
+    match key.strip_prefix("0x").or_else(|| key.strip_prefix("0X")) {
+        Some(digits) => u32::from_str_radix(digits, 16).ok(),
+        None => key.parse().ok(),
+    }
+}
+
 /// What a `command_status` asks of us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

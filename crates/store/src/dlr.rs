@@ -1,5 +1,6 @@
 //! Matching receipts to the parts that they are about, and storing what they say.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -32,13 +33,13 @@ pub struct Part {
     pub segments: u8,
 }
 
-/// Finds the part of each receipt by (operator, id at that operator); where an operator used an id again, the
-/// newest part has it.
+/// Finds the parts of each receipt by (operator, id at that operator): one, or all parts of a message where the
+/// operator has one id for the whole. Where it used an id again, the newest message has it.
 pub async fn find(
     connection: &mut PgConnection,
     receipts: &[Receipt],
     now: DateTime<Utc>,
-) -> Result<HashMap<(OperatorId, String), Part>, Error> {
+) -> Result<HashMap<(OperatorId, String), Vec<Part>>, Error> {
     let operators: Vec<Uuid> = receipts.iter().map(|r| r.operator_id.uuid()).collect();
     let ids: Vec<&str> = receipts.iter().map(|r| r.smpp_message_id.as_str()).collect();
     let rows = query!(
@@ -57,7 +58,7 @@ pub async fn find(
     )
     .fetch_all(connection)
     .await?;
-    let mut found: HashMap<(OperatorId, String), Part> = HashMap::with_capacity(rows.len());
+    let mut found: HashMap<(OperatorId, String), Vec<Part>> = HashMap::with_capacity(rows.len());
     for row in rows {
         let part = Part {
             account: AccountId::from_uuid(row.account_id),
@@ -66,9 +67,11 @@ pub async fn find(
             segment: count(row.segment)?,
             segments: count(row.segments)?,
         };
-        let slot = found.entry((OperatorId::from_uuid(row.operator_id), row.smpp_message_id)).or_insert(part);
-        if part.message > slot.message {
-            *slot = part;
+        let parts = found.entry((OperatorId::from_uuid(row.operator_id), row.smpp_message_id)).or_default();
+        match parts.first().map(|first| part.message.cmp(&first.message)) {
+            Some(Ordering::Less) => {}
+            Some(Ordering::Greater) => *parts = vec![part],
+            Some(Ordering::Equal) | None => parts.push(part),
         }
     }
     Ok(found)

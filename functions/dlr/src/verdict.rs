@@ -19,12 +19,13 @@ pub(crate) struct Matched<'a> {
 impl<'a> Matched<'a> {
     /// Sorts `receipts` by whether `parts` has theirs. Final ones come last, so that they win over an
     /// intermediate one in the same envelope.
-    pub(crate) fn of(receipts: &'a [Receipt], parts: &HashMap<(OperatorId, String), Part>) -> Self {
+    pub(crate) fn of(receipts: &'a [Receipt], parts: &HashMap<(OperatorId, String), Vec<Part>>) -> Self {
         let mut matched = Self::default();
         for receipt in receipts {
             match parts.get(&(receipt.operator_id, receipt.smpp_message_id.clone())) {
-                Some(part) => {
-                    matched.receipts.push(PartReceipt { part: *part, state: state_of(receipt.state), receipt });
+                Some(parts) => {
+                    let state = state_of(receipt.state);
+                    matched.receipts.extend(parts.iter().map(|part| PartReceipt { part: *part, state, receipt }));
                 }
                 None => matched.missing.push(receipt.clone()),
             }
@@ -104,8 +105,11 @@ fn event(part: &Part, state: State, receipt: &Receipt) -> Event {
     }
 }
 
-/// The operator's error code; `000` and the like say that there is none.
+/// What the operator's profile calls its error code, or that code; `000` and the like say that there is none.
 fn code(receipt: &Receipt) -> Option<String> {
+    if let Some(meaning) = &receipt.meaning {
+        return Some(meaning.code.clone());
+    }
     let told = receipt.error.trim_matches('0');
     (!told.is_empty()).then(|| receipt.error.clone())
 }
@@ -114,6 +118,7 @@ fn code(receipt: &Receipt) -> Option<String> {
 mod tests {
     use super::*;
     use chrono::DateTime;
+    use contract::profile::ReceiptMeaning;
     use domain::{AccountId, Private};
 
     fn receipt(state: ReceiptState, error: &str) -> Receipt {
@@ -156,6 +161,35 @@ mod tests {
             assert_eq!((advance.to, advance.code.as_deref()), (expected, code), "{state:?}");
             assert_eq!(verdicts.events.len(), 1);
         }
+    }
+
+    #[test]
+    fn a_code_has_the_name_that_the_profile_gives_it() {
+        let named = Receipt {
+            meaning: Some(ReceiptMeaning { code: "absent_subscriber".into(), billable: false }),
+            ..receipt(ReceiptState::Undeliverable, "0b2")
+        };
+        for (receipt, expected) in [
+            (&named, Some("absent_subscriber")),
+            (&receipt(ReceiptState::Undeliverable, "0b2"), Some("0b2")),
+            (&receipt(ReceiptState::Undeliverable, "000"), None),
+        ] {
+            assert_eq!(code(receipt).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn one_receipt_can_be_about_all_parts() {
+        let receipts = [receipt(ReceiptState::Delivered, "")];
+        let first = part(1, 2);
+        let parts = vec![first, Part { segment: 2, ..first }];
+        let key = (receipts[0].operator_id, receipts[0].smpp_message_id.clone());
+        let matched = Matched::of(&receipts, &HashMap::from([(key, parts)]));
+        let told: Vec<_> = matched.receipts.iter().map(|r| (r.part.segment, r.state)).collect();
+        assert_eq!(
+            (told, matched.multipart()),
+            (vec![(1, State::Delivered), (2, State::Delivered)], vec![first.message])
+        );
     }
 
     #[test]

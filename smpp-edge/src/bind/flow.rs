@@ -2,25 +2,24 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use chrono::{DateTime, Utc};
+use contract::edge::OperatorSettings;
+use contract::profile::UnknownPolicy;
 use domain::OperatorId;
-use smpp::pdu::Sm;
-use smpp::{Body, Sequence, Status, Window, encode};
+use smpp::receipt::id::Rule;
+use smpp::{Sequence, Status, Window};
 
+use super::inbound::ids_of_responses;
 use super::pace::Pace;
 use crate::config::Config;
-use crate::job::{Done, Job, Verdict, address_of, address_to, validity, verdict};
+use crate::job::{Done, Job, Statuses, Verdict};
 use crate::meters::Meters;
 use crate::operator::Lane;
 use crate::publish::Unpublished;
 
-/// `registered_delivery`: a receipt for success and for failure.
-const RECEIPT_ALWAYS: u8 = 1;
-/// A receipt is waited for as a guarantee of the settlement, so messages are stored and forwarded (default mode).
-const ESM_DEFAULT: u8 = 0;
 /// The window is refilled once this part of it is free: fewer and larger writes.
 const REFILL_PART: usize = 8;
 
@@ -45,6 +44,7 @@ pub(super) struct Flow {
     taken: VecDeque<Job>,
     pub(super) done: Vec<Done>,
     unpublished: Arc<Unpublished>,
+    answers: Answers,
     pace: Pace,
     /// When the rate or a retry lets something go again.
     look_at: Option<Instant>,
@@ -52,14 +52,15 @@ pub(super) struct Flow {
 
 impl Flow {
     pub(super) fn new(
-        (operator_id, size): (OperatorId, usize),
+        operator: &OperatorSettings,
         unpublished: Arc<Unpublished>,
-        config: &Config,
+        response_timeout: Duration,
         now: Instant,
     ) -> Self {
+        let size = usize::from(operator.window);
         Self {
-            operator_id,
-            window: Window::new(size, config.response_timeout),
+            operator_id: operator.id,
+            window: Window::new(size, response_timeout),
             size,
             slots: Vec::new(),
             free: Vec::new(),
@@ -67,14 +68,17 @@ impl Flow {
             taken: VecDeque::new(),
             done: Vec::new(),
             unpublished,
+            answers: Answers::new(operator),
             pace: Pace::new(now),
             look_at: None,
         }
     }
 
-    pub(super) fn resize(&mut self, size: usize) {
-        self.size = size;
-        self.window.resize(size);
+    /// Another window, other meanings of answers.
+    pub(super) fn adjust(&mut self, operator: &OperatorSettings) {
+        self.size = usize::from(operator.window);
+        self.window.resize(self.size);
+        self.answers = Answers::new(operator);
     }
 
     pub(super) fn in_flight(&self) -> usize {
@@ -145,8 +149,10 @@ impl Flow {
                 continue;
             };
             let number = wire.sequence.take();
-            if write(&mut wire.output, job, segment, number, now.utc).is_err() {
-                // Only a text with a wrong length could do this; the operator would refuse it.
+            let buffers = (&mut wire.output, &mut wire.scratch);
+            let written = job.encoded().is_some_and(|pdus| pdus.write(buffers, segment, number, now.utc).is_ok());
+            if !written {
+                // A string with a NUL in it or a value that its length cannot tell; the operator would refuse it.
                 job.refused(segment, Status::RINVMSGLEN, contract::OutcomeClass::Permanent);
                 self.rest(slot, now.utc);
             } else if self.window.insert(number, Ticket { slot, segment }, now.instant).is_err() {
@@ -170,10 +176,10 @@ impl Flow {
         ctx.meters.answered(status, now.instant.saturating_duration_since(answered.sent_at));
         let Some(job) = self.slots.get_mut(slot).and_then(Option::as_mut) else { return Answered::Unmatched };
         let mut result = Answered::Fine;
-        match verdict(status, job.attempts(), config.attempts_max) {
+        match self.answers.statuses.verdict(status, job.attempts(), config.attempts_max) {
             Verdict::Accepted => {
                 self.pace.accepted();
-                job.accepted(segment, id);
+                job.accepted(segment, id, self.answers.ids);
             }
             Verdict::Throttled => {
                 ctx.meters.throttles.increment(1);
@@ -203,7 +209,10 @@ impl Flow {
 
     fn unanswered(&mut self, ticket: Ticket, ctx: &mut Context<'_>) {
         ctx.meters.unanswered.increment(1);
-        if let Some(job) = self.slots.get_mut(ticket.slot).and_then(Option::as_mut) {
+        let resends = self.answers.unknown == UnknownPolicy::Resend;
+        if let Some(job) = self.slots.get_mut(ticket.slot).and_then(Option::as_mut)
+            && !(resends && job.resend(ticket.segment, ctx.now.instant))
+        {
             job.unanswered(ticket.segment);
         }
         self.rest_or_return(ticket.slot, ctx.now.utc, ctx.lane);
@@ -281,7 +290,25 @@ pub(super) struct Now {
 #[derive(Debug)]
 pub(super) struct Wire {
     pub(super) output: BytesMut,
+    /// Room for the optional parameters of one PDU.
+    pub(super) scratch: BytesMut,
     pub(super) sequence: Sequence,
+}
+
+/// How this operator's answers are read.
+#[derive(Debug)]
+struct Answers {
+    statuses: Statuses,
+    ids: Rule,
+    unknown: UnknownPolicy,
+}
+
+impl Answers {
+    fn new(operator: &OperatorSettings) -> Self {
+        let profile = &operator.profile;
+        let ids = ids_of_responses(profile.receipts.ids);
+        Self { statuses: Statuses::new(&profile.errors), ids, unknown: profile.unknown }
+    }
 }
 
 /// What the flow works with and does not own.
@@ -302,22 +329,4 @@ pub(super) enum Answered {
     Unmatched,
     /// It says that the session is not bound as we think.
     SessionLost,
-}
-
-/// Writes one segment as `submit_sm`.
-fn write(out: &mut BytesMut, job: &Job, segment: u8, number: u32, now: DateTime<Utc>) -> Result<(), smpp::EncodeError> {
-    let short_message = job.parts.get(usize::from(segment)).map(AsRef::as_ref).unwrap_or_default();
-    let udh = if job.parts.len() > 1 { smpp::pdu::ESM_UDHI } else { 0 };
-    let validity = validity(job.expires_at - now);
-    let submit = Sm {
-        source: address_of(&job.from),
-        destination: address_to(&job.to),
-        esm_class: ESM_DEFAULT | udh,
-        validity_period: &validity,
-        registered_delivery: RECEIPT_ALWAYS,
-        data_coding: job.data_coding,
-        short_message,
-        ..Sm::default()
-    };
-    encode(out, Status::ROK, number, &Body::SubmitSm(submit))
 }

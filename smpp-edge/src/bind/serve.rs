@@ -16,10 +16,10 @@ use tokio::time::sleep_until;
 
 use super::connect::Connected;
 use super::flow::{Context, Flow, Now, Wire};
-use super::{Bind, End, same_session};
+use super::{Bind, End, same_session, seconds_or};
 use crate::job::Done;
 use crate::operator::submits;
-use crate::publish::{Arrived, Published, Unpublished};
+use crate::publish::{Arrived, Published, Request, Unpublished};
 
 /// Octets that a read asks for.
 const READ_BYTES: usize = 32 * 1024;
@@ -27,8 +27,9 @@ const READ_BYTES: usize = 32 * 1024;
 const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 /// Outcomes and receipts that may wait for their publisher before this session takes nothing more.
 const KEPT_MAX: usize = 2_000;
-/// Receipts of one session that may wait for their answer; further ones are to be sent again later.
-const RECEIPTS_MAX: usize = 5_000;
+/// Receipts and messages from handsets of one session that may wait for their answer; further ones are to be sent
+/// again later.
+const ARRIVALS_MAX: usize = 5_000;
 /// Time for the answer to our unbind.
 const UNBIND_TIMEOUT: Duration = Duration::from_secs(2);
 /// A look at everything, should nothing else happen.
@@ -79,8 +80,8 @@ struct Session<'a> {
     enquiry: Option<(u32, Instant)>,
     unbind: Option<u32>,
     arrived: Vec<Arrived>,
-    /// Receipts that were not answered yet.
-    receipts_open: usize,
+    /// Receipts and messages from handsets that were not answered yet.
+    arrivals_open: usize,
     answer: mpsc::UnboundedSender<Published>,
 }
 
@@ -91,7 +92,8 @@ pub(super) async fn serve(bind: &mut Bind, connected: Connected, operator: &Arc<
     let (answer, mut answers) = mpsc::unbounded_channel();
     let parts = &bind.parts;
     let unpublished = Unpublished::new(Arc::clone(&parts.bell), Arc::clone(&parts.shared.publishers.urgent));
-    let flow = Flow::new((operator.id, usize::from(operator.window)), unpublished, &parts.shared.config, now);
+    let response_timeout = seconds_or(operator.profile.session.response_seconds, parts.shared.config.response_timeout);
+    let flow = Flow::new(operator, unpublished, response_timeout, now);
     let mut session = Session {
         operator: Arc::clone(operator),
         state,
@@ -99,12 +101,12 @@ pub(super) async fn serve(bind: &mut Bind, connected: Connected, operator: &Arc<
         cause: Cause::Stopped,
         flow,
         input,
-        wire: Wire { output: BytesMut::new(), sequence },
+        wire: Wire { output: BytesMut::new(), scratch: BytesMut::new(), sequence },
         last_received: now,
         enquiry: None,
         unbind: None,
         arrived: Vec::new(),
-        receipts_open: 0,
+        arrivals_open: 0,
         answer,
         bind,
     };
@@ -168,7 +170,7 @@ impl Session<'_> {
         let is_open = self.phase == Phase::Open;
         let reads = self.wire.output.len() < OUTPUT_BYTES_MAX;
         let keeps_outcomes = !self.flow.done.is_empty();
-        let keeps_receipts = !self.arrived.is_empty();
+        let keeps_arrivals = !self.arrived.is_empty();
         if reads {
             self.input.reserve(READ_BYTES);
         }
@@ -183,7 +185,7 @@ impl Session<'_> {
                 permit.map_err(|_| End::Publisher)?.send(std::mem::take(&mut self.flow.done));
                 Event::Look
             }
-            permit = publishers.receipts.reserve(), if keeps_receipts => {
+            permit = publishers.arrivals.reserve(), if keeps_arrivals => {
                 permit.map_err(|_| End::Publisher)?.send(std::mem::take(&mut self.arrived));
                 Event::Look
             }
@@ -194,7 +196,7 @@ impl Session<'_> {
         match event {
             Event::Read(0) | Event::Written(0) => return Err(End::Eof),
             Event::Read(_) => return self.receive(),
-            Event::Published(numbers) => self.answer_receipts(numbers)?,
+            Event::Published(published) => self.answer_arrivals(published)?,
             Event::Stop => self.drain(Cause::Stopped),
             Event::Settings => self.apply_settings(),
             Event::Written(_) | Event::Look => {}
@@ -251,8 +253,8 @@ impl Session<'_> {
     fn advance_phase(&mut self, now: Instant) -> Result<(), End> {
         match self.phase {
             Phase::Draining(until) => {
-                let receipts_done = self.receipts_open == 0 && self.arrived.is_empty();
-                if (self.flow.in_flight() == 0 && receipts_done) || now >= until {
+                let arrivals_done = self.arrivals_open == 0 && self.arrived.is_empty();
+                if (self.flow.in_flight() == 0 && arrivals_done) || now >= until {
                     if matches!(self.cause, Cause::Unbound) {
                         return Err(self.end());
                     }
@@ -280,7 +282,7 @@ impl Session<'_> {
     fn apply_settings(&mut self) {
         let settings = Arc::clone(&self.bind.parts.settings.borrow_and_update());
         if same_session(&self.operator, &settings) {
-            self.flow.resize(usize::from(settings.window));
+            self.flow.adjust(&settings);
             self.operator = settings;
         } else {
             self.drain(Cause::Changed);
@@ -324,7 +326,7 @@ impl Session<'_> {
             permit.send(std::mem::take(&mut self.flow.done));
         }
         if !self.arrived.is_empty()
-            && let Ok(permit) = publishers.receipts.try_reserve()
+            && let Ok(permit) = publishers.arrivals.try_reserve()
         {
             permit.send(std::mem::take(&mut self.arrived));
         }
@@ -337,15 +339,20 @@ impl Session<'_> {
         crate::operator::send_done(&publishers.outcomes, done).await;
         let arrived = std::mem::take(&mut self.arrived);
         if !arrived.is_empty() {
-            let _ = publishers.receipts.send(arrived).await;
+            let _ = publishers.arrivals.send(arrived).await;
         }
     }
 
-    /// Receipts that are safe now get their answer.
-    fn answer_receipts(&mut self, numbers: Published) -> Result<(), End> {
-        self.receipts_open = self.receipts_open.saturating_sub(numbers.len());
-        for number in numbers {
-            encode(&mut self.wire.output, Status::ROK, number, &Body::DeliverSmResp(MessageResp::default()))?;
+    /// What is safe now gets its answer.
+    fn answer_arrivals(&mut self, published: Published) -> Result<(), End> {
+        self.arrivals_open = self.arrivals_open.saturating_sub(published.len());
+        for Request { command_id, sequence_number } in published {
+            let response = MessageResp::default();
+            let body = match command_id {
+                CommandId::DATA_SM => Body::DataSmResp(response),
+                _ => Body::DeliverSmResp(response),
+            };
+            encode(&mut self.wire.output, Status::ROK, sequence_number, &body)?;
         }
         Ok(())
     }

@@ -1,6 +1,9 @@
 //! What an answer asks of us, as a table.
 
+use std::collections::HashMap;
+
 use contract::OutcomeClass;
+use contract::profile::{Errors, StatusMeaning};
 use smpp::{Class, Status};
 
 /// What to do about one answered segment.
@@ -18,8 +21,36 @@ pub(crate) enum Verdict {
     Refused(OutcomeClass),
 }
 
-/// Judges a status after `attempts` earlier retries, of which `attempts_max - 1` are allowed.
-pub(crate) fn verdict(status: Status, attempts: u8, attempts_max: u8) -> Verdict {
+/// What one operator's statuses mean.
+#[derive(Debug, Default)]
+pub(crate) struct Statuses(HashMap<u32, StatusMeaning>);
+
+impl Statuses {
+    /// The meanings of a profile. A key that is no number is refused by the API and left out here.
+    pub(crate) fn new(errors: &Errors) -> Self {
+        let read =
+            errors.statuses.iter().filter_map(|(key, meaning)| Some((contract::profile::status(key)?, *meaning)));
+        Self(read.collect())
+    }
+
+    /// Judges a status after `attempts` earlier retries, of which `attempts_max - 1` are allowed: by the operator's
+    /// own meaning where its profile has one.
+    pub(crate) fn verdict(&self, status: Status, attempts: u8, attempts_max: u8) -> Verdict {
+        let retries = attempts.saturating_add(1) < attempts_max;
+        let Some(meaning) = self.0.get(&status.0) else { return verdict(status, attempts, attempts_max) };
+        match meaning {
+            StatusMeaning::Accepted => Verdict::Accepted,
+            StatusMeaning::Throttled => Verdict::Throttled,
+            StatusMeaning::Temporary if retries => Verdict::Again,
+            StatusMeaning::Temporary | StatusMeaning::Elsewhere | StatusMeaning::Permanent => {
+                Verdict::Refused(meaning.outcome())
+            }
+        }
+    }
+}
+
+/// Judges a status by its usual meaning.
+fn verdict(status: Status, attempts: u8, attempts_max: u8) -> Verdict {
     let sent = attempts.saturating_add(1);
     let unknown_max = attempts_max.min(UNKNOWN_ATTEMPTS_MAX);
     match status.class() {
@@ -67,6 +98,38 @@ mod tests {
             (Status::RINVBNDSTS, 2, temporary),
         ] {
             assert_eq!(verdict(status, attempts, 3), expected, "{status} after {attempts}");
+        }
+    }
+
+    #[test]
+    fn an_operator_has_meanings_of_its_own() {
+        let errors = Errors {
+            statuses: [
+                ("0x45", StatusMeaning::Throttled),
+                ("20", StatusMeaning::Temporary),
+                ("0x0B", StatusMeaning::Elsewhere),
+                ("1025", StatusMeaning::Permanent),
+                ("0x402", StatusMeaning::Accepted),
+                ("none", StatusMeaning::Permanent),
+            ]
+            .map(|(key, meaning)| (key.to_owned(), meaning))
+            .into(),
+            ..Errors::default()
+        };
+        let statuses = Statuses::new(&errors);
+        let permanent = Verdict::Refused(OutcomeClass::Permanent);
+        let temporary = Verdict::Refused(OutcomeClass::Temporary);
+        for (status, attempts, expected) in [
+            (0x45, 9, Verdict::Throttled),
+            (0x14, 0, Verdict::Again),
+            (0x14, 2, temporary),
+            (0x0B, 0, temporary),
+            (0x401, 0, permanent),
+            (0x402, 0, Verdict::Accepted),
+            (0x58, 0, Verdict::Throttled),
+            (0x0A, 0, temporary),
+        ] {
+            assert_eq!(statuses.verdict(Status(status), attempts, 3), expected, "{status:#x} after {attempts}");
         }
     }
 }

@@ -1,11 +1,38 @@
 use chrono::TimeDelta;
-use contract::Encoding;
-use domain::{Number, Private};
+use contract::edge::{BindType, OperatorSettings};
+use contract::profile::{Long, Profile, Receipts};
+use contract::{Encoding, SmppFields};
+use domain::{Number, Private, Sender};
 
 use super::*;
 
-fn job(text: &str, encoding: Encoding) -> Job {
-    let routed = Routed {
+/// An operator with this profile.
+pub(crate) fn settings(profile: Profile) -> OperatorSettings {
+    OperatorSettings {
+        id: OperatorId::generate(),
+        name: "test".to_owned(),
+        host: "localhost".to_owned(),
+        port: 2775,
+        system_id: "chappe".to_owned(),
+        password: Private::new("secret"),
+        system_type: String::new(),
+        bind_type: BindType::Transceiver,
+        binds: 1,
+        window: 10,
+        tps: 0,
+        enabled: true,
+        profile: Box::new(profile),
+        tls_key: None,
+    }
+}
+
+/// A message whose concatenation reference, where it gets one, is 0x0107.
+pub(crate) fn encoder(profile: Profile) -> Encoder {
+    Encoder::new(Arc::new(settings(profile)), Arc::new(0x0107.into()))
+}
+
+pub(crate) fn routed(text: &str, encoding: Encoding, segments: usize) -> Routed {
+    Routed {
         message_id: MessageId::generate(),
         account_id: AccountId::generate(),
         hop: 0,
@@ -13,11 +40,18 @@ fn job(text: &str, encoding: Encoding) -> Job {
         from: Sender::parse("Bank").unwrap(),
         text: Private::new(text),
         encoding,
-        segments: 1,
+        segments: u8::try_from(segments).unwrap(),
         expires_at: Utc::now() + TimeDelta::hours(1),
-        smpp: None,
-    };
-    Job::new(routed, Arc::new(Track::of_test()), 7)
+        smpp: None::<Box<SmppFields>>,
+    }
+}
+
+fn job_for(routed: &Routed, profile: Profile) -> Job {
+    Job::new(routed, Arc::new(Track::of_test()), &encoder(profile))
+}
+
+fn job(text: &str, encoding: Encoding) -> Job {
+    job_for(&routed(text, encoding, 1), Profile::default())
 }
 
 #[derive(Clone, Copy)]
@@ -49,12 +83,12 @@ fn the_class_follows_from_the_segments() {
         (2, &[Accept], Permanent, 1),
     ] {
         let text = "a".repeat(if segments == 1 { 1 } else { 153 * segments });
-        let mut job = job(&text, Encoding::Gsm7);
+        let mut job = job_for(&routed(&text, Encoding::Gsm7, segments), Profile::default());
         assert_eq!(job.todo(), segments);
         for step in steps {
             let segment = job.send_next().unwrap();
             match *step {
-                Accept => job.accepted(segment, b"77"),
+                Accept => job.accepted(segment, b"77", Rule::Raw),
                 Refuse(status, class) => job.refused(segment, status, class),
                 Lose => job.unanswered(segment),
             }
@@ -65,12 +99,53 @@ fn the_class_follows_from_the_segments() {
 }
 
 #[test]
-fn long_texts_carry_a_header_each() {
-    let job = job(&"я".repeat(100), Encoding::Ucs2);
-    assert_eq!((job.data_coding, job.parts.len()), (8, 2));
-    assert_eq!(&job.parts[0][..6], [5, 0, 3, 7, 2, 1]);
-    assert_eq!(&job.parts[1][..6], [5, 0, 3, 7, 2, 2]);
-    assert_eq!((job.parts[0].len(), job.parts[1].len()), (6 + 134, 6 + 66));
+fn outcomes_have_the_billed_segments() {
+    let payload = || Profile { long: Long::Payload, ..Profile::default() };
+    let one = || {
+        let receipts = Receipts { one_for_all_parts: true, ..Receipts::default() };
+        Profile { receipts, ..Profile::default() }
+    };
+    let long = "a".repeat(300);
+    for (text, billed, profile, ids) in [
+        (long.as_str(), 2, Profile::default(), &["0", "1"][..]),
+        (&long, 2, payload(), &["0", "0"]),
+        (&long, 2, one(), &["0", "0"]),
+        // A longer header than was billed for: what does not fit is sent and not told.
+        (&long, 1, Profile::default(), &["0"]),
+        ("a", 3, Profile::default(), &["0", "0", "0"]),
+    ] {
+        let mut job = job_for(&routed(text, Encoding::Gsm7, billed), profile);
+        while let Some(segment) = job.send_next() {
+            job.accepted(segment, segment.to_string().as_bytes(), Rule::Raw);
+        }
+        let outcome = job.finish(OperatorId::generate(), Utc::now()).outcome.unwrap();
+        let told: Vec<_> = outcome.segments.iter().map(|s| s.smpp_message_id.clone().unwrap()).collect();
+        let numbers: Vec<_> = outcome.segments.iter().map(|s| usize::from(s.segment)).collect();
+        assert_eq!((told, numbers), (ids.iter().map(ToString::to_string).collect(), (1..=billed).collect()));
+        assert_eq!(outcome.class, OutcomeClass::Accepted);
+    }
+}
+
+#[test]
+fn what_is_sent_again_is_sent_again_once() {
+    let now = Instant::now();
+    let mut job = job("a", Encoding::Gsm7);
+    for again in [true, false] {
+        let segment = job.send_next().unwrap();
+        assert_eq!(job.resend(segment, now), again);
+        if !again {
+            job.unanswered(segment);
+        }
+    }
+    assert!(!job.is_untouched());
+    let outcome = job.finish(OperatorId::generate(), Utc::now()).outcome.unwrap();
+    assert_eq!((outcome.class, outcome.segments.len()), (OutcomeClass::Unknown, 1));
+
+    let mut stopped = self::job("a", Encoding::Gsm7);
+    let segment = stopped.send_next().unwrap();
+    stopped.resend(segment, now);
+    let outcome = stopped.finish(OperatorId::generate(), Utc::now()).outcome.unwrap();
+    assert_eq!((outcome.class, outcome.segments[0].status), (OutcomeClass::Unknown, None));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Lane, Shared, send_done};
+use crate::job::Encoder;
 use envelopes::Envelopes;
 
 /// Messages that wait in the pool at least, whatever the windows are, and at most.
@@ -36,7 +37,8 @@ pub(super) async fn run(
 ) {
     let id = settings.borrow().id;
     let queue_name: Arc<str> = queues::submit(id).into();
-    let mut taker = Taker { envelopes: Envelopes::new(queue_name, id, &shared), lane, settings, shared };
+    let encoder = Encoder::new(Arc::clone(&settings.borrow()), Arc::clone(&lane.reference));
+    let mut taker = Taker { envelopes: Envelopes::new(queue_name, id, &shared), encoder, lane, settings, shared };
     taker.create_queue(&stop).await;
     let mut extend = interval(taker.shared.config.lease / EXTENSIONS_PER_LEASE);
     extend.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -79,6 +81,7 @@ pub(super) async fn run(
 
 struct Taker {
     envelopes: Envelopes,
+    encoder: Encoder,
     lane: Arc<Lane>,
     settings: watch::Receiver<Arc<OperatorSettings>>,
     shared: Shared,
@@ -122,7 +125,11 @@ impl Taker {
         if deliveries.is_empty() {
             return;
         }
-        let jobs = self.envelopes.open(deliveries, &self.lane.reference).await;
+        let settings = Arc::clone(&self.settings.borrow());
+        if !self.encoder.is_of(&settings) {
+            self.encoder = Encoder::new(settings, Arc::clone(&self.lane.reference));
+        }
+        let jobs = self.envelopes.open(deliveries, &self.encoder).await;
         self.lane.pool.push(jobs);
         self.lane.ring();
     }

@@ -2,13 +2,13 @@
 
 use bytes::Buf;
 use smpp::frame::Header;
-use smpp::pdu::Sm;
+use smpp::pdu::{DataSm, Sm};
 use smpp::{Body, CommandId, Frame, Framer, Policy, Role, Status, decode, encode};
 
 use super::super::flow::Answered;
 use super::super::{End, inbound};
-use super::{Cause, Now, Phase, RECEIPTS_MAX, Session};
-use crate::publish::Arrived;
+use super::{ARRIVALS_MAX, Cause, Now, Phase, Session};
+use crate::publish::{Arrived, Request, What};
 
 impl Session<'_> {
     /// Handles every whole PDU received so far.
@@ -42,13 +42,18 @@ impl Session<'_> {
             return self.response(header, body.ok().as_ref(), now);
         }
         let number = header.sequence_number;
+        if header.command_id == CommandId::OUTBIND {
+            // It asks us to bind and has no answer; we bind unasked.
+            return Ok(());
+        }
         if let Err(status) = self.state.permits(Role::Smsc, header.command_id) {
             let request = if status == Status::RINVCMDID { CommandId::GENERIC_NACK } else { header.command_id };
             self.refuse(request, status, number);
             return Ok(());
         }
         match body {
-            Ok(Body::DeliverSm(sm)) => self.deliver(sm, number, now),
+            Ok(Body::DeliverSm(sm)) => self.deliver(header, sm, now),
+            Ok(Body::DataSm(data)) => self.deliver(header, &as_sm(data), now),
             Ok(Body::EnquireLink) => encode(&mut self.wire.output, Status::ROK, number, &Body::EnquireLinkResp)?,
             Ok(Body::Unbind) => {
                 encode(&mut self.wire.output, Status::ROK, number, &Body::UnbindResp)?;
@@ -56,11 +61,6 @@ impl Session<'_> {
             }
             // A handset is reachable again: this has no answer and no meaning for us.
             Ok(Body::AlertNotification(_)) => {}
-            // Messages of handsets have no consumer in this edge.
-            Ok(Body::DataSm(_)) => {
-                self.bind.meters.inbound_refused.increment(1);
-                self.refuse(header.command_id, Status::RX_P_APPN, number);
-            }
             Ok(_) => self.refuse(header.command_id, Status::RINVCMDID, number),
             Err(error) => {
                 tracing::warn!(operator.id = %self.operator.id, "{:?} of an operator: {error}", header.command_id);
@@ -100,22 +100,37 @@ impl Session<'_> {
         }
     }
 
-    /// A receipt is passed on, and answered once it is safe. A message of a handset is refused for good: nobody
-    /// here would read it.
-    fn deliver(&mut self, sm: &Sm<'_>, number: u32, now: Now) {
-        if !sm.is_receipt() && !sm.is_intermediate() {
-            self.bind.meters.inbound_refused.increment(1);
-            self.refuse(CommandId::DELIVER_SM, Status::RX_P_APPN, number);
+    /// A receipt or a message from a handset is passed on, and answered once it is safe.
+    fn deliver(&mut self, header: &Header, sm: &Sm<'_>, now: Now) {
+        let Header { command_id, sequence_number, .. } = *header;
+        if self.arrivals_open >= ARRIVALS_MAX {
+            self.bind.meters.arrivals_refused.increment(1);
+            self.refuse(command_id, Status::RX_T_APPN, sequence_number);
             return;
         }
-        if self.receipts_open >= RECEIPTS_MAX {
-            self.bind.meters.receipts_refused.increment(1);
-            self.refuse(CommandId::DELIVER_SM, Status::RX_T_APPN, number);
-            return;
-        }
-        self.bind.meters.receipts.increment(1);
-        self.receipts_open += 1;
-        let receipt = inbound::receipt(self.operator.id, sm, now.utc);
-        self.arrived.push(Arrived { receipt, sequence_number: number, answer: self.answer.clone() });
+        let what = if inbound::is_receipt(sm, &self.operator.profile) {
+            self.bind.meters.receipts.increment(1);
+            What::Receipt(inbound::receipt(&self.operator, sm, now.utc))
+        } else {
+            self.bind.meters.inbound.increment(1);
+            What::Inbound(inbound::part(&self.operator, sm, now.utc))
+        };
+        self.arrivals_open += 1;
+        let request = Request { command_id, sequence_number };
+        self.arrived.push(Arrived { what, request, answer: self.answer.clone() });
+    }
+}
+
+/// `data_sm` says the same in another layout; its text is in `message_payload`.
+fn as_sm<'a>(data: &DataSm<'a>) -> Sm<'a> {
+    Sm {
+        service_type: data.service_type,
+        source: data.source,
+        destination: data.destination,
+        esm_class: data.esm_class,
+        registered_delivery: data.registered_delivery,
+        data_coding: data.data_coding,
+        tlvs: data.tlvs,
+        ..Sm::default()
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use contract::edge::SubmitKey;
@@ -11,7 +10,7 @@ use domain::{EnvelopeId, OperatorId};
 use queue::{Delivery, Lease, Settle, SettleError};
 
 use super::{Shared, chain};
-use crate::job::Job;
+use crate::job::{Encoder, Job};
 use crate::recent::Recent;
 use crate::track::Track;
 
@@ -62,14 +61,14 @@ impl Envelopes {
     }
 
     /// Turns deliveries into jobs. What cannot be read is parked; what is done already is settled.
-    pub(super) async fn open(&mut self, deliveries: Vec<Delivery>, reference: &AtomicU8) -> Vec<Job> {
+    pub(super) async fn open(&mut self, deliveries: Vec<Delivery>, encoder: &Encoder) -> Vec<Job> {
         self.working.retain(|_, track| !track.is_settled());
         let mut jobs = Vec::new();
         let mut settled = Vec::new();
         for delivery in deliveries {
             match serde_json::from_slice::<Envelope<Routed>>(&delivery.body) {
                 Ok(envelope) => {
-                    let settle = self.open_one(&delivery, envelope, reference, &mut jobs).await;
+                    let settle = self.open_one(&delivery, envelope, encoder, &mut jobs).await;
                     settled.extend(settle.map(|settle| (delivery.lease, settle)));
                 }
                 // The message of a decode error may quote the body; where it went wrong is enough.
@@ -89,7 +88,7 @@ impl Envelopes {
         &mut self,
         delivery: &Delivery,
         envelope: Envelope<Routed>,
-        reference: &AtomicU8,
+        encoder: &Encoder,
         jobs: &mut Vec<Job>,
     ) -> Option<Settle> {
         if let Some(track) = self.working.get(&envelope.id) {
@@ -114,10 +113,7 @@ impl Envelopes {
         }
         let track = Arc::new(Track::new(Arc::clone(&self.queue_name), delivery.lease.clone(), items.len()));
         self.working.insert(envelope.id, Arc::clone(&track));
-        jobs.extend(items.into_iter().map(|item| {
-            let number = if item.segments > 1 { reference.fetch_add(1, Ordering::Relaxed) } else { 0 };
-            Job::new(item, Arc::clone(&track), number)
-        }));
+        jobs.extend(items.iter().map(|item| Job::new(item, Arc::clone(&track), encoder)));
         None
     }
 

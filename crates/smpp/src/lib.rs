@@ -10,8 +10,11 @@
 //! - [`status`]: `command_status`, its names and what each asks of a sender.
 //! - [`session`]: states, sequence numbers and the window of unanswered requests.
 //! - [`text`], [`udh`], [`receipt`]: what a message says.
+//! - [`mod@describe`], [`pcap`]: what a session said, for people and for Wireshark.
 
+pub mod describe;
 pub mod frame;
+pub mod pcap;
 pub mod pdu;
 pub mod receipt;
 pub mod session;
@@ -20,6 +23,7 @@ pub mod text;
 pub mod tlv;
 pub mod udh;
 
+pub use describe::{Description, Show, describe};
 pub use frame::{BodyError, EncodeError, Frame, FrameError, Framer, Header, Policy, decode, encode};
 pub use pdu::{Body, CommandId};
 pub use session::{Role, Sequence, State, Window};

@@ -21,15 +21,16 @@ mod meters;
 mod operator;
 mod publish;
 mod recent;
+mod server;
 mod settings;
 mod status;
-#[expect(dead_code, reason = "the sessions move to it with TLS")]
 mod stream;
 mod supervisor;
 mod track;
 
 pub use config::Config;
 pub use intake::Intake;
+pub use server::{Bounds, Listener, Server, server_tls};
 pub use settings::Settings;
 pub use status::EdgeStatus;
 pub use supervisor::{Edge, run};

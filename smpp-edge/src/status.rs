@@ -1,12 +1,14 @@
 //! Where every session stands, for whoever shows it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
+use contract::SessionStatus;
 use contract::edge::{BindState, BindStatus, OperatorStatus};
-use domain::OperatorId;
+use domain::{OperatorId, SessionId};
+use tokio_util::sync::CancellationToken;
 
 /// The sessions of one operator, by number.
 type Binds = BTreeMap<u16, Arc<BindCell>>;
@@ -15,6 +17,7 @@ type Binds = BTreeMap<u16, Arc<BindCell>>;
 #[derive(Clone, Debug, Default)]
 pub struct EdgeStatus {
     operators: Arc<Mutex<BTreeMap<OperatorId, Binds>>>,
+    sessions: Arc<Mutex<BTreeMap<SessionId, Arc<SessionCell>>>>,
 }
 
 impl EdgeStatus {
@@ -38,6 +41,30 @@ impl EdgeStatus {
         let operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
         let binds = operators.get(&operator).into_iter().flat_map(BTreeMap::values);
         binds.filter(|cell| cell.status().state == BindState::Bound).count()
+    }
+
+    /// Every session of a customer, in the order of their binds, and where each stands now.
+    pub fn sessions(&self) -> Vec<SessionStatus> {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.values().map(|cell| cell.status()).collect()
+    }
+
+    /// Closes these sessions of customers: what is in flight is finished, then they are unbound. Those that are not
+    /// here are left to their edges.
+    pub fn cut(&self, ids: &[SessionId]) {
+        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        ids.iter().filter_map(|id| sessions.get(id)).for_each(|cell| cell.cut.cancel());
+    }
+
+    pub(crate) fn add_session(&self, told: SessionStatus) -> Arc<SessionCell> {
+        let id = told.id;
+        let cell = Arc::new(SessionCell::new(told));
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::clone(&cell));
+        cell
+    }
+
+    pub(crate) fn remove_session(&self, id: SessionId) {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
     pub(crate) fn add(&self, operator: OperatorId, bind: u16, now: DateTime<Utc>) -> Arc<BindCell> {
@@ -95,5 +122,51 @@ impl BindCell {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
         status.in_flight = self.in_flight.load(Ordering::Relaxed);
         status
+    }
+}
+
+/// One session of a customer, written by its own task only.
+#[derive(Debug)]
+pub(crate) struct SessionCell {
+    /// Cancelled when somebody wants it closed.
+    pub(crate) cut: CancellationToken,
+    pub(crate) in_flight: AtomicU32,
+    pub(crate) delivering: AtomicU32,
+    pub(crate) submits: AtomicU64,
+    pub(crate) accepted: AtomicU64,
+    pub(crate) throttled: AtomicU64,
+    pub(crate) delivered: AtomicU64,
+    told: Mutex<SessionStatus>,
+}
+
+impl SessionCell {
+    fn new(told: SessionStatus) -> Self {
+        Self {
+            cut: CancellationToken::new(),
+            in_flight: AtomicU32::default(),
+            delivering: AtomicU32::default(),
+            submits: AtomicU64::default(),
+            accepted: AtomicU64::default(),
+            throttled: AtomicU64::default(),
+            delivered: AtomicU64::default(),
+            told: Mutex::new(told),
+        }
+    }
+
+    /// What went wrong, in words; stays until the next one.
+    pub(crate) fn set_error(&self, error: String) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).last_error = Some(error);
+    }
+
+    fn status(&self) -> SessionStatus {
+        SessionStatus {
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            delivering: self.delivering.load(Ordering::Relaxed),
+            submits: self.submits.load(Ordering::Relaxed),
+            accepted: self.accepted.load(Ordering::Relaxed),
+            throttled: self.throttled.load(Ordering::Relaxed),
+            delivered: self.delivered.load(Ordering::Relaxed),
+            ..self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        }
     }
 }

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::operator::{Operator, Shared};
 use crate::publish;
+use crate::server::{Running, Server};
 use crate::settings::Settings;
 use crate::status::EdgeStatus;
 
@@ -29,6 +30,8 @@ pub struct Edge {
     pub queue: Arc<dyn Queue>,
     /// Where the states of the sessions can be seen.
     pub status: EdgeStatus,
+    /// How customers are served; none: this edge has sessions with operators only.
+    pub server: Option<Server>,
 }
 
 /// Runs until `shutdown`, then stops taking, lets the windows empty, publishes, unbinds and leaves within the grace.
@@ -36,6 +39,7 @@ pub struct Edge {
 pub async fn run(edge: Edge, shutdown: CancellationToken) -> anyhow::Result<()> {
     let config = Arc::new(edge.config);
     let (publishers, mut publishing) = publish::start(&config, &edge.queue);
+    let server = edge.server.map(|server| Running::start(server, &config, &edge.queue, &edge.status));
     let shared = Shared {
         config: Arc::clone(&config),
         settings: edge.settings,
@@ -44,7 +48,8 @@ pub async fn run(edge: Edge, shutdown: CancellationToken) -> anyhow::Result<()> 
         status: edge.status,
     };
     create_queues(&shared, &shutdown).await;
-    let mut supervisor = Supervisor { shared, operators: HashMap::new(), version: None, stopping: TaskTracker::new() };
+    let mut supervisor =
+        Supervisor { shared, operators: HashMap::new(), server, version: None, stopping: TaskTracker::new() };
     let mut ticks = interval(config.settings_every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while !shutdown.is_cancelled() {
@@ -83,6 +88,7 @@ async fn create_queues(shared: &Shared, shutdown: &CancellationToken) {
 struct Supervisor {
     shared: Shared,
     operators: HashMap<OperatorId, Operator>,
+    server: Option<Running>,
     version: Option<i64>,
     /// Operators that were switched off and finish their windows.
     stopping: TaskTracker,
@@ -93,8 +99,11 @@ impl Supervisor {
     async fn follow_settings(&mut self) {
         match self.shared.settings.snapshot(self.version).await {
             Ok(None) => {}
-            Ok(Some(EdgeSnapshot { version, operators, systems: _ })) => {
+            Ok(Some(EdgeSnapshot { version, operators, systems })) => {
                 self.apply(operators);
+                if let Some(server) = &self.server {
+                    server.apply(systems);
+                }
                 self.version = Some(version);
             }
             Err(error) => tracing::warn!(error = %format!("{error:#}"), "cannot read the settings, the old ones stay"),
@@ -122,8 +131,11 @@ impl Supervisor {
         }
     }
 
-    /// Stops every operator; drops the last ends of the publishers with itself.
+    /// Stops the server and every operator; drops the last ends of the publishers with itself.
     async fn stop_all(self) {
+        if let Some(server) = self.server {
+            self.stopping.spawn(server.stop());
+        }
         for (_, operator) in self.operators {
             self.stopping.spawn(operator.stop());
         }

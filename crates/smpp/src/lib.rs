@@ -9,7 +9,7 @@
 //! - [`tlv`]: optional parameters, read tolerantly.
 //! - [`status`]: `command_status`, its names and what each asks of a sender.
 //! - [`session`]: states, sequence numbers and the window of unanswered requests.
-//! - [`text`], [`udh`], [`receipt`]: what a message says.
+//! - [`text`], [`udh`], [`receipt`]: what a message says; [`time`]: until when and from when on.
 //! - [`mod@describe`], [`pcap`]: what a session said, for people and for Wireshark.
 
 pub mod describe;
@@ -20,6 +20,7 @@ pub mod receipt;
 pub mod session;
 pub mod status;
 pub mod text;
+pub mod time;
 pub mod tlv;
 pub mod udh;
 

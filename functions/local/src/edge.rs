@@ -39,6 +39,7 @@ pub(crate) async fn run(station: Station) {
         settings: Arc::<Link>::clone(&station.link),
         queue: Arc::clone(&station.queue),
         status: status.clone(),
+        server: None,
     };
     tokio::join!(keep_running(edge, &station.shutdown), report(status, &station));
 }

@@ -142,7 +142,8 @@ impl Rig {
         }
         let status = EdgeStatus::new();
         let shutdown = CancellationToken::new();
-        let edge = Edge { config, settings: platform.clone(), queue: queue.clone(), status: status.clone() };
+        let edge =
+            Edge { config, settings: platform.clone(), queue: queue.clone(), status: status.clone(), server: None };
         let edge = tokio::spawn(smpp_edge::run(edge, shutdown.clone()));
         Self { queue, platform, status, shutdown, edge }
     }

@@ -11,3 +11,4 @@ mod read;
 mod refusals;
 mod rig;
 mod send;
+mod smpp;

@@ -24,7 +24,7 @@ fn clock() -> Arc<dyn host::Clock> {
 }
 
 /// Handles what is ready in `queue` until nothing is; each envelope twice, as a queue may bring it.
-async fn pump<H: Handler>(world: &World, handler: &H, queue: &str) -> usize {
+pub(crate) async fn pump<H: Handler>(world: &World, handler: &H, queue: &str) -> usize {
     let mut envelopes = 0;
     loop {
         let take = Take { max: 10, wait: Duration::ZERO, lease: Duration::from_secs(30) };

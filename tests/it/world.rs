@@ -86,7 +86,9 @@ impl World {
             status_url: None,
             metadata: None,
             expires_at: now + chrono::TimeDelta::days(1),
+            scheduled_at: None,
             created_at: now,
+            smpp: None,
         }
     }
 

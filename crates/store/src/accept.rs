@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use contract::fields::SmppFields;
+use contract::intake::LongPart;
 use contract::{Accepted, Encoding};
 use domain::tariff::Chain;
-use domain::{AccountId, MessageId, Network, Number, Private, Sender, settlement};
+use domain::{AccountId, MessageId, Network, Number, Private, Sender, SmppSystemId, settlement};
 
 use sqlx::{Connection as _, PgConnection};
 
@@ -48,8 +50,29 @@ pub struct NewMessage {
     pub metadata: Option<serde_json::Value>,
     /// Not submitted after this.
     pub expires_at: DateTime<Utc>,
+    /// Not submitted before this, which is later than `created_at`.
+    pub scheduled_at: Option<DateTime<Utc>>,
     /// When it was accepted.
     pub created_at: DateTime<Utc>,
+    /// What its SMPP customer said beyond that.
+    pub smpp: Option<Box<SmppMessage>>,
+}
+
+/// What an SMPP customer's submit says beyond a message of the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmppMessage {
+    /// Who gets the receipts.
+    pub system_id: SmppSystemId,
+    /// Which receipts (SMPP 3.4 section 5.2.17), as it came.
+    pub registered_delivery: u8,
+    /// The id that the customer was told, where it is not the message's own.
+    pub receipt_id: Option<MessageId>,
+    /// Passed on to the operator.
+    pub fields: SmppFields,
+    /// The long message that this is a part of.
+    pub long: Option<LongPart>,
+    /// What kind of traffic it is.
+    pub traffic_class: Option<String>,
 }
 
 /// What an `Idempotency-Key` remembers.
@@ -110,18 +133,20 @@ pub enum BatchAcceptance {
 
 /// Accepts single sends of any accounts, together: one statement where every wallet has enough and every key is
 /// new. Otherwise used keys are answered from their record, and under the lock of the wallets one send is decided
-/// after the other, so that nobody's send suffers from somebody else's empty wallet.
+/// after the other, so that nobody's send suffers from somebody else's empty wallet. A message that is stored
+/// already, under the same id, counts as stored: it was sent again because its verdict was lost.
 ///
 /// # Errors
 /// When the database fails; then nothing of it is stored.
 pub async fn accept_gathered(db: &Db, singles: &[Single]) -> Result<Vec<Acceptance>, Error> {
     let mut verdicts: Vec<Option<Acceptance>> = vec![None; singles.len()];
     let mut open: Vec<usize> = (0..singles.len()).collect();
-    let mut later = take_repeated_keys(singles, &mut open);
+    let mut later = take_repeated(singles, &mut open);
     while !open.is_empty() {
         let batch: Vec<&Single> = open.iter().map(|&at| &singles[at]).collect();
         let stored = match statement::store(db, &batch).await {
             Err(error) if key_was_taken(&error) => continue,
+            Err(error) if id_was_taken(&error) => Stored::Before(statement::stored_before(db, &batch, error).await?),
             stored => stored?,
         };
         match stored {
@@ -130,13 +155,14 @@ pub async fn accept_gathered(db: &Db, singles: &[Single]) -> Result<Vec<Acceptan
                     verdicts[at] = Some(Acceptance::Stored);
                 }
             }
+            Stored::Before(ids) => settle_stored(singles, &mut open, &mut verdicts, &ids),
             Stored::Known(known) => settle_known(singles, &mut open, &mut verdicts, known),
             Stored::OptedOut(who) => settle_opted_out(singles, &mut open, &mut verdicts, &who),
             Stored::Short => decide_in_order(db, singles, &mut open, &mut verdicts).await?,
         }
         if open.is_empty() {
             open.append(&mut later);
-            later = take_repeated_keys(singles, &mut open);
+            later = take_repeated(singles, &mut open);
         }
     }
     Ok(verdicts.into_iter().map(|v| v.unwrap_or(Acceptance::NoCredit)).collect())
@@ -148,19 +174,40 @@ fn key_was_taken(error: &Error) -> bool {
     error.constraint() == Some("idempotency_keys_pkey")
 }
 
-/// A key that stands twice in one batch: the second waits for the first.
-fn take_repeated_keys(singles: &[Single], open: &mut Vec<usize>) -> Vec<usize> {
-    let mut seen = HashSet::new();
+/// A message with this id is stored already, in one of the partitions.
+fn id_was_taken(error: &Error) -> bool {
+    error.constraint().is_some_and(|name| name.starts_with("messages_") && name.ends_with("_pkey"))
+}
+
+/// A key or an id that stands twice in one batch: the second waits for the first.
+fn take_repeated(singles: &[Single], open: &mut Vec<usize>) -> Vec<usize> {
+    let (mut ids, mut keys) = (HashSet::with_capacity(open.len()), HashSet::new());
     let mut later = Vec::new();
     open.retain(|&at| {
         let Single { message, idempotency } = &singles[at];
-        let fresh = idempotency.as_ref().is_none_or(|record| seen.insert((message.account_id, &record.key)));
+        let fresh = ids.insert(message.id)
+            && idempotency.as_ref().is_none_or(|record| keys.insert((message.account_id, &record.key)));
         if !fresh {
             later.push(at);
         }
         fresh
     });
     later
+}
+
+fn settle_stored(
+    singles: &[Single],
+    open: &mut Vec<usize>,
+    verdicts: &mut [Option<Acceptance>],
+    ids: &HashSet<MessageId>,
+) {
+    open.retain(|&at| {
+        let is_stored = ids.contains(&singles[at].message.id);
+        if is_stored {
+            verdicts[at] = Some(Acceptance::Stored);
+        }
+        !is_stored
+    });
 }
 
 fn settle_known(singles: &[Single], open: &mut Vec<usize>, verdicts: &mut [Option<Acceptance>], known: Known) {
@@ -213,8 +260,9 @@ async fn decide_in_order(
         // A key was used meanwhile: the next round finds it.
         Ok(Stored::Known(known)) => settle_known(singles, open, verdicts, known),
         Ok(Stored::OptedOut(who)) => settle_opted_out(singles, open, verdicts, &who),
-        Ok(Stored::Short) => return Err(Error::Corrupt("a locked wallet changed".into())),
-        Err(error) if key_was_taken(&error) => {}
+        Ok(Stored::Short | Stored::Before(_)) => return Err(Error::Corrupt("a locked wallet changed".into())),
+        // The next round finds which.
+        Err(error) if key_was_taken(&error) || id_was_taken(&error) => {}
         Err(error) => return Err(error),
     }
     Ok(())
@@ -292,6 +340,14 @@ async fn judge(tx: &mut PgConnection, messages: &[NewMessage]) -> Result<Vec<Ver
     Ok(messages.iter().map(verdict).collect())
 }
 
+/// Which of `messages` of these accounts are stored already.
+///
+/// # Errors
+/// When the database fails.
+pub async fn stored(db: &Db, messages: &[(AccountId, MessageId)]) -> Result<HashSet<MessageId>, Error> {
+    statement::stored(db, messages).await
+}
+
 /// What was answered to a key before.
 pub async fn idempotency_record(db: &Db, account: AccountId, key: &str) -> Result<Option<IdempotencyRecord>, Error> {
     let mut connection = db.pool.acquire().await?;
@@ -327,8 +383,13 @@ impl NewMessage {
             mcc_mnc: self.mcc_mnc,
             expires_at: self.expires_at,
             tried: Vec::new(),
-            smpp: None,
+            smpp: self.fields().cloned().map(Box::new),
         }
+    }
+
+    /// What goes on to the operator; `None` when its customer said nothing special.
+    fn fields(&self) -> Option<&SmppFields> {
+        self.smpp.as_ref().map(|smpp| &smpp.fields).filter(|fields| **fields != SmppFields::default())
     }
 
     fn due_at(&self) -> DateTime<Utc> {

@@ -1,11 +1,12 @@
 //! Moving messages from state to state: the one statement that every step after the route goes through.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, ChainId, Currency, MessageId, Micros, Number, OperatorId, State};
+use domain::{AccountId, ChainId, Currency, MessageId, Micros, Number, OperatorId, SmppSystemId, State};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use crate::Error;
+use crate::receipts::Submitter;
 
 /// A step that a message shall take. At most one for a message in one call.
 #[derive(Debug, Clone)]
@@ -61,6 +62,8 @@ pub struct Moved {
     pub to: Number,
     /// The customer's own reference.
     pub client_reference: Option<String>,
+    /// The SMPP customer that submitted it, who may want a receipt.
+    pub submitter: Option<Box<Submitter>>,
 }
 
 /// Takes the steps of `items` that their messages may still take (the rank grows) and writes the CDR of those
@@ -125,7 +128,9 @@ pub async fn advance(
         SELECT id, account_id, state, code, chain_id, segments, accepted_segments AS "accepted!",
             submit_entry_id = entry AS "settles_submit!", coalesce(final_entry_id = entry, false) AS "settles_final!",
             operator_id, unit_cost_micros, cost_currency, entry AS "entry!", captured_micros, currency,
-            status_url, recipient, client_reference
+            status_url, recipient, client_reference, smpp_system_id, registered_delivery, receipt_id, sender,
+            created_at, CASE WHEN smpp_system_id IS NOT NULL THEN smpp END AS smpp,
+            CASE WHEN smpp_system_id IS NOT NULL AND encoding <> 'binary' THEN left(body, 20) END AS text
         FROM moved
         "#,
         &ids,
@@ -150,8 +155,21 @@ pub async fn advance(
                 }
                 _ => None,
             };
+            let message = MessageId::from_uuid(row.id);
+            let submitter = match row.smpp_system_id {
+                None => None,
+                Some(system) => Some(Box::new(Submitter {
+                    system: SmppSystemId::from_uuid(system),
+                    registered_delivery: row.registered_delivery.map(count).transpose()?.unwrap_or_default(),
+                    told: row.receipt_id.map_or(message, MessageId::from_uuid),
+                    fields: row.smpp.map(serde_json::from_value).transpose()?.unwrap_or_default(),
+                    sender: row.sender,
+                    text: row.text.unwrap_or_default(),
+                    submitted_at: row.created_at,
+                })),
+            };
             Ok(Moved {
-                message: MessageId::from_uuid(row.id),
+                message,
                 account: AccountId::from_uuid(row.account_id),
                 state: row.state.parse().map_err(|_| Error::Corrupt("state".into()))?,
                 code: row.code,
@@ -167,6 +185,7 @@ pub async fn advance(
                 status_url: row.status_url,
                 to: Number::from_stored(row.recipient).ok_or_else(|| Error::Corrupt("recipient".into()))?,
                 client_reference: row.client_reference,
+                submitter,
             })
         })
         .collect()

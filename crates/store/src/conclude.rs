@@ -1,4 +1,4 @@
-//! The end of every transaction that moved messages: tell the customers, settle the money.
+//! The end of every transaction that moved messages: tell the customers by webhook and receipt, settle the money.
 
 use chrono::{DateTime, Utc};
 use contract::{CustomerEvent, MessageEvent, queues, seal};
@@ -8,9 +8,9 @@ use uuid::Uuid;
 use crate::advance::Moved;
 use crate::ledger::{self, Entries};
 use crate::publish::publish;
-use crate::{Db, Error, chain};
+use crate::{Db, Error, chain, receipts};
 
-/// Publishes the events of `moved` and settles what they owe. Call it last before the commit: it takes the locks
+/// Publishes the events and receipts of `moved` and settles what they owe. Call it last before the commit: it takes the locks
 /// that others wait for.
 pub async fn conclude(connection: &mut PgConnection, db: &Db, moved: &[Moved], at: DateTime<Utc>) -> Result<(), Error> {
     if moved.is_empty() {
@@ -18,6 +18,7 @@ pub async fn conclude(connection: &mut PgConnection, db: &Db, moved: &[Moved], a
     }
     let events: Vec<CustomerEvent> = moved.iter().filter_map(|moved| event(moved, at)).collect();
     publish(connection, db.publish, queues::CALLBACK, seal(&events, at)?, 0).await?;
+    receipts::publish(connection, db, moved, at).await?;
     let chains = chain::load(connection, db, moved.iter().map(|m| m.chain)).await?;
     let mut entries = Entries::new();
     for step in moved.iter().filter(|m| m.settles_submit || m.settles_final) {

@@ -12,6 +12,7 @@
 pub mod accept;
 pub mod accounts;
 pub mod advance;
+mod again;
 pub mod audit;
 pub mod catalogue;
 pub mod chain;
@@ -31,14 +32,18 @@ pub mod page;
 pub mod prefixes;
 pub mod publish;
 pub mod rates;
+pub mod receipts;
 pub mod routing;
+pub mod schedule;
 pub mod schema;
 pub mod senders;
+pub mod smpp_systems;
 pub mod sweep;
 pub mod tariffs;
 pub mod tx;
 pub mod users;
 pub mod webhooks;
+pub mod withdraw;
 
 pub use db::{Db, migrate};
 pub use error::Error;

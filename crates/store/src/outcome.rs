@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use contract::{Accepted, Encoding, Outcome, SubmitKey};
-use domain::{AccountId, MessageId, Number, OperatorId, Private, Sender};
-use sqlx::{PgConnection, query};
+use contract::{Accepted, Outcome, SubmitKey};
+use domain::{AccountId, MessageId};
+use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
 use crate::advance::count;
+use crate::again::Row;
 use crate::{Db, Error};
 
 /// SMPP `ESME_ROK`.
@@ -93,9 +94,10 @@ pub async fn reroutes(
     }
     let accounts: Vec<Uuid> = messages.iter().map(|(account, _)| account.uuid()).collect();
     let ids: Vec<Uuid> = messages.iter().map(|(_, id)| id.uuid()).collect();
-    let rows = query!(
+    let rows = query_as!(
+        Row,
         r#"SELECT m.id, m.account_id, m.recipient, m.sender, m.body, m.encoding, m.segments, m.mcc_mnc, m.expires_at,
-               m.operator_id AS "last_operator", ARRAY(SELECT e.operator_id FROM message_events e
+               m.smpp, ARRAY(SELECT e.operator_id FROM message_events e
                    WHERE e.message_id = m.id AND e.state = 'queued' AND e.source = 'route' ORDER BY e.at) AS "tried!: Vec<Option<Uuid>>"
            FROM unnest($1::uuid[], $2::uuid[]) AS i (account, id)
            JOIN messages m ON m.id = i.id AND (m.account_id = i.account) IS TRUE WHERE m.state_rank < 3"#,
@@ -104,29 +106,5 @@ pub async fn reroutes(
     )
     .fetch_all(connection)
     .await?;
-    let corrupt = |what: &str| Error::Corrupt(what.to_owned());
-    rows.into_iter()
-        .map(|row| {
-            Ok(Accepted {
-                message_id: MessageId::from_uuid(row.id),
-                account_id: AccountId::from_uuid(row.account_id),
-                to: Number::from_stored(row.recipient).ok_or_else(|| corrupt("recipient"))?,
-                from: Sender::parse(&row.sender).map_err(|_| corrupt("sender"))?,
-                text: Private::new(row.body),
-                encoding: encoding(&row.encoding)?,
-                segments: count(row.segments)?,
-                mcc_mnc: row.mcc_mnc.parse().map_err(|_| corrupt("mcc_mnc"))?,
-                expires_at: row.expires_at,
-                tried: row.tried.into_iter().flatten().map(OperatorId::from_uuid).collect(),
-                smpp: None,
-            })
-        })
-        .collect()
-}
-
-fn encoding(name: &str) -> Result<Encoding, Error> {
-    [Encoding::Gsm7, Encoding::Ucs2, Encoding::Latin1]
-        .into_iter()
-        .find(|e| e.name() == name)
-        .ok_or_else(|| Error::Corrupt("encoding".into()))
+    rows.into_iter().map(Row::accepted).collect()
 }

@@ -5,24 +5,25 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::Utc;
 use contract::edge::SubmitKey;
-use contract::{EdgeSnapshot, OperatorSettings, OperatorStatus};
+use contract::intake::{AboutMessage, Answer, Submissions, SubmitVerdict};
+use contract::{EdgeSnapshot, OperatorSettings, OperatorStatus, Orders, SessionStatus};
 use domain::Private;
 use host::secrets::Keys;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use store::tx::commit;
-use store::{Db, operators};
+use store::{Db, operators, smpp_systems};
 
 use crate::list::Query;
 use crate::problem::{Code, Problem};
-use crate::{Api, dress};
+use crate::{Api, dress, smpp};
 
 /// What an edge reports of its sessions.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct BindReport {
     pub edge_id: String,
     /// Every operator that it knows.
     pub operators: Vec<OperatorStatus>,
+    /// Every session of a customer that it holds.
+    #[serde(default)]
+    pub sessions: Vec<SessionStatus>,
 }
 
 /// Which submits an edge asks about, and which of them have an outcome.
@@ -40,10 +44,15 @@ pub struct Submits {
     pub submits: Vec<SubmitKey>,
 }
 
+/// Customers' submissions of one request at most.
+const SUBMISSIONS_MAX: usize = 1_000;
+/// Bytes of their body: a text of 255 segments in JSON, a thousand times over, is never sent; this is generous.
+const SUBMISSIONS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Submits of one question at most.
 const SUBMITS_MAX: usize = 10_000;
 
-/// The settings of every operator; `None` when the edge has this version already.
+/// The settings of every operator and of every customer's system; `None` when the edge has this version already.
 ///
 /// # Errors
 /// When the database fails, or a password cannot be unsealed with this platform's secret.
@@ -53,7 +62,8 @@ pub async fn snapshot(db: &Db, keys: &Keys, known: Option<i64>) -> anyhow::Resul
     }
     let (version, rows) = operators::snapshot(db).await?;
     let operators = rows.into_iter().map(|row| settings(keys, row)).collect::<anyhow::Result<_>>()?;
-    Ok(Some(EdgeSnapshot { version, operators, systems: Vec::new() }))
+    let systems = smpp_systems::snapshot(db).await?;
+    Ok(Some(EdgeSnapshot { version, operators, systems }))
 }
 
 fn settings(keys: &Keys, row: operators::Operator) -> anyhow::Result<OperatorSettings> {
@@ -84,14 +94,16 @@ pub async fn outcomes_known(db: &Db, submits: &[SubmitKey]) -> Result<Vec<Submit
     Ok(store::outcome::known(db, submits).await?.into_iter().collect())
 }
 
-/// Stores what an edge reports of its sessions.
+/// Stores what an edge reports of its sessions, and answers what it shall do.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn report_binds(db: &Db, report: &BindReport) -> Result<(), store::Error> {
-    let mut tx = db.begin().await?;
-    operators::report_binds(&mut tx, &report.edge_id, &report.operators, Utc::now()).await?;
-    commit(tx).await
+pub async fn report_binds(db: &Db, report: &BindReport) -> Result<Orders, store::Error> {
+    let (mut tx, now) = (db.begin().await?, Utc::now());
+    let cut = smpp_systems::report_sessions(&mut tx, &report.edge_id, &report.sessions, now).await?;
+    operators::report_binds(&mut tx, &report.edge_id, &report.operators, now).await?;
+    commit(tx).await?;
+    Ok(Orders { cut })
 }
 
 /// The internal API over HTTP.
@@ -100,6 +112,9 @@ pub fn internal_router(api: Arc<Api>) -> Router {
         .route("/internal/edge/snapshot", get(get_snapshot))
         .route("/internal/edge/outcomes-known", post(post_outcomes))
         .route("/internal/edge/binds", post(post_binds))
+        .route("/internal/edge/submissions", post(post_submissions))
+        .route("/internal/edge/about", post(post_about))
+        .layer(DefaultBodyLimit::max(SUBMISSIONS_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), authenticate))
         .with_state(api);
     dress(router)
@@ -122,11 +137,7 @@ struct Known {
 
 async fn get_snapshot(State(api): State<Arc<Api>>, Query(query): Query<Known>) -> Result<Response, Problem> {
     let known = query.known.and_then(|version| version.parse().ok());
-    let snapshot =
-        snapshot(&api.db, &api.keys, known).await.map_err(|error| match error.downcast::<store::Error>() {
-            Ok(error) => Problem::from(error),
-            Err(error) => Problem::internal(error),
-        })?;
+    let snapshot = snapshot(&api.db, &api.keys, known).await.map_err(unknown)?;
     Ok(match snapshot {
         Some(snapshot) => Json(snapshot).into_response(),
         None => StatusCode::NOT_MODIFIED.into_response(),
@@ -140,7 +151,28 @@ async fn post_outcomes(State(api): State<Arc<Api>>, Json(body): Json<Submits>) -
     Ok(Json(Submits { submits: outcomes_known(&api.db, &body.submits).await? }))
 }
 
-async fn post_binds(State(api): State<Arc<Api>>, Json(body): Json<BindReport>) -> Result<StatusCode, Problem> {
-    report_binds(&api.db, &body).await?;
-    Ok(StatusCode::NO_CONTENT)
+async fn post_binds(State(api): State<Arc<Api>>, Json(body): Json<BindReport>) -> Result<Json<Orders>, Problem> {
+    Ok(Json(report_binds(&api.db, &body).await?))
+}
+
+async fn post_submissions(
+    State(api): State<Arc<Api>>,
+    Json(body): Json<Submissions>,
+) -> Result<Json<Vec<SubmitVerdict>>, Problem> {
+    if body.submissions.len() > SUBMISSIONS_MAX {
+        return Err(Problem::new(Code::PayloadTooLarge, "at most 1000 submissions"));
+    }
+    smpp::submit(&api, &body).await.map(Json).map_err(unknown)
+}
+
+async fn post_about(State(api): State<Arc<Api>>, Json(body): Json<AboutMessage>) -> Result<Json<Answer>, Problem> {
+    smpp::about(&api, &body).await.map(Json).map_err(unknown)
+}
+
+/// The outcome is not known; the edge asks again.
+fn unknown(error: anyhow::Error) -> Problem {
+    match error.downcast::<store::Error>() {
+        Ok(error) => Problem::from(error),
+        Err(error) => Problem::internal(error),
+    }
 }

@@ -25,6 +25,8 @@ mod problem;
 mod routing;
 mod senders;
 mod serve;
+pub mod smpp;
+mod smpp_systems;
 mod state;
 mod time;
 mod trail;
@@ -57,6 +59,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(messages::send::routes())
         .merge(messages::batch::routes())
         .merge(messages::read::routes())
+        .merge(messages::cancel::routes())
         .merge(balance::routes())
         .merge(auth::login::routes())
         .merge(accounts::routes())
@@ -68,6 +71,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(operators::routes())
         .merge(numbering::routes())
         .merge(routing::routes())
+        .merge(smpp_systems::routes())
         .merge(trail::routes())
         .merge(health::routes())
 }

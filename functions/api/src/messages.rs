@@ -1,6 +1,7 @@
 //! Sending messages and reading them back.
 
 pub(crate) mod batch;
+pub(crate) mod cancel;
 pub(crate) mod idempotency;
 pub(crate) mod intake;
 pub(crate) mod prepare;

@@ -24,6 +24,7 @@ use crate::problem::ProblemBody;
         (name = "auth", description = "Logging in"),
         (name = "account", description = "What an account has: balance, keys, people, sender IDs"),
         (name = "accounts", description = "The accounts below one's own"),
+        (name = "smpp", description = "How customers bind over SMPP, and who is bound"),
         (name = "prices", description = "What customers pay"),
         (name = "operators", description = "Who carries messages, and what that costs; the house only"),
         (name = "numbering", description = "Which network a number belongs to; the house only"),

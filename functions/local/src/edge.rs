@@ -54,7 +54,7 @@ async fn keep_running(edge: Edge, shutdown: &CancellationToken) {
 
 async fn report(status: EdgeStatus, station: &Station) {
     while station.shutdown.run_until_cancelled(sleep(REPORT_EVERY)).await.is_some() {
-        let report = BindReport { edge_id: station.name.clone(), operators: status.operators() };
+        let report = BindReport { edge_id: station.name.clone(), operators: status.operators(), sessions: Vec::new() };
         if let Err(error) = station.link.report(&report).await {
             tracing::warn!(cause = format!("{error:#}"), "cannot report the states of the sessions");
         }

@@ -1,4 +1,4 @@
-//! Timers: messages that are overdue, the outbox, health of operators, partitions, what has grown old.
+//! Timers: messages whose time has come or is over, the outbox, health of operators, partitions, what has grown old.
 //!
 //! Each look is a function of its own that can be called alone, by a process that runs them all at their
 //! intervals ([`Sweep::run`]) or by a scheduler.
@@ -9,15 +9,20 @@ mod verdict;
 use std::sync::Arc;
 use std::time::Duration;
 
+use contract::{queues, seal};
 use host::Clock;
 use queue::Queue;
 use store::sweep::Retention;
-use store::{Db, Publish, conclude, sweep};
+use store::{Db, Publish, conclude, publish, schedule, sweep};
 
 pub use outbox::publish_outbox;
 
 /// How often overdue messages are looked for.
 const OVERDUE_EVERY: Duration = Duration::from_secs(10);
+/// How often scheduled messages are looked for.
+const SCHEDULED_EVERY: Duration = Duration::from_millis(500);
+/// Scheduled messages of one transaction.
+const SCHEDULED_MAX: u16 = 500;
 /// How often health is counted.
 const HEALTH_EVERY: Duration = Duration::from_secs(15);
 /// How often partitions are made and dropped.
@@ -55,6 +60,7 @@ impl Sweep {
         tokio::select! {
             () = shutdown => {}
             () = every("overdue", OVERDUE_EVERY, || self.overdue()) => {}
+            () = every("scheduled", SCHEDULED_EVERY, || self.scheduled()) => {}
             () = every("health", HEALTH_EVERY, || self.health()) => {}
             () = every("partitions", PARTITIONS_EVERY, || self.partitions()) => {}
             () = every("outbox", OUTBOX_EVERY, || self.outbox()) => {}
@@ -73,6 +79,23 @@ impl Sweep {
         conclude::conclude(&mut tx, &self.db, &moved, now).await?;
         tx.commit().await?;
         Ok(u64::try_from(moved.len())?)
+    }
+
+    /// Sends messages on their way whose time has come, each once: the mark and the queue message are one
+    /// transaction. Answers how many.
+    pub async fn scheduled(&self) -> anyhow::Result<u64> {
+        let mut released = 0;
+        loop {
+            let now = self.clock.now();
+            let mut tx = self.db.begin().await?;
+            let items = schedule::release(&mut tx, now, i64::from(SCHEDULED_MAX)).await?;
+            publish::publish(&mut tx, self.db.publishing(), queues::ROUTE, seal(&items, now)?, 0).await?;
+            tx.commit().await?;
+            released += u64::try_from(items.len())?;
+            if items.len() < usize::from(SCHEDULED_MAX) {
+                return Ok(released);
+            }
+        }
     }
 
     /// Counts how operators did lately.

@@ -49,6 +49,8 @@ struct Victim {
     sender: String,
     plan: String,
     operator: String,
+    system: String,
+    session: String,
 }
 
 fn route(operation: &'static str, path: impl Into<String>, body: impl Into<Option<Value>>, rival: Rival) -> Route {
@@ -61,10 +63,22 @@ fn plain(operation: &'static str, body: impl Into<Option<Value>>, rival: Rival) 
 }
 
 fn routes(victim: &Victim) -> Vec<Route> {
-    [routes_of_messages(victim), routes_of_accounts(victim), routes_of_settings(victim), routes_of_the_house(victim)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let of_customers = [routes_of_messages(victim), routes_of_accounts(victim), routes_of_settings(victim)];
+    of_customers.into_iter().flatten().chain(routes_of_smpp(victim)).chain(routes_of_the_house(victim)).collect()
+}
+
+fn routes_of_smpp(Victim { account, system, session, .. }: &Victim) -> Vec<Route> {
+    let one = format!("/v1/smpp/systems/{system}");
+    vec![
+        plain("get /v1/smpp/systems", None, SeesNothing),
+        plain("post /v1/smpp/systems", json!({"system_id": "rival", "account_id": account}), NotFound),
+        route("get /v1/smpp/systems/{id}", &one, None, NotFound),
+        route("patch /v1/smpp/systems/{id}", &one, json!({"window": 1}), NotFound),
+        route("delete /v1/smpp/systems/{id}", &one, None, NotFound),
+        route("post /v1/smpp/systems/{id}/password", format!("{one}/password"), json!({}), NotFound),
+        plain("get /v1/smpp/sessions", None, SeesNothing),
+        route("delete /v1/smpp/sessions/{id}", format!("/v1/smpp/sessions/{session}"), None, NotFound),
+    ]
 }
 
 fn routes_of_messages(Victim { account, message, .. }: &Victim) -> Vec<Route> {
@@ -73,6 +87,7 @@ fn routes_of_messages(Victim { account, message, .. }: &Victim) -> Vec<Route> {
         plain("post /v1/messages/batch", json!({"messages": [send(&json!({}))]}), Refused(202)),
         plain("get /v1/messages", None, SeesNothing),
         route("get /v1/messages/{id}", format!("/v1/messages/{message}"), None, NotFound),
+        route("delete /v1/messages/{id}", format!("/v1/messages/{message}"), None, NotFound),
         route("get /v1/balance", format!("/v1/balance?account_id={account}"), None, NotFound),
         plain("get /v1/webhook-secret", None, OwnOnly),
         route("get /v1/audit-logs", format!("/v1/audit-logs?account_id={account}"), None, NotFound),
@@ -146,6 +161,7 @@ async fn victim(rig: &Rig) -> Victim {
     let sender = rig.post(&rig.client, "/v1/sender-ids", &json!({"sender": "Waiting"})).await.expect(201).text("id");
     let plans = rig.get(&rig.reseller, "/v1/tariff-plans").await.expect(200).json();
     rig.user(rig.world.client, "victim@example.com", "password123").await;
+    let (system, session) = bound(rig).await;
     Victim {
         account: rig.world.client.to_string(),
         message,
@@ -153,7 +169,20 @@ async fn victim(rig: &Rig) -> Victim {
         sender,
         plan: plans["data"][0]["id"].as_str().unwrap().to_owned(),
         operator: rig.world.operators[0].to_string(),
+        system,
+        session,
     }
+}
+
+/// A system of the client, and a session of it.
+async fn bound(rig: &Rig) -> (String, String) {
+    let new = json!({"system_id": "victim", "account_id": rig.world.client.to_string()});
+    let system = rig.post(&rig.reseller, "/v1/smpp/systems", &new).await.expect(201).text("id");
+    let session = super::smpp::session(system.parse().unwrap(), rig.world.client);
+    let id = session.id.to_string();
+    let report = api::internal::BindReport { edge_id: "e1".to_owned(), operators: Vec::new(), sessions: vec![session] };
+    api::internal::report_binds(&rig.world.db, &report).await.unwrap();
+    (system, id)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,7 +220,8 @@ fn judge(operation: &str, expected: Rival, answer: &super::rig::Answer, victim: 
         Rival::Refused(status) => status,
     };
     assert_eq!(answer.status.as_u16(), status, "{operation} by a rival: {body}");
-    for secret in [&victim.account, &victim.message, &victim.key, &victim.sender, &victim.plan] {
+    let Victim { account, message, key, sender, plan, system, session, .. } = victim;
+    for secret in [account, message, key, sender, plan, system, session] {
         assert!(!body.contains(secret), "{operation} tells a rival of {secret}");
     }
     assert!(!body.contains("victim@example.com"), "{operation} tells a rival of a person");
@@ -215,7 +245,13 @@ async fn a_client_does_not_act_as_a_seller_or_as_the_house() {
     for route in routes(&victim) {
         let seller_only = matches!(
             route.operation,
-            "post /v1/accounts" | "patch /v1/accounts/{id}" | "post /v1/tariffs" | "post /v1/tariff-plans"
+            "post /v1/accounts"
+                | "patch /v1/accounts/{id}"
+                | "post /v1/tariffs"
+                | "post /v1/tariff-plans"
+                | "post /v1/smpp/systems"
+                | "patch /v1/smpp/systems/{id}"
+                | "delete /v1/smpp/systems/{id}"
         ) || own(&route.path);
         if seller_only || matches!(route.rival, Rival::Forbidden) {
             let method = route.operation.split(' ').next().unwrap().to_uppercase();

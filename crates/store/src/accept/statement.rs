@@ -2,8 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use contract::{queues, seal};
-use domain::{AccountId, Number};
+use domain::{AccountId, MessageId, Number};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
@@ -19,6 +20,8 @@ pub(super) enum Stored {
     All,
     /// Nothing, for these keys were used before.
     Known(Known),
+    /// Nothing, for these messages are stored already.
+    Before(HashSet<MessageId>),
     /// Nothing, for these recipients want no more messages of these accounts.
     OptedOut(HashSet<(AccountId, Number)>),
     /// Nothing, for some wallet has not enough for all of it.
@@ -59,16 +62,23 @@ pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&S
         ), stored AS (
             INSERT INTO messages (id, account_id, recipient, sender, body, encoding, segments, mcc_mnc, chain_id,
                 unit_price_micros, charge_on, currency, client_reference, status_url, metadata, expires_at, due_at,
-                created_at, updated_at)
+                created_at, updated_at, scheduled_at, state, state_rank, smpp_system_id, registered_delivery,
+                receipt_id, smpp, traffic_class, long_head, long_part, long_total)
             SELECT m.id, m.account_id, m.recipient, m.sender, m.body, m.encoding, m.segments, m.mcc_mnc, m.chain_id,
                 m.unit_price_micros, m.charge_on, m.currency, m.client_reference, m.status_url, m.metadata::jsonb,
-                m.expires_at, m.due_at, m.created_at, m.created_at
+                m.expires_at, m.due_at, m.created_at, m.created_at, m.scheduled_at,
+                CASE WHEN m.scheduled_at IS NULL THEN 'accepted' ELSE 'scheduled' END,
+                CASE WHEN m.scheduled_at IS NULL THEN 0 ELSE 1 END, m.smpp_system_id, m.registered_delivery,
+                m.receipt_id, m.smpp::jsonb, m.traffic_class, m.long_head, m.long_part, m.long_total
             FROM go, unnest($9::uuid[], $10::uuid[], $11::bigint[], $12::text[], $13::text[], $14::text[],
                 $15::smallint[], $16::text[], $17::uuid[], $18::bigint[], $19::text[], $20::text[], $21::text[],
-                $22::text[], $23::text[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[])
+                $22::text[], $23::text[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[],
+                $33::timestamptz[], $34::uuid[], $35::smallint[], $36::uuid[], $37::text[], $38::text[], $39::uuid[],
+                $40::smallint[], $41::smallint[])
                 AS m (id, account_id, recipient, sender, body, encoding, segments, mcc_mnc, chain_id,
                     unit_price_micros, charge_on, currency, client_reference, status_url, metadata, expires_at,
-                    due_at, created_at)
+                    due_at, created_at, scheduled_at, smpp_system_id, registered_delivery, receipt_id, smpp,
+                    traffic_class, long_head, long_part, long_total)
             WHERE go.ok
             RETURNING 1
         ), kept AS (
@@ -130,6 +140,15 @@ pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&S
         &rows.envelopes,
         db.publish == Publish::InTransaction,
         &vec![0_i64; rows.envelopes.len()],
+        &rows.scheduled as &[Option<DateTime<Utc>>],
+        &rows.smpp.systems as &[Option<Uuid>],
+        &rows.smpp.registered as &[Option<i16>],
+        &rows.smpp.receipt_ids as &[Option<Uuid>],
+        &rows.smpp.fields as &[Option<String>],
+        &rows.smpp.classes as &[Option<&str>],
+        &rows.smpp.heads as &[Option<Uuid>],
+        &rows.smpp.parts as &[Option<i16>],
+        &rows.smpp.totals as &[Option<i16>],
     )
     .fetch_one(&mut *connection)
     .await
@@ -146,6 +165,28 @@ pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&S
         return Ok(Stored::Known(known));
     }
     Ok(Stored::OptedOut(opt_outs::opted_out(connection, &recipients(batch.iter().map(|s| &s.message))).await?))
+}
+
+/// Which of `messages` of these accounts are stored already.
+pub(super) async fn stored(db: &Db, messages: &[(AccountId, MessageId)]) -> Result<HashSet<MessageId>, Error> {
+    let accounts: Vec<Uuid> = messages.iter().map(|(account, _)| account.uuid()).collect();
+    let ids: Vec<Uuid> = messages.iter().map(|(_, id)| id.uuid()).collect();
+    let rows = query!(
+        "SELECT m.id FROM unnest($1::uuid[], $2::uuid[]) AS i (account, id)
+         JOIN messages m ON m.id = i.id AND (m.account_id = i.account) IS TRUE",
+        &accounts,
+        &ids
+    )
+    .fetch_all(&db.pool)
+    .await?;
+    Ok(rows.into_iter().map(|row| MessageId::from_uuid(row.id)).collect())
+}
+
+/// Those of `batch` that are stored already; `error` when it is none of them.
+pub(super) async fn stored_before(db: &Db, batch: &[&Single], error: Error) -> Result<HashSet<MessageId>, Error> {
+    let ids: Vec<_> = batch.iter().map(|single| (single.message.account_id, single.message.id)).collect();
+    let found = stored(db, &ids).await?;
+    if found.is_empty() { Err(error) } else { Ok(found) }
 }
 
 /// Who is written to by whom.
@@ -259,11 +300,42 @@ struct Rows<'a> {
     references: Vec<Option<&'a str>>,
     urls: Vec<Option<&'a str>>,
     metadata: Vec<Option<String>>,
-    expires: Vec<chrono::DateTime<chrono::Utc>>,
-    dues: Vec<chrono::DateTime<chrono::Utc>>,
-    created: Vec<chrono::DateTime<chrono::Utc>>,
+    expires: Vec<DateTime<Utc>>,
+    dues: Vec<DateTime<Utc>>,
+    created: Vec<DateTime<Utc>>,
+    scheduled: Vec<Option<DateTime<Utc>>>,
+    smpp: SmppRows<'a>,
     envelope_ids: Vec<Uuid>,
     envelopes: Vec<Vec<u8>>,
+}
+
+/// The columns of what SMPP customers say beyond that.
+#[derive(Default)]
+struct SmppRows<'a> {
+    systems: Vec<Option<Uuid>>,
+    registered: Vec<Option<i16>>,
+    receipt_ids: Vec<Option<Uuid>>,
+    fields: Vec<Option<String>>,
+    classes: Vec<Option<&'a str>>,
+    heads: Vec<Option<Uuid>>,
+    parts: Vec<Option<i16>>,
+    totals: Vec<Option<i16>>,
+}
+
+impl<'a> SmppRows<'a> {
+    fn message(&mut self, message: &'a NewMessage) -> Result<(), Error> {
+        let smpp = message.smpp.as_deref();
+        let long = smpp.and_then(|smpp| smpp.long);
+        self.systems.push(smpp.map(|smpp| smpp.system_id.uuid()));
+        self.registered.push(smpp.map(|smpp| i16::from(smpp.registered_delivery)));
+        self.receipt_ids.push(smpp.and_then(|smpp| smpp.receipt_id).map(MessageId::uuid));
+        self.fields.push(message.fields().map(serde_json::to_string).transpose()?);
+        self.classes.push(smpp.and_then(|smpp| smpp.traffic_class.as_deref()));
+        self.heads.push(long.map(|long| long.head.uuid()));
+        self.parts.push(long.map(|long| i16::from(long.part)));
+        self.totals.push(long.map(|long| i16::from(long.total)));
+        Ok(())
+    }
 }
 
 impl<'a> Rows<'a> {
@@ -281,7 +353,9 @@ impl<'a> Rows<'a> {
                 rows.key(single.message.account_id, record)?;
             }
         }
-        let items: Vec<_> = batch.iter().map(|s| s.message.item()).collect();
+        // What is scheduled is sent on its way by the sweep.
+        let items: Vec<_> =
+            batch.iter().filter(|s| s.message.scheduled_at.is_none()).map(|s| s.message.item()).collect();
         let at = batch.first().map(|s| s.message.created_at).unwrap_or_default();
         for sealed in seal(&items, at)? {
             rows.envelope_ids.push(sealed.id.uuid());
@@ -310,7 +384,8 @@ impl<'a> Rows<'a> {
         self.expires.push(message.expires_at);
         self.dues.push(message.due_at());
         self.created.push(message.created_at);
-        Ok(())
+        self.scheduled.push(message.scheduled_at);
+        self.smpp.message(message)
     }
 
     fn key(&mut self, account: AccountId, record: &IdempotencyRecord) -> Result<(), Error> {

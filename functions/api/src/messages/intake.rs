@@ -49,10 +49,32 @@ impl Intake {
     /// # Errors
     /// When too many wait, or the database fails.
     pub(crate) async fn accept(&self, single: Single) -> Result<Acceptance, Problem> {
+        self.offer(single)?.verdict().await
+    }
+
+    /// Puts one send among those that wait.
+    ///
+    /// # Errors
+    /// When too many wait; nothing was done then.
+    pub(crate) fn offer(&self, single: Single) -> Result<Waiting, Problem> {
         let (verdict, waiting) = oneshot::channel();
         let full = |_| Problem::new(Code::Unavailable, "too many sends wait at this moment; nothing was done");
         self.0.try_send(Job { single, verdict }).map_err(full)?;
-        match tokio::time::timeout(VERDICT_LIMIT, waiting).await {
+        Ok(Waiting(waiting))
+    }
+}
+
+/// A send that waits for its verdict.
+#[derive(Debug)]
+pub(crate) struct Waiting(oneshot::Receiver<Result<Acceptance, Problem>>);
+
+impl Waiting {
+    /// What became of it.
+    ///
+    /// # Errors
+    /// When the database fails, or nothing is known in time.
+    pub(crate) async fn verdict(self) -> Result<Acceptance, Problem> {
+        match tokio::time::timeout(VERDICT_LIMIT, self.0).await {
             Ok(Ok(verdict)) => verdict,
             Ok(Err(_)) | Err(_) => Err(Problem::new(
                 Code::Unavailable,

@@ -21,6 +21,10 @@ use crate::problem::{Code, FieldError};
 const VALIDITY_SECONDS: i64 = 86_400;
 /// Shortest and longest validity: a minute and a week.
 const VALIDITY_BOUNDS: std::ops::RangeInclusive<i64> = 60..=604_800;
+/// How far ahead a message can be scheduled. With a day of validity it is still within the reach of receipts.
+pub(crate) const SCHEDULE_MAX: TimeDelta = TimeDelta::days(7);
+/// A time of delivery that is over by less than this means now: clocks differ.
+pub(crate) const SCHEDULE_SLACK: TimeDelta = TimeDelta::hours(1);
 /// Characters of a customer's reference.
 const REFERENCE_MAX: usize = 128;
 /// Entries of a customer's metadata.
@@ -47,10 +51,15 @@ pub struct SendRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "order-17")]
     pub client_reference: Option<String>,
-    /// Seconds after which the message is given up: 60 to 604800, a day when nothing is said.
+    /// Seconds after which the message is given up: 60 to 604800, a day when nothing is said. With `send_at` at most
+    /// a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = 3600)]
     pub validity_seconds: Option<i64>,
+    /// Sent at this time and not before: at most seven days ahead. The validity begins then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "2027-01-31T12:00:00Z")]
+    pub send_at: Option<String>,
     /// Where events of this message are posted: http or https.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "https://example.com/events")]
@@ -89,7 +98,8 @@ pub fn prepare(
     let from = check.value("/from", Code::InvalidSender, Sender::parse(&request.from));
     let counted = count(&mut check, request.text.expose());
     let max_price = request.max_price.as_deref().and_then(|price| check.price("/max_price", price));
-    let validity = validity(&mut check, request.validity_seconds);
+    let validity = validity(&mut check, request.validity_seconds, request.send_at.is_some());
+    let scheduled_at = send_at(&mut check, request.send_at.as_deref(), terms.now);
     let status_url = request
         .status_url
         .as_deref()
@@ -120,8 +130,10 @@ pub fn prepare(
             client_reference: request.client_reference,
             status_url,
             metadata: request.metadata.map(Value::Object),
-            expires_at: terms.now + validity,
+            expires_at: scheduled_at.unwrap_or(terms.now) + validity,
+            scheduled_at,
             created_at: terms.now,
+            smpp: None,
         }),
         _ => Err(foremost(check.into_errors())),
     }
@@ -158,10 +170,23 @@ fn count(check: &mut Check, body: &str) -> Option<(Encoding, u8)> {
     Some((encoding, segments?))
 }
 
-fn validity(check: &mut Check, seconds: Option<i64>) -> TimeDelta {
+fn validity(check: &mut Check, seconds: Option<i64>, is_scheduled: bool) -> TimeDelta {
     let seconds = seconds.unwrap_or(VALIDITY_SECONDS);
-    check.that(VALIDITY_BOUNDS.contains(&seconds), "/validity_seconds", "expected 60 to 604800 seconds");
+    if is_scheduled {
+        let good = (*VALIDITY_BOUNDS.start()..=VALIDITY_SECONDS).contains(&seconds);
+        check.that(good, "/validity_seconds", "expected 60 to 86400 seconds with send_at");
+    } else {
+        check.that(VALIDITY_BOUNDS.contains(&seconds), "/validity_seconds", "expected 60 to 604800 seconds");
+    }
     TimeDelta::try_seconds(seconds).unwrap_or_default()
+}
+
+/// The time of delivery, where it lies ahead; one that has just passed means now.
+fn send_at(check: &mut Check, text: Option<&str>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let at = check.time("/send_at", text)?;
+    let good = (now - SCHEDULE_SLACK..=now + SCHEDULE_MAX).contains(&at);
+    check.that(good, "/send_at", "expected a time within the next seven days");
+    Some(at).filter(|at| *at > now)
 }
 
 fn reference(check: &mut Check, reference: Option<&str>) {
@@ -194,21 +219,33 @@ fn price(
     account: AccountId,
     (to, now): (Number, DateTime<Utc>),
 ) -> Option<(Network, Chain)> {
-    let unpriced = "no price is in force for the network of this number";
-    let Some(network) = catalogue.network(to) else {
-        check.refuse("/to", Code::UnpricedDestination, unpriced);
-        return None;
-    };
-    match catalogue.chain(account, network, now) {
-        Ok(chain) => return Some((network, chain)),
-        Err(PriceError::Unpriced | PriceError::Currency) => {
-            check.refuse("/to", Code::UnpricedDestination, unpriced);
-        }
-        Err(PriceError::Suspended) => {
-            check.refuse("", Code::AccountSuspended, "the account, or one above it, is suspended");
-        }
-    }
-    None
+    let priced = price_of(catalogue, account, to, now);
+    priced
+        .map_err(|code| match code {
+            Code::AccountSuspended => {
+                check.refuse("", code, "the account, or one above it, is suspended");
+            }
+            _ => check.refuse("/to", code, "no price is in force for the network of this number"),
+        })
+        .ok()
+}
+
+/// The network of a number, and who pays what for it.
+///
+/// # Errors
+/// [`Code::UnpricedDestination`] or [`Code::AccountSuspended`].
+pub(crate) fn price_of(
+    catalogue: &Catalogue,
+    account: AccountId,
+    to: Number,
+    now: DateTime<Utc>,
+) -> Result<(Network, Chain), Code> {
+    let network = catalogue.network(to).ok_or(Code::UnpricedDestination)?;
+    let chain = catalogue.chain(account, network, now).map_err(|error| match error {
+        PriceError::Unpriced | PriceError::Currency => Code::UnpricedDestination,
+        PriceError::Suspended => Code::AccountSuspended,
+    })?;
+    Ok((network, chain))
 }
 
 fn below(check: &mut Check, chain: &Chain, segments: u8, max: Micros) {

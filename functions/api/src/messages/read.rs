@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
-use domain::{Micros, OperatorId, Sender};
+use domain::{MessageId, Micros, OperatorId, Sender};
 use serde::{Deserialize, Serialize};
 use store::messages::{self, Event, Filter, Part, Story};
 use utoipa::{IntoParams, ToSchema};
@@ -98,7 +98,7 @@ struct Message {
 
 /// A message with its whole story.
 #[derive(Serialize, ToSchema)]
-struct MessageStory {
+pub(crate) struct MessageStory {
     #[serde(flatten)]
     message: Message,
     /// What happened, in order of time.
@@ -170,7 +170,12 @@ async fn get_message(
     Path(id): Path<String>,
 ) -> Result<Json<MessageStory>, Problem> {
     caller.may(Scope::MessagesRead)?;
-    let story = messages::get(&api.db, caller.account, path_id(&id)?).await?;
+    story(&api, &caller, path_id(&id)?).await
+}
+
+/// A message with its whole story, as this caller sees it.
+pub(crate) async fn story(api: &Api, caller: &Caller, id: MessageId) -> Result<Json<MessageStory>, Problem> {
+    let story = messages::get(&api.db, caller.account, id).await?;
     let story = story.ok_or_else(Problem::not_found)?;
     Ok(Json(tell(story, caller.is_house().is_ok())))
 }

@@ -27,7 +27,7 @@ pub(crate) struct AcceptedMessage {
     /// Its id.
     #[schema(example = "msg_01k6tz6d9v1k3qg3y8v0m5x2c4")]
     pub(crate) id: String,
-    /// `accepted`.
+    /// `accepted`, or `scheduled` with `send_at`.
     #[schema(example = "accepted")]
     pub(crate) state: &'static str,
     /// The recipient in the form of E.164.
@@ -53,6 +53,10 @@ pub(crate) struct AcceptedMessage {
     /// When it was accepted.
     #[serde(serialize_with = "crate::time::millis")]
     pub(crate) created_at: DateTime<Utc>,
+    /// When it is sent, where that is later.
+    #[serde(serialize_with = "crate::time::millis_some", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    pub(crate) send_at: Option<DateTime<Utc>>,
     /// When it is given up.
     #[serde(serialize_with = "crate::time::millis")]
     pub(crate) expires_at: DateTime<Utc>,
@@ -63,7 +67,7 @@ impl AcceptedMessage {
         let unit = message.chain.links.first().map(|link| link.price).unwrap_or_default();
         Self {
             id: message.id.to_string(),
-            state: "accepted",
+            state: if message.scheduled_at.is_some() { "scheduled" } else { "accepted" },
             to: message.to.e164(),
             from: message.from.as_str().to_owned(),
             segments: message.segments,
@@ -76,6 +80,7 @@ impl AcceptedMessage {
             },
             client_reference: message.client_reference.clone(),
             created_at: message.created_at,
+            send_at: message.scheduled_at,
             expires_at: message.expires_at,
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use api::internal::{self, BindReport, Submits};
 use async_trait::async_trait;
+use contract::Orders;
 use contract::edge::{EdgeSnapshot, SubmitKey};
 use host::secrets::Keys;
 use reqwest::{Response, StatusCode};
@@ -34,13 +35,14 @@ impl Link {
         Ok(Self::Remote { http, url, token: keys.internal_token().into() })
     }
 
-    /// Tells where the sessions stand.
-    pub(crate) async fn report(&self, report: &BindReport) -> Result<()> {
+    /// Tells where the sessions stand, and answers what shall be done about them.
+    pub(crate) async fn report(&self, report: &BindReport) -> Result<Orders> {
         match self {
             Self::Direct { db, .. } => Ok(internal::report_binds(db, report).await?),
             Self::Remote { http, url, token } => {
                 let request = http.post(format!("{url}/internal/edge/binds")).json(report);
-                answered(request.bearer_auth(token.expose_secret()).send().await).map(|_| ())
+                let answer = answered(request.bearer_auth(token.expose_secret()).send().await)?;
+                answer.json().await.context("the internal API's orders cannot be read")
             }
         }
     }

@@ -1,22 +1,23 @@
-//! One bind: connects, serves the session until it ends, waits, connects again.
+//! One bind: connects, serves the session until it ends, waits, connects again. Two sessions where it is a pair.
 
 mod connect;
 mod flow;
 mod inbound;
 mod pace;
 mod serve;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::edge::{BindState, OperatorSettings};
+use contract::edge::{BindState, BindType, OperatorSettings};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::meters::Meters;
 use crate::operator::{Lane, Shared};
-use crate::status::BindCell;
+use crate::status::{BindCell, Half};
 
 /// A session that lived this long was a good one: the back-off starts anew.
 const GOOD_SESSION: Duration = Duration::from_secs(30);
@@ -41,6 +42,9 @@ enum End {
     /// The settings name another peer or account: connect again at once.
     #[error("settings changed")]
     Changed,
+    /// No message for as long as the profile says: connect again at once.
+    #[error("no message for a long time")]
+    Inactive,
     /// The operator said unbind.
     #[error("the operator unbound")]
     Unbound,
@@ -68,32 +72,82 @@ enum End {
     /// The edge itself is broken: nothing that happens could be told.
     #[error("the publisher has ended")]
     Publisher,
-    /// TCP.
+    /// The TLS settings cannot be used: a person must look.
+    #[error("TLS settings: {0}")]
+    Tls(#[from] tls::Error),
+    /// TCP, or TLS over it.
     #[error("connection: {0}")]
     Io(#[from] std::io::Error),
 }
 
-/// Runs until `stop`.
+/// Keeps one bind until `stop`: one session, or the two of a pair.
 pub(crate) async fn run(parts: Parts) {
+    let Parts { number, lane, settings, shared, stop, .. } = &parts;
+    let receiver = Parts {
+        number: *number,
+        lane: Arc::clone(lane),
+        bell: Arc::default(),
+        settings: settings.clone(),
+        shared: shared.clone(),
+        stop: stop.clone(),
+    };
+    tokio::join!(Box::pin(keep(parts, Half::First)), Box::pin(keep(receiver, Half::Second)));
+}
+
+/// Keeps one half until `stop`; while the settings want none, waits for other settings.
+async fn keep(mut parts: Parts, half: Half) {
+    while !parts.stop.is_cancelled() {
+        let is_wanted = half.bind_type(&parts.settings.borrow_and_update()).is_some();
+        if is_wanted {
+            parts = sessions(parts, half).await;
+            continue;
+        }
+        tokio::select! {
+            () = parts.stop.cancelled() => {}
+            changed = parts.settings.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+/// Session after session, until `stop` or until this half is wanted no more.
+async fn sessions(parts: Parts, half: Half) -> Parts {
     let now = (parts.shared.config.clock)();
     let operator = Arc::clone(&parts.settings.borrow());
-    let cell = parts.shared.status.add(operator.id, parts.number, now);
+    let place = (parts.number, half);
+    let cell = parts.shared.status.add(operator.id, place, now);
     let meters = Meters::new(&operator.name, parts.number);
-    let mut bind = Bind { parts, cell, meters, failures: 0 };
+    let mut bind = Bind { parts, half, cell, meters, failures: 0 };
     bind.meters.moved(None, Some(bind.cell.state()));
     while !bind.parts.stop.is_cancelled() {
-        let end = bind.session().await;
+        let settings = Arc::clone(&bind.parts.settings.borrow_and_update());
+        let Some(bind_type) = half.bind_type(&settings) else { break };
+        let end = bind.session(&settings, bind_type).await;
         bind.pause_after(end).await;
     }
     bind.move_to(BindState::Closed, None);
     bind.meters.moved(Some(BindState::Closed), None);
-    bind.parts.shared.status.remove(operator.id, bind.parts.number);
+    bind.parts.shared.status.remove(operator.id, place);
+    bind.parts
 }
 
-/// A bind over its sessions.
+impl Half {
+    /// What this half is bound as; `None` where the settings want no such session.
+    fn bind_type(self, settings: &OperatorSettings) -> Option<BindType> {
+        let is_pair = settings.profile.session.pairs && settings.bind_type == BindType::Transceiver;
+        match (self, is_pair) {
+            (Self::First, false) => Some(settings.bind_type),
+            (Self::First, true) => Some(BindType::Transmitter),
+            (Self::Second, true) => Some(BindType::Receiver),
+            (Self::Second, false) => None,
+        }
+    }
+}
+
+/// One half of a bind over its sessions.
 #[derive(Debug)]
 struct Bind {
     parts: Parts,
+    half: Half,
     cell: Arc<BindCell>,
     meters: Meters,
     /// Sessions that failed one after the other.
@@ -102,11 +156,11 @@ struct Bind {
 
 impl Bind {
     /// One session from connecting to its end.
-    async fn session(&mut self) -> End {
+    async fn session(&mut self, settings: &Arc<OperatorSettings>, bind_type: BindType) -> End {
+        self.cell.describe(bind_type, settings.window);
         self.move_to(BindState::Connecting, None);
-        let settings = Arc::clone(&self.parts.settings.borrow_and_update());
         let connected = tokio::select! {
-            connected = connect::connect(&settings, &self.parts.shared.config) => connected,
+            connected = connect::connect(settings, bind_type, &self.parts.shared.config) => connected,
             () = self.parts.stop.cancelled() => return End::Stopped,
         };
         let connected = match connected {
@@ -114,16 +168,17 @@ impl Bind {
             Err(end) => return end,
         };
         let (operator, bind) = (&settings.name, self.parts.number);
-        tracing::info!(operator.id = %settings.id, bind, "bound to operator {operator}");
+        tracing::info!(operator.id = %settings.id, bind, "bound to operator {operator} as {}", bind_type.name());
         self.move_to(BindState::Bound, None);
         let since = Instant::now();
-        let end = serve::serve(self, connected, &settings).await;
+        let end = serve::serve(self, connected, settings).await;
         if since.elapsed() >= GOOD_SESSION {
             self.failures = 0;
         }
         self.meters.reconnects.increment(1);
         self.meters.in_flight.set(0.0);
         self.cell.set_in_flight(0);
+        self.cell.set_rate(0);
         end
     }
 
@@ -132,7 +187,12 @@ impl Bind {
         let config = &self.parts.shared.config;
         let (state, pause) = match &end {
             End::Stopped | End::Changed => return,
+            End::Inactive => {
+                tracing::info!(bind = self.parts.number, "a session without messages is opened anew");
+                return;
+            }
             End::Refused(status) if !passes(*status) => (BindState::Refused, config.refused_backoff),
+            End::Tls(_) => (BindState::Refused, config.refused_backoff),
             _ => (BindState::BackingOff, backoff(self.failures, config.backoff_min, config.backoff_max)),
         };
         self.failures = self.failures.saturating_add(1);

@@ -17,6 +17,10 @@ pub struct Config {
     pub enquire_after: Duration,
     /// Time to answer an `enquire_link`; without an answer the session is closed.
     pub enquire_timeout: Duration,
+    /// A session without any message for so long is opened anew; zero: never. An operator's profile may say its own.
+    pub inactivity: Duration,
+    /// The rest of a PDU has this long to come.
+    pub pdu_timeout: Duration,
     /// First wait before a reconnect; doubles with every failure.
     pub backoff_min: Duration,
     /// Longest wait before a reconnect.
@@ -59,6 +63,8 @@ impl Default for Config {
             response_timeout: Duration::from_mins(1),
             enquire_after: Duration::from_secs(30),
             enquire_timeout: Duration::from_secs(15),
+            inactivity: Duration::ZERO,
+            pdu_timeout: Duration::from_secs(10),
             backoff_min: Duration::from_millis(500),
             backoff_max: Duration::from_secs(30),
             refused_backoff: Duration::from_mins(1),

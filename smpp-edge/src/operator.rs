@@ -1,5 +1,6 @@
 //! One operator: its binds, the messages that wait for them, and the taker that fetches more.
 
+pub(crate) mod hours;
 mod pool;
 mod take;
 
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Instant;
 
-use contract::edge::{BindType, OperatorSettings};
+use contract::edge::OperatorSettings;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -164,9 +165,4 @@ pub(crate) async fn send_done(outcomes: &mpsc::Sender<Vec<Done>>, done: Vec<Done
     if !done.is_empty() && outcomes.send(done).await.is_err() {
         tracing::warn!("outcomes came after their publisher had ended; their envelopes come again");
     }
-}
-
-/// Whether binds of this type can submit.
-pub(crate) const fn submits(bind_type: BindType) -> bool {
-    matches!(bind_type, BindType::Transceiver | BindType::Transmitter)
 }

@@ -6,12 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use contract::SessionStatus;
-use contract::edge::{BindState, BindStatus, OperatorStatus};
+use contract::edge::{BindState, BindStatus, BindType, OperatorStatus};
 use domain::{OperatorId, SessionId};
 use tokio_util::sync::CancellationToken;
 
-/// The sessions of one operator, by number.
-type Binds = BTreeMap<u16, Arc<BindCell>>;
+/// The sessions of one operator: by the number of the bind, and which of its two where it is a pair.
+type Binds = BTreeMap<Place, Arc<BindCell>>;
+
+/// Where a session stands among those of its operator.
+pub(crate) type Place = (u16, Half);
+
+/// A bind is one session, or two that only transmit and only receive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Half {
+    /// The only one, or the transmitter of a pair.
+    First,
+    /// The receiver of a pair.
+    Second,
+}
 
 /// The states of all sessions. Cheap to clone; every clone sees the same.
 #[derive(Clone, Debug, Default)]
@@ -67,17 +79,17 @@ impl EdgeStatus {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 
-    pub(crate) fn add(&self, operator: OperatorId, bind: u16, now: DateTime<Utc>) -> Arc<BindCell> {
-        let cell = Arc::new(BindCell::new(bind, now));
+    pub(crate) fn add(&self, operator: OperatorId, place: Place, now: DateTime<Utc>) -> Arc<BindCell> {
+        let cell = Arc::new(BindCell::new(place.0, now));
         let mut operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
-        operators.entry(operator).or_default().insert(bind, Arc::clone(&cell));
+        operators.entry(operator).or_default().insert(place, Arc::clone(&cell));
         cell
     }
 
-    pub(crate) fn remove(&self, operator: OperatorId, bind: u16) {
+    pub(crate) fn remove(&self, operator: OperatorId, place: Place) {
         let mut operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(binds) = operators.get_mut(&operator) {
-            binds.remove(&bind);
+            binds.remove(&place);
             if binds.is_empty() {
                 operators.remove(&operator);
             }
@@ -89,13 +101,42 @@ impl EdgeStatus {
 #[derive(Debug)]
 pub(crate) struct BindCell {
     in_flight: AtomicU32,
+    submits: AtomicU64,
     status: Mutex<BindStatus>,
 }
 
 impl BindCell {
     fn new(bind: u16, now: DateTime<Utc>) -> Self {
-        let status = BindStatus { bind, state: BindState::Connecting, since: now, in_flight: 0, last_error: None };
-        Self { in_flight: AtomicU32::new(0), status: Mutex::new(status) }
+        let status = BindStatus {
+            bind,
+            bind_type: BindType::default(),
+            state: BindState::Connecting,
+            since: now,
+            in_flight: 0,
+            window: 0,
+            submits: 0,
+            submits_per_second: 0,
+            last_error: None,
+        };
+        Self { in_flight: AtomicU32::new(0), submits: AtomicU64::new(0), status: Mutex::new(status) }
+    }
+
+    /// What the session is bound as, and its window.
+    pub(crate) fn describe(&self, bind_type: BindType, window: u16) {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        (status.bind_type, status.window) = (bind_type, window);
+    }
+
+    pub(crate) fn add_submits(&self, count: usize) {
+        self.submits.fetch_add(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    pub(crate) fn submits(&self) -> u64 {
+        self.submits.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_rate(&self, per_second: u32) {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).submits_per_second = per_second;
     }
 
     pub(crate) fn state(&self) -> BindState {
@@ -121,6 +162,7 @@ impl BindCell {
     fn status(&self) -> BindStatus {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
         status.in_flight = self.in_flight.load(Ordering::Relaxed);
+        status.submits = self.submits();
         status
     }
 }

@@ -8,10 +8,11 @@ use crate::profile::Profile;
 use crate::system::SystemSettings;
 
 /// How a session with an operator is bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BindType {
     /// Submits and receives.
+    #[default]
     Transceiver,
     /// Submits only.
     Transmitter,
@@ -102,14 +103,26 @@ pub enum BindState {
 /// One session with an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BindStatus {
-    /// From 0.
+    /// From 0. The two sessions of a pair have one number.
     pub bind: u16,
+    /// What it is bound as, or will be.
+    #[serde(default)]
+    pub bind_type: BindType,
     /// Where it stands.
     pub state: BindState,
     /// Since when.
     pub since: DateTime<Utc>,
     /// Unanswered submits.
     pub in_flight: u32,
+    /// How many there may be.
+    #[serde(default)]
+    pub window: u16,
+    /// Segments submitted since the edge began to keep this session, over reconnects.
+    #[serde(default)]
+    pub submits: u64,
+    /// Of these, per second of late.
+    #[serde(default)]
+    pub submits_per_second: u32,
     /// What went wrong last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<String>,

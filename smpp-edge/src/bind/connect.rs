@@ -1,41 +1,56 @@
-//! Reaching the operator: TCP, the bind, and its answer.
+//! Reaching the operator: TCP, TLS where it has it, the bind, and its answer.
 
 use bytes::{Buf, BytesMut};
 use contract::edge::{BindType, OperatorSettings};
 use smpp::pdu::Bind;
-use smpp::{Body, Framer, Policy, Sequence, State, Status, decode, encode};
+use smpp::{Body, CommandId, Framer, Policy, Sequence, State, Status, decode, encode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::End;
+use super::{End, tls};
 use crate::config::Config;
+use crate::stream::Stream;
 
 /// A bound session.
 #[derive(Debug)]
 pub(super) struct Connected {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     /// What came behind the answer to the bind.
     pub(super) input: BytesMut,
     pub(super) sequence: Sequence,
     pub(super) state: State,
 }
 
-/// Connects and binds. Each half has the connect timeout.
-pub(super) async fn connect(settings: &OperatorSettings, config: &Config) -> Result<Connected, End> {
+/// Connects and binds. TCP, TLS and bind have the connect timeout each.
+pub(super) async fn connect(
+    settings: &OperatorSettings,
+    bind_type: BindType,
+    config: &Config,
+) -> Result<Connected, End> {
+    let limit = config.connect_timeout;
     let tcp = TcpStream::connect((settings.host.as_str(), settings.port));
-    let stream = timeout(config.connect_timeout, tcp).await.map_err(|_| End::Silent("connect"))??;
+    let tcp = timeout(limit, tcp).await.map_err(|_| End::Silent("connect"))??;
     // PDUs are gathered before they are written; waiting for more would only delay them.
-    stream.set_nodelay(true)?;
-    timeout(config.connect_timeout, bind(stream, settings)).await.map_err(|_| End::Silent("bind"))?
+    tcp.set_nodelay(true)?;
+    let stream = match &settings.profile.tls {
+        None => Stream::Plain(tcp),
+        Some(tls) => timeout(limit, tls::connect(tcp, settings, tls)).await.map_err(|_| End::Silent("TLS"))??,
+    };
+    timeout(limit, bind(stream, settings, bind_type)).await.map_err(|_| End::Silent("bind"))?
 }
 
-async fn bind(mut stream: TcpStream, settings: &OperatorSettings) -> Result<Connected, End> {
+async fn bind(mut stream: Stream, settings: &OperatorSettings, bind_type: BindType) -> Result<Connected, End> {
+    let session = &settings.profile.session;
     let request = Bind {
         system_type: settings.system_type.as_bytes(),
+        interface_version: session.interface_version,
+        addr_ton: session.addr_ton,
+        addr_npi: session.addr_npi,
+        address_range: session.address_range.as_bytes(),
         ..Bind::new(settings.system_id.as_bytes(), settings.password.expose().as_bytes())
     };
-    let body = match settings.bind_type {
+    let body = match bind_type {
         BindType::Transceiver => Body::BindTransceiver(request),
         BindType::Transmitter => Body::BindTransmitter(request),
         BindType::Receiver => Body::BindReceiver(request),
@@ -45,6 +60,7 @@ async fn bind(mut stream: TcpStream, settings: &OperatorSettings) -> Result<Conn
     let mut output = BytesMut::new();
     encode(&mut output, Status::ROK, number, &body)?;
     stream.write_all(&output).await?;
+    stream.flush().await?;
     let answer_id = body.command_id().response();
     let mut input = BytesMut::new();
     loop {
@@ -54,6 +70,12 @@ async fn bind(mut stream: TcpStream, settings: &OperatorSettings) -> Result<Conn
             let Some(header) = header else { continue };
             let answers = header.command_id == answer_id || header.command_id == Body::GenericNack.command_id();
             if !answers {
+                if header.command_id == CommandId::ENQUIRE_LINK {
+                    output.clear();
+                    encode(&mut output, Status::ROK, header.sequence_number, &Body::EnquireLinkResp)?;
+                    stream.write_all(&output).await?;
+                    stream.flush().await?;
+                }
                 continue;
             }
             if header.command_status != Status::ROK || header.command_id != answer_id {

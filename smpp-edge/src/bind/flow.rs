@@ -90,27 +90,29 @@ impl Flow {
         [self.window.next_deadline(), self.look_at].into_iter().flatten().min()
     }
 
-    /// Takes messages from the pool and writes as many segments as window, rate and pace allow.
-    pub(super) fn fill(&mut self, wire: &mut Wire, ctx: &mut Context<'_>) {
+    /// Takes messages from the pool, if it may, and writes as many segments as window, rate and pace allow; gives how
+    /// many.
+    pub(super) fn fill(&mut self, may_take: bool, wire: &mut Wire, ctx: &mut Context<'_>) -> usize {
         let now = ctx.now;
         self.look_at = None;
         let room = self.unpublished.room(self.window.room());
         let nearly_full = room < self.size / REFILL_PART;
         if nearly_full || room == 0 {
             self.unpublished.hurry();
-            return;
+            return 0;
         }
         if let Some(until) = self.pace.paused(now.instant) {
             self.look_at = Some(until);
-            return;
+            return 0;
         }
         let waiting = self.sending.len();
-        if waiting < room {
+        if may_take && waiting < room {
             self.look_at = ctx.lane.pool.take(room - waiting, now.instant, &mut self.taken);
         }
         self.seat(now.utc);
         let sent = self.send(room, wire, now);
         ctx.meters.submits.increment(u64::try_from(sent).unwrap_or(0));
+        sent
     }
 
     /// Gives every message taken a slot, unless it is over already.
@@ -216,6 +218,24 @@ impl Flow {
             job.unanswered(ticket.segment);
         }
         self.rest_or_return(ticket.slot, ctx.now.utc, ctx.lane);
+    }
+
+    /// Messages of which the operator has nothing go back to the pool; what was begun is finished.
+    pub(super) fn release_untouched(&mut self, lane: &Lane) {
+        while let Some(job) = self.taken.pop_back() {
+            lane.pool.put_back(job);
+        }
+        for slot in std::mem::take(&mut self.sending).into_iter().rev() {
+            let untouched = self.slots.get(slot).and_then(Option::as_ref).is_some_and(Job::is_untouched);
+            match self.vacate_if(untouched, slot) {
+                Some(job) => lane.pool.put_back(job),
+                None => self.sending.push_front(slot),
+            }
+        }
+    }
+
+    fn vacate_if(&mut self, leaves: bool, slot: usize) -> Option<Job> {
+        if leaves { self.vacate(slot) } else { None }
     }
 
     /// Unsent messages go back to the pool, for other binds. What is in flight stays.

@@ -1,25 +1,27 @@
 //! A bound session: one task reads, writes, times and gathers; nothing else touches the socket.
 
+mod io;
 mod pdus;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use contract::edge::OperatorSettings;
 use smpp::pdu::MessageResp;
 use smpp::{Body, CommandId, State, Status, encode};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::connect::Connected;
 use super::flow::{Context, Flow, Now, Wire};
 use super::{Bind, End, same_session, seconds_or};
+use crate::config::Config;
 use crate::job::Done;
-use crate::operator::submits;
+use crate::operator::hours;
 use crate::publish::{Arrived, Published, Request, Unpublished};
+use crate::stream::Stream;
+use io::Moved;
 
 /// Octets that a read asks for.
 const READ_BYTES: usize = 32 * 1024;
@@ -32,6 +34,8 @@ const KEPT_MAX: usize = 2_000;
 const ARRIVALS_MAX: usize = 5_000;
 /// Time for the answer to our unbind.
 const UNBIND_TIMEOUT: Duration = Duration::from_secs(2);
+/// The rate of submits is taken over at least this time.
+const RATE_OVER: Duration = Duration::from_secs(1);
 /// A look at everything, should nothing else happen.
 const IDLE_LOOK: Duration = Duration::from_secs(5);
 
@@ -49,8 +53,7 @@ enum Phase {
 /// What a session waited for.
 #[derive(Debug)]
 enum Event {
-    Read(usize),
-    Written(usize),
+    Moved(Moved),
     Published(Published),
     Settings,
     Stop,
@@ -64,6 +67,32 @@ enum Cause {
     Stopped,
     Changed,
     Unbound,
+    Inactive,
+}
+
+/// Times of one session.
+#[derive(Clone, Copy, Debug)]
+struct Timers {
+    enquire_after: Duration,
+    enquire: Duration,
+    response: Duration,
+    pdu: Duration,
+    inactivity: Option<Duration>,
+}
+
+impl Timers {
+    /// Those of the profile, and of the edge where it names none.
+    fn new(operator: &OperatorSettings, config: &Config) -> Self {
+        let session = &operator.profile.session;
+        let inactivity = seconds_or(session.inactivity_seconds, config.inactivity);
+        Self {
+            enquire_after: seconds_or(session.enquire_link_seconds, config.enquire_after),
+            enquire: config.enquire_timeout,
+            response: seconds_or(session.response_seconds, config.response_timeout),
+            pdu: config.pdu_timeout,
+            inactivity: Some(inactivity).filter(|time| !time.is_zero()),
+        }
+    }
 }
 
 struct Session<'a> {
@@ -75,7 +104,16 @@ struct Session<'a> {
     flow: Flow,
     input: BytesMut,
     wire: Wire,
+    timers: Timers,
     last_received: Instant,
+    /// When the last message went or came, either way.
+    last_message: Instant,
+    /// Since when a PDU has been waiting for its rest.
+    partial_since: Option<Instant>,
+    /// Whether the operator's hours let messages go.
+    is_open: bool,
+    /// When the submits of this session were last counted, and how many there were.
+    counted: (Instant, u64),
     /// Our `enquire_link` and when it was sent.
     enquiry: Option<(u32, Instant)>,
     unbind: Option<u32>,
@@ -92,8 +130,8 @@ pub(super) async fn serve(bind: &mut Bind, connected: Connected, operator: &Arc<
     let (answer, mut answers) = mpsc::unbounded_channel();
     let parts = &bind.parts;
     let unpublished = Unpublished::new(Arc::clone(&parts.bell), Arc::clone(&parts.shared.publishers.urgent));
-    let response_timeout = seconds_or(operator.profile.session.response_seconds, parts.shared.config.response_timeout);
-    let flow = Flow::new(operator, unpublished, response_timeout, now);
+    let timers = Timers::new(operator, &parts.shared.config);
+    let flow = Flow::new(operator, unpublished, timers.response, now);
     let mut session = Session {
         operator: Arc::clone(operator),
         state,
@@ -102,7 +140,12 @@ pub(super) async fn serve(bind: &mut Bind, connected: Connected, operator: &Arc<
         flow,
         input,
         wire: Wire { output: BytesMut::new(), scratch: BytesMut::new(), sequence },
+        timers,
         last_received: now,
+        last_message: now,
+        partial_since: None,
+        is_open: true,
+        counted: (now, bind.cell.submits()),
         enquiry: None,
         unbind: None,
         arrived: Vec::new(),
@@ -110,12 +153,11 @@ pub(super) async fn serve(bind: &mut Bind, connected: Connected, operator: &Arc<
         answer,
         bind,
     };
-    let can_submit = submits(operator.bind_type);
+    let can_submit = session.state.can_submit();
     if can_submit {
         session.bind.parts.lane.set_submitter(true);
     }
-    let (mut reader, mut writer) = stream.split();
-    let end = session.run(&mut reader, &mut writer, &mut answers).await;
+    let end = session.run(&mut stream, &mut answers).await;
     let now = session.now();
     let (flow, mut ctx) = session.flow(now);
     flow.end(&mut ctx);
@@ -138,34 +180,25 @@ impl Session<'_> {
         (&mut self.flow, Context { now, config: &parts.shared.config, lane: &parts.lane, meters })
     }
 
-    async fn run(
-        &mut self,
-        reader: &mut ReadHalf<'_>,
-        writer: &mut WriteHalf<'_>,
-        answers: &mut mpsc::UnboundedReceiver<Published>,
-    ) -> End {
+    async fn run(&mut self, stream: &mut Stream, answers: &mut mpsc::UnboundedReceiver<Published>) -> End {
         // What came behind the answer to the bind is served first.
         let mut served = self.receive();
         loop {
             if let Err(end) = served.and_then(|()| self.turn()) {
-                let _ = writer.try_write(&self.wire.output);
+                let _ = stream.write_now(&mut self.wire.output);
                 return end;
             }
-            if let Err(end) = self.write_now(writer) {
-                return end;
+            // What the connection takes at once; the rest waits with everything else.
+            if let Err(error) = stream.write_now(&mut self.wire.output) {
+                return error.into();
             }
             self.hand_over();
-            served = self.wait(reader, writer, answers).await;
+            served = self.wait(stream, answers).await;
         }
     }
 
     /// Waits for whatever happens next, and takes it in.
-    async fn wait(
-        &mut self,
-        reader: &mut ReadHalf<'_>,
-        writer: &mut WriteHalf<'_>,
-        answers: &mut mpsc::UnboundedReceiver<Published>,
-    ) -> Result<(), End> {
+    async fn wait(&mut self, stream: &mut Stream, answers: &mut mpsc::UnboundedReceiver<Published>) -> Result<(), End> {
         let wake = self.next_wake();
         let is_open = self.phase == Phase::Open;
         let reads = self.wire.output.len() < OUTPUT_BYTES_MAX;
@@ -177,8 +210,7 @@ impl Session<'_> {
         let parts = &mut self.bind.parts;
         let publishers = &parts.shared.publishers;
         let event = tokio::select! {
-            read = reader.read_buf(&mut self.input), if reads => Event::Read(read?),
-            written = writer.write_buf(&mut self.wire.output), if !self.wire.output.is_empty() => Event::Written(written?),
+            moved = io::exchange(stream, &mut self.input, &mut self.wire.output, reads) => Event::Moved(moved?),
             () = parts.bell.notified(), if is_open => Event::Look,
             published = answers.recv() => Event::Published(published.unwrap_or_default()),
             permit = publishers.outcomes.reserve(), if keeps_outcomes => {
@@ -194,12 +226,12 @@ impl Session<'_> {
             changed = parts.settings.changed(), if is_open => changed.map_or(Event::Stop, |()| Event::Settings),
         };
         match event {
-            Event::Read(0) | Event::Written(0) => return Err(End::Eof),
-            Event::Read(_) => return self.receive(),
+            Event::Moved(Moved::Read(0) | Moved::Written(0)) => return Err(End::Eof),
+            Event::Moved(Moved::Read(_)) => return self.receive(),
             Event::Published(published) => self.answer_arrivals(published)?,
             Event::Stop => self.drain(Cause::Stopped),
             Event::Settings => self.apply_settings(),
-            Event::Written(_) | Event::Look => {}
+            Event::Moved(Moved::Written(_)) | Event::Look => {}
         }
         Ok(())
     }
@@ -210,28 +242,66 @@ impl Session<'_> {
         let (flow, mut ctx) = self.flow(now);
         flow.expire(&mut ctx);
         self.enquire(now.instant)?;
+        self.look_at_silence(now.instant)?;
         self.advance_phase(now.instant)?;
         let kept = self.flow.done.len() + self.arrived.len();
         let submits = self.phase == Phase::Open && self.state.can_submit();
         if submits && kept < KEPT_MAX && self.wire.output.len() < OUTPUT_BYTES_MAX {
+            self.look_at_hours(now);
             let parts = &self.bind.parts;
             let meters = &mut self.bind.meters;
             let mut ctx = Context { now, config: &parts.shared.config, lane: &parts.lane, meters };
-            self.flow.fill(&mut self.wire, &mut ctx);
+            let sent = self.flow.fill(self.is_open, &mut self.wire, &mut ctx);
+            if sent > 0 {
+                self.last_message = now.instant;
+                self.bind.cell.add_submits(sent);
+            }
         }
+        self.show(now.instant);
+        Ok(())
+    }
+
+    /// Outside of the operator's hours messages wait in the queue, and what was begun is finished.
+    fn look_at_hours(&mut self, now: Now) {
+        let was_open = std::mem::replace(&mut self.is_open, hours::is_open(&self.operator.profile.open_hours, now.utc));
+        if was_open && !self.is_open {
+            self.flow.release_untouched(&self.bind.parts.lane);
+        }
+    }
+
+    /// What is shown of the session.
+    fn show(&mut self, now: Instant) {
         let in_flight = self.flow.in_flight();
         self.bind.cell.set_in_flight(in_flight);
         self.bind.meters.in_flight.set(f64::from(u32::try_from(in_flight).unwrap_or(u32::MAX)));
+        let (since, before) = self.counted;
+        let elapsed = now.saturating_duration_since(since);
+        if elapsed >= RATE_OVER {
+            let submits = self.bind.cell.submits();
+            let per_second = u128::from(submits - before) * 1000 / elapsed.as_millis().max(1);
+            self.bind.cell.set_rate(u32::try_from(per_second).unwrap_or(u32::MAX));
+            self.counted = (now, submits);
+        }
+    }
+
+    /// A PDU that does not come to its end, and a session that carries nothing.
+    fn look_at_silence(&mut self, now: Instant) -> Result<(), End> {
+        if self.partial_since.is_some_and(|since| now.saturating_duration_since(since) >= self.timers.pdu) {
+            return Err(End::Silent("the beginning of a PDU"));
+        }
+        let is_silent = |time| now.saturating_duration_since(self.last_message) >= time;
+        if self.timers.inactivity.is_some_and(is_silent) {
+            self.drain(Cause::Inactive);
+        }
         Ok(())
     }
 
     fn enquire(&mut self, now: Instant) -> Result<(), End> {
-        let config = &self.bind.parts.shared.config;
         match self.enquiry {
-            Some((_, sent)) if now.saturating_duration_since(sent) >= config.enquire_timeout => {
+            Some((_, sent)) if now.saturating_duration_since(sent) >= self.timers.enquire => {
                 return Err(End::Silent("enquire_link"));
             }
-            None if now.saturating_duration_since(self.last_received) >= config.enquire_after => {
+            None if now.saturating_duration_since(self.last_received) >= self.timers.enquire_after => {
                 let number = self.wire.sequence.take();
                 encode(&mut self.wire.output, Status::ROK, number, &Body::EnquireLink)?;
                 self.enquiry = Some((number, now));
@@ -276,6 +346,7 @@ impl Session<'_> {
             Cause::Stopped => End::Stopped,
             Cause::Changed => End::Changed,
             Cause::Unbound => End::Unbound,
+            Cause::Inactive => End::Inactive,
         }
     }
 
@@ -283,6 +354,8 @@ impl Session<'_> {
         let settings = Arc::clone(&self.bind.parts.settings.borrow_and_update());
         if same_session(&self.operator, &settings) {
             self.flow.adjust(&settings);
+            let bind_type = self.bind.half.bind_type(&settings).unwrap_or_default();
+            self.bind.cell.describe(bind_type, settings.window);
             self.operator = settings;
         } else {
             self.drain(Cause::Changed);
@@ -290,31 +363,20 @@ impl Session<'_> {
     }
 
     fn next_wake(&self) -> Instant {
-        let config = &self.bind.parts.shared.config;
+        let timers = &self.timers;
         let now = Instant::now();
         let enquiry = match self.enquiry {
-            Some((_, sent)) => sent + config.enquire_timeout,
-            None => self.last_received + config.enquire_after,
+            Some((_, sent)) => sent + timers.enquire,
+            None => self.last_received + timers.enquire_after,
         };
         let phase = match self.phase {
             Phase::Open => now + IDLE_LOOK,
             Phase::Draining(until) | Phase::Unbinding(until) => until,
         };
-        let flow = self.flow.next_wake().unwrap_or(phase);
-        enquiry.min(phase).min(flow)
-    }
-
-    /// Writes what the socket takes at once; the rest waits in the select.
-    fn write_now(&mut self, writer: &WriteHalf<'_>) -> Result<(), End> {
-        while !self.wire.output.is_empty() {
-            match writer.try_write(&self.wire.output) {
-                Ok(0) => return Err(End::Eof),
-                Ok(written) => self.wire.output.advance(written),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
+        let partial = self.partial_since.map(|since| since + timers.pdu);
+        let inactive = timers.inactivity.filter(|_| self.phase == Phase::Open).map(|time| self.last_message + time);
+        let others = [self.flow.next_wake(), partial, inactive].into_iter().flatten();
+        others.fold(enquiry.min(phase), Instant::min)
     }
 
     /// Hands outcomes and receipts to their publishers as far as these take them at once.

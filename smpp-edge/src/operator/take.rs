@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Lane, Shared, send_done};
+use super::{Lane, Shared, hours, send_done};
 use crate::job::Encoder;
 use envelopes::Envelopes;
 
@@ -101,7 +101,7 @@ impl Taker {
     /// How many envelopes to take now: none without a bound session, and never more messages than the windows turn
     /// over in a moment or the rate allows within half a lease.
     fn envelopes_wanted(&self) -> usize {
-        let submitters = self.lane.submitters();
+        let submitters = self.submitters();
         if submitters == 0 {
             return 0;
         }
@@ -134,9 +134,16 @@ impl Taker {
         self.lane.ring();
     }
 
-    /// Without any session for a while, messages go back to the queue: another edge may have one.
+    /// Sessions that may submit now: none outside of the operator's hours.
+    fn submitters(&self) -> usize {
+        let now = (self.shared.config.clock)();
+        let is_open = hours::is_open(&self.settings.borrow().profile.open_hours, now);
+        if is_open { self.lane.submitters() } else { 0 }
+    }
+
+    /// Without any session that may submit for a while, messages go back to the queue: another edge may have one.
     async fn give_back_when_alone(&self, since: &mut Option<Instant>) {
-        if self.lane.submitters() > 0 {
+        if self.submitters() > 0 {
             *since = None;
             return;
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use chrono::Utc;
-use contract::{BindState, BindStatus, EdgeSnapshot, OperatorStatus};
+use contract::{BindState, BindStatus, BindType, EdgeSnapshot, OperatorStatus};
 use http::{Request, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -58,7 +58,17 @@ async fn an_edge_gets_settings_with_passwords_and_nobody_else_does() {
 async fn sessions_that_an_edge_reports_are_shown_and_routed_by() {
     let rig = Rig::new().await;
     let operator_id = rig.world.operators[0];
-    let bind = |bind, state| BindStatus { bind, state, since: Utc::now(), in_flight: 3, last_error: None };
+    let bind = |bind, state| BindStatus {
+        bind,
+        bind_type: BindType::Transceiver,
+        state,
+        since: Utc::now(),
+        in_flight: 3,
+        window: 10,
+        submits: 7,
+        submits_per_second: 1,
+        last_error: None,
+    };
     let status = OperatorStatus { operator_id, binds: vec![bind(0, BindState::Bound), bind(1, BindState::BackingOff)] };
     let report = serde_json::to_value(api::internal::BindReport {
         edge_id: "e1".to_owned(),

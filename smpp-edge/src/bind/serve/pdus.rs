@@ -21,6 +21,7 @@ impl Session<'_> {
             handled = match framer.peek(&input) {
                 Ok(Some(octets)) => {
                     self.last_received = now.instant;
+                    self.partial_since = None;
                     let handled = decode(&input[..octets], Policy::Lenient).map_or(Ok(()), |pdu| self.pdu(&pdu, now));
                     input.advance(octets);
                     handled
@@ -32,6 +33,7 @@ impl Session<'_> {
                 }
             };
         }
+        self.partial_since = if input.is_empty() { None } else { self.partial_since.or(Some(now.instant)) };
         self.input = input;
         handled
     }
@@ -96,7 +98,11 @@ impl Session<'_> {
         let (flow, mut ctx) = self.flow(now);
         match flow.answer(number, status, id, &mut ctx) {
             Answered::SessionLost => Err(End::Lost(status)),
-            Answered::Fine | Answered::Unmatched => Ok(()),
+            Answered::Fine => {
+                self.last_message = now.instant;
+                Ok(())
+            }
+            Answered::Unmatched => Ok(()),
         }
     }
 
@@ -115,6 +121,7 @@ impl Session<'_> {
             self.bind.meters.inbound.increment(1);
             What::Inbound(inbound::part(&self.operator, sm, now.utc))
         };
+        self.last_message = now.instant;
         self.arrivals_open += 1;
         let request = Request { command_id, sequence_number };
         self.arrived.push(Arrived { what, request, answer: self.answer.clone() });

@@ -16,7 +16,8 @@ use rusmpp_core::values::owned::{
     DestAddress, DistributionListName, MessagePayload, ServiceType, SmeAddress, UnsuccessSme,
 };
 use rusmpp_core::values::{
-    EsmClass, InterfaceVersion, MessageState, PriorityFlag, RegisteredDelivery, ReplaceIfPresentFlag,
+    EsmClass, InterfaceVersion, MessageState, MsAvailabilityStatus, PriorityFlag, RegisteredDelivery,
+    ReplaceIfPresentFlag,
 };
 use smpp::pdu::{
     Address, AlertNotification, Bind, BindResp, CancelSm, DataSm, Destination, Destinations, MessageResp, Outbind,
@@ -286,6 +287,8 @@ fn requests_about_messages(values: &Values) {
     );
     values.check(0, &Body::CancelSm(cancel), same);
 
+    let mut payload = BytesMut::new();
+    tlv::put(&mut payload, Tag::MESSAGE_PAYLOAD, &values.text).unwrap();
     let replace = ReplaceSm {
         message_id,
         source: values.address(0),
@@ -294,7 +297,7 @@ fn requests_about_messages(values: &Values) {
         registered_delivery,
         sm_default_msg_id: default_id,
         short_message: &values.text,
-        tlvs: Tlvs::NONE,
+        tlvs: Tlvs::new(&payload),
     };
     let same = theirs::ReplaceSm::new(
         id(),
@@ -306,11 +309,12 @@ fn requests_about_messages(values: &Values) {
         RegisteredDelivery::from(registered_delivery),
         default_id,
         OctetString::from_slice(&values.text).unwrap(),
-        None,
+        Some(MessagePayload::new(AnyOctetString::from_slice(&values.text))),
     );
     values.check(0, &Body::ReplaceSm(replace), same);
 
-    let alert = AlertNotification { source: values.address(0), esme: values.address(1), tlvs: Tlvs::NONE };
+    let tlvs = [&[0x04, 0x22, 0, 1], &[values.state][..]].concat();
+    let alert = AlertNotification { source: values.address(0), esme: values.address(1), tlvs: Tlvs::new(&tlvs) };
     let same = theirs::AlertNotification::new(
         source_ton.into(),
         source_npi.into(),
@@ -318,7 +322,7 @@ fn requests_about_messages(values: &Values) {
         ton.into(),
         npi.into(),
         c(destination),
-        None,
+        Some(MsAvailabilityStatus::from(values.state)),
     );
     values.check(0, &Body::AlertNotification(alert), same);
 }
@@ -329,7 +333,8 @@ fn multi(values: &Values) {
     let mut raw = BytesMut::new();
     Destination::Address(values.address(1)).write(&mut raw).unwrap();
     Destination::List(source.as_bytes()).write(&mut raw).unwrap();
-    let message = Sm { destination: Address::default(), ..values.sm(&[]) };
+    let (tlvs, tlvs_same, ..) = values.tlvs();
+    let message = Sm { destination: Address::default(), ..values.sm(&tlvs) };
     let ours = SubmitMulti { destinations: Destinations::new(2, &raw), message };
     let same = theirs::SubmitMulti::new(
         ServiceType::new(c(&values.service_type)),
@@ -350,7 +355,7 @@ fn multi(values: &Values) {
         data_coding.into(),
         protocol_id,
         OctetString::from_slice(&values.text).unwrap(),
-        vec![],
+        tlvs_same,
     );
     values.check(0, &Body::SubmitMulti(ours), same);
 

@@ -40,6 +40,8 @@ fn well_formed() -> Vec<Vec<u8>> {
     let mut samples = vec![
         RECEIPT.to_vec(),
         UDH.to_vec(),
+        [&[ESM_UDHI, 0], UDH].concat(),
+        smpp::receipt::template::STANDARD.into(),
         tlvs.to_vec(),
         "Ўзбек 😀 [€]".encode_utf16().flat_map(u16::to_be_bytes).collect(),
     ];
@@ -80,6 +82,8 @@ fn run(octets: &[u8]) {
     targets::udh(octets);
     targets::receipt(octets);
     targets::text(octets);
+    targets::user_data(octets);
+    targets::template(octets);
 }
 
 #[test]

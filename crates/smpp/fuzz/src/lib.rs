@@ -5,10 +5,11 @@
 
 use bytes::BytesMut;
 use smpp::frame::HEADER_BYTES;
+use smpp::pdu::Sm;
 use smpp::receipt::id::Rule;
 use smpp::text::{self, Concat, Encoding, gsm7};
 use smpp::udh::Udh;
-use smpp::{Body, Frame, Framer, Header, Policy, Tlvs, tlv};
+use smpp::{Body, CommandId, Frame, Framer, Header, Policy, Show, Status, Tlvs, tlv};
 
 /// A byte stream: the PDUs come out the same however it is cut, and never hold more than was sent.
 pub fn frame(octets: &[u8]) {
@@ -50,11 +51,22 @@ pub fn pdu(octets: &[u8]) {
     }
     let Ok(body) = lenient.body else { return };
     walk(&body);
+    tell(&lenient);
     let Header { command_status, sequence_number, .. } = lenient.header;
     let mut written = BytesMut::new();
     smpp::encode(&mut written, command_status, sequence_number, &body).expect("what was read can be written");
     let again = smpp::decode(&written, Policy::Lenient).expect("a header was written");
     assert_eq!((again.header, again.body), (lenient.header, Ok(body)));
+}
+
+/// In words: passwords never, numbers and texts only on request, and no line that the peer wrote.
+fn tell(frame: &Frame<'_>) {
+    let [hidden, full] = [Show::Hidden, Show::Full].map(|show| smpp::describe(frame, show));
+    for told in [&hidden, &full] {
+        assert!(!told.line.contains(char::is_control));
+        assert!(told.details.iter().all(|(_, value)| !value.contains(char::is_control)));
+    }
+    assert_eq!((hidden.details.len(), hidden.line.is_empty()), (full.details.len(), false));
 }
 
 /// Goes through all that is read lazily.
@@ -139,4 +151,43 @@ pub fn text(octets: &[u8]) {
     let unpacked = gsm7::unpack(octets, 0, usize::MAX);
     let packed = gsm7::pack(&unpacked, 0);
     assert_eq!(gsm7::unpack(&packed, 0, unpacked.len()), unpacked);
+}
+
+/// User data as `esm_class` and `data_coding` announce it (the first two octets): header, alphabet, packed or not.
+/// What is read of packed text fits where it came from, and packing it again loses nothing.
+pub fn user_data(octets: &[u8]) {
+    let &[esm_class, data_coding, ref octets @ ..] = octets else { return };
+    let sm = Sm { esm_class, data_coding, short_message: octets, ..Sm::default() };
+    let body = match Udh::parse(sm.text()) {
+        Ok((udh, body)) if sm.has_udh() => {
+            assert!(udh.concat().is_none_or(|concat| concat.part <= concat.total));
+            body
+        }
+        _ => octets,
+    };
+    let header_bytes = octets.len() - body.len();
+    let encoding = Encoding::from_data_coding(data_coding).unwrap_or(Encoding::Latin1);
+    assert!(text::decode(body, encoding).chars().count() <= body.len());
+    let septets = gsm7::unpack_filled(body, header_bytes);
+    assert!(septets.len() * 7 <= body.len() * 8 && septets.iter().all(|&septet| septet < 0x80));
+    let again = gsm7::unpack_filled(&gsm7::pack_filled(&septets, header_bytes), header_bytes);
+    match septets.last() {
+        Some(0) => assert!(septets.starts_with(&again)),
+        Some(0x0D) => assert!(again.starts_with(&septets)),
+        _ => assert_eq!(again, septets),
+    }
+    let sequence_number = 1;
+    let header = Header { command_id: CommandId::DELIVER_SM, command_status: Status::ROK, sequence_number };
+    tell(&Frame { header, body: Ok(Body::DeliverSm(sm)) });
+}
+
+/// A receipt template, which a customer may write: what has no problems leaves no placeholder, and all ends.
+pub fn template(octets: &[u8]) {
+    let Ok(template) = str::from_utf8(octets) else { return };
+    let rendered = smpp::receipt::render(template, &smpp::receipt::Receipt::default());
+    assert!(rendered.len() <= template.len() * 8);
+    if !template.contains(['{', '}']) {
+        assert!(smpp::receipt::template::problems(template).is_empty());
+        assert_eq!(rendered, octets);
+    }
 }

@@ -222,7 +222,8 @@ fn keys() -> Keys {
     Keys::new(&SECRET).unwrap()
 }
 
-fn free_port() -> u16 {
+/// A port that nobody uses at this moment, and that no outgoing connection will be given.
+pub(crate) fn free_port() -> u16 {
     let mut rng = rand::rng();
     let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     let mut ports = std::iter::repeat_with(|| rng.random_range(PORTS)).take(1_000);

@@ -5,8 +5,10 @@
 
 mod capture;
 mod encoder;
+mod kannel;
 mod operators;
 mod pcap;
 mod script;
+mod simulator;
 mod tools;
 mod tshark;

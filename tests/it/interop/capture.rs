@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use std::collections::BTreeMap;
 
+use smpp::pcap::From;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::pcap::{Chunk, Side};
+use super::pcap::Chunk;
 use super::tshark;
 
 /// Octets read at once.
@@ -69,7 +70,7 @@ async fn relay(listener: TcpListener, port: u16, kept: Arc<Kept>, stop: Cancella
         }
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
-        for (side, from, to) in [(Side::Client, from_client, to_server), (Side::Server, from_server, to_client)] {
+        for (side, from, to) in [(From::Client, from_client, to_server), (From::Server, from_server, to_client)] {
             let pump = pump(from, to, (connection, side), Arc::clone(&kept));
             tokio::spawn(stop.clone().run_until_cancelled_owned(pump));
         }
@@ -77,11 +78,11 @@ async fn relay(listener: TcpListener, port: u16, kept: Arc<Kept>, stop: Cancella
 }
 
 /// Passes on until the source ends or the target does not want more.
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, (connection, side): (u16, Side), kept: Arc<Kept>) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, (connection, from_whom): (u16, From), kept: Arc<Kept>) {
     let mut buffer = vec![0; READ_BYTES];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         let octets = buffer[..length].to_vec();
-        kept.chunks.lock().unwrap().push(Chunk { connection, from: side, at: kept.since.elapsed(), octets });
+        kept.chunks.lock().unwrap().push(Chunk { connection, from: from_whom, at: kept.since.elapsed(), octets });
         if to.write_all(&buffer[..length]).await.is_err() {
             return;
         }

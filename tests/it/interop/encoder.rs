@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use smpp::pcap::From;
 use smpp::pdu::{
     Address, AlertNotification, Bind, BindResp, CancelSm, DataSm, Destination, Destinations, ESM_RECEIPT, ESM_UDHI,
     MessageResp, Outbind, QuerySm, QuerySmResp, ReplaceSm, Sm, SubmitMulti, SubmitMultiResp, Unsuccessful,
@@ -11,7 +12,7 @@ use smpp::pdu::{
 use smpp::udh::{Concat, Reference};
 use smpp::{Body, Status, Tag, Tlvs, encode, tlv};
 
-use super::pcap::{Chunk, Side};
+use super::pcap::Chunk;
 use super::tshark;
 
 /// The commands of SMPP 3.4, requests and answers.
@@ -237,7 +238,7 @@ fn cut(octets: &[u8], ends: impl Iterator<Item = usize>) -> Vec<Chunk> {
     for end in ends.map(|end| end.min(octets.len())).chain([octets.len()]) {
         if start < end {
             let at = Duration::from_micros(u64::try_from(start).unwrap());
-            chunks.push(Chunk { connection: 0, from: Side::Client, at, octets: octets[start..end].to_vec() });
+            chunks.push(Chunk { connection: 0, from: From::Client, at, octets: octets[start..end].to_vec() });
         }
         start = end;
     }
@@ -254,7 +255,7 @@ fn the_dissector_takes_everything_that_we_can_write() {
     // shorter than a header for SMPP.)
     let by_pdu = cut(octets, written.ends.iter().copied());
     assert_eq!(tshark::assert_well_formed(&by_pdu), written.counts);
-    let by_size = cut(octets, (1_449..octets.len()).step_by(1_449));
+    let by_size = cut(octets, (1_009..octets.len()).step_by(1_009));
     assert_eq!(tshark::assert_well_formed(&by_size), written.counts);
 }
 

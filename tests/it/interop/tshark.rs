@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use smpp::pcap::{From, PORT};
 use smpp::{CommandId, Framer, Policy};
 
-use super::pcap::{self, Chunk, SERVER_PORT};
+use super::pcap::{self, Chunk};
 use super::tools;
+
+/// How the notes begin that it makes of every connection.
+const HANDSHAKE: &str = "Connection establish";
 
 /// What the dissector made of a capture.
 #[derive(Debug)]
@@ -24,7 +28,7 @@ pub(super) fn judge(chunks: &[Chunk]) -> Verdict {
     std::fs::write(&file, pcap::file(chunks)).unwrap();
     let mut tshark = Command::new(tools::system("tshark"));
     tshark.env("HOME", dir.path()).env("LC_ALL", "C").arg("-r").arg(&file);
-    tshark.args(["-n", "-d", &format!("tcp.port=={SERVER_PORT},smpp"), "-T", "fields", "-E", "separator=;"]);
+    tshark.args(["-n", "-d", &format!("tcp.port=={PORT},smpp"), "-T", "fields", "-E", "separator=;"]);
     // Names a packet's PDUs, and everything that any dissector noted about it: "malformed" is one such note.
     for field in ["frame.number", "smpp.command_id", "_ws.malformed", "_ws.expert.message"] {
         tshark.args(["-e", field]);
@@ -40,7 +44,8 @@ pub(super) fn judge(chunks: &[Chunk]) -> Verdict {
             let id = u32::from_str_radix(id.trim_start_matches("0x"), 16).unwrap();
             *verdict.seen.entry(CommandId(id).name().to_owned()).or_default() += 1;
         }
-        let notes: Vec<&str> = fields.filter(|note| !note.is_empty()).collect();
+        let notes = fields.filter(|note| !note.is_empty() && !note.starts_with(HANDSHAKE));
+        let notes: Vec<&str> = notes.collect();
         if !notes.is_empty() {
             verdict.complaints.push(format!("packet {number}: {}", notes.join("; ")));
         }
@@ -61,7 +66,7 @@ pub(super) fn assert_well_formed(chunks: &[Chunk]) -> BTreeMap<String, usize> {
 fn counted(chunks: &[Chunk]) -> BTreeMap<String, usize> {
     let mut streams: BTreeMap<_, Vec<u8>> = BTreeMap::new();
     for chunk in chunks {
-        streams.entry((chunk.connection, chunk.from)).or_default().extend(&chunk.octets);
+        streams.entry((chunk.connection, chunk.from == From::Client)).or_default().extend(&chunk.octets);
     }
     let mut counted = BTreeMap::new();
     let framer = Framer::new(smpp::frame::PDU_BYTES_MAX);

@@ -61,6 +61,7 @@ pub(crate) struct Chappe {
     child: Option<Child>,
     http_port: u16,
     internal_port: u16,
+    smpp_port: u16,
     /// Behind its back, see [`Chappe::db`] and [`Chappe::queue`]; made anew at every start.
     inside: Option<(Db, Arc<dyn Queue>)>,
     log: File,
@@ -92,8 +93,8 @@ impl Chappe {
             other => other,
         };
         let log = File::options().create(true).append(true).read(true).open(dir.path().join("log")).unwrap();
-        let (http_port, internal_port) = (free_port(), free_port());
-        let mut chappe = Self { data, child: None, http_port, internal_port, inside: None, log, dir };
+        let [http_port, internal_port, smpp_port] = [free_port(), free_port(), free_port()];
+        let mut chappe = Self { data, child: None, http_port, internal_port, smpp_port, inside: None, log, dir };
         chappe.restart().await;
         chappe
     }
@@ -126,7 +127,11 @@ impl Chappe {
         let mut command = Command::new(binary::chappe());
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.env_clear().env("PATH", path).args(["up", "--webhooks", "anywhere"]);
-        for (name, port) in [("CHAPPE_HTTP_ADDR", self.http_port), ("CHAPPE_INTERNAL_ADDR", self.internal_port)] {
+        for (name, port) in [
+            ("CHAPPE_HTTP_ADDR", self.http_port),
+            ("CHAPPE_INTERNAL_ADDR", self.internal_port),
+            ("CHAPPE_SMPP_ADDR", self.smpp_port),
+        ] {
             command.env(name, format!("127.0.0.1:{port}"));
         }
         command.env("CHAPPE_SECRET_KEY", SECRET_BASE64);
@@ -144,6 +149,11 @@ impl Chappe {
     /// An address of its API.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.http_port)
+    }
+
+    /// Where customers bind.
+    pub(crate) fn smpp(&self) -> std::net::SocketAddr {
+        (std::net::Ipv4Addr::LOCALHOST, self.smpp_port).into()
     }
 
     /// A caller of its API.

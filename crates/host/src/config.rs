@@ -26,7 +26,7 @@ pub const EXIT_USAGE: u8 = 64;
 const PREFIX: &str = "CHAPPE_";
 
 /// Every variable that programs of ours may be given and that has our prefix.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 16] = [
     "CHAPPE_HTTP_ADDR",
     "CHAPPE_INTERNAL_ADDR",
     "CHAPPE_SMPP_ADDR",
@@ -35,6 +35,10 @@ const KNOWN: [&str; 12] = [
     "CHAPPE_LOG_FORMAT",
     "CHAPPE_LOG",
     "CHAPPE_GRACE_SECONDS",
+    "CHAPPE_SMPP_TLS_ADDR",
+    "CHAPPE_SMPP_TLS_CERT",
+    "CHAPPE_SMPP_TLS_KEY",
+    "CHAPPE_SMPP_PROXY_PROTOCOL",
     // Read by the commands of `chappe`, so that one environment serves all of them.
     "CHAPPE_SMSC_ADDR",
     "CHAPPE_INTERNAL_URL",

@@ -48,6 +48,7 @@ pub use messages::prepare::{SendRequest, Terms, prepare};
 pub use openapi::document as openapi_document;
 pub use problem::{Code, FieldError, Problem, ProblemBody};
 pub use serve::run;
+pub use smpp_systems::{blank as smpp_system, make_password as smpp_password};
 pub use state::{Api, Parts, Settings};
 
 /// Bytes of a body at most, but of a batch.

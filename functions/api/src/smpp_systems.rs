@@ -28,6 +28,7 @@ use crate::list::{List, Query, page, path_id};
 use crate::openapi::Refusals;
 use crate::problem::Problem;
 use form::SystemForm;
+pub use form::blank;
 use view::{MadeSystem, System};
 
 /// Characters of a generated password: as many as the field of SMPP 3.4 section 5.2.2 holds, so that every library
@@ -85,7 +86,7 @@ async fn create_system(
     check.that(form.system_id.is_some(), "/system_id", "is required");
     let given = form.password.take();
     let (password, is_made) = password(&mut check, given)?;
-    let mut settings = form::blank(SmppSystemId::generate(), account.unwrap_or(caller.account));
+    let mut settings = blank(SmppSystemId::generate(), account.unwrap_or(caller.account));
     form.apply(&mut check, &mut settings);
     check.finish()?;
     settings.password_hash.0 = api.keys.hash(password.as_bytes()).to_vec();
@@ -99,7 +100,7 @@ async fn create_system(
 /// The password that is given, or a new one, and whether it was made here.
 fn password(check: &mut Check, given: Option<String>) -> Result<(String, bool), Problem> {
     let Some(given) = given else {
-        return Ok((make_password()?, true));
+        return Ok((make_password().map_err(Problem::internal)?, true));
     };
     let good = PASSWORD_CHARS.contains(&given.len()) && given.bytes().all(|byte| (0x20..0x7f).contains(&byte));
     check.that(good, "/password", "expected 8 to 64 characters of ASCII");
@@ -107,10 +108,13 @@ fn password(check: &mut Check, given: Option<String>) -> Result<(String, bool), 
 }
 
 /// A random password that every SMPP library takes.
-pub(crate) fn make_password() -> Result<String, Problem> {
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn make_password() -> Result<String, host::secrets::Error> {
     let mut password = String::new();
     while password.len() < GENERATED_CHARS {
-        let token = random_token().map_err(Problem::internal)?;
+        let token = random_token()?;
         password.extend(token.chars().filter(char::is_ascii_alphanumeric).take(GENERATED_CHARS - password.len()));
     }
     Ok(password)

@@ -1,11 +1,11 @@
 //! What `chappe up` says when it is ready.
 
-use crate::demo::{EMAILS, PASSWORD};
+use crate::demo::{EMAILS, PASSWORD, SYSTEM_ID};
 use crate::output::line;
 
 /// For an installation of one's own.
-pub(crate) fn plain(url: &str) {
-    line(&format!("Chappe is ready at {url}; Ctrl-C stops it."));
+pub(crate) fn plain(url: &str, smpp: &str) {
+    line(&format!("Chappe is ready at {url}, for SMPP at {smpp}; Ctrl-C stops it."));
 }
 
 /// The program as it was called, so that what is shown can be pasted.
@@ -14,7 +14,7 @@ fn program() -> String {
 }
 
 /// For the demo: where to look, who to be, what to paste.
-pub(crate) fn demo(url: &str, key: &str) {
+pub(crate) fn demo(url: &str, key: &str, (smpp, password): (&str, &str)) {
     let [admin, reseller, client] = EMAILS;
     let program = program();
     line(&format!(
@@ -23,6 +23,7 @@ Chappe is ready.
 
   API        {url}/v1     description: {url}/openapi.json
   Log in as  {admin}, {reseller} or {client}, password {PASSWORD}
+  SMPP       {smpp}     system_id {SYSTEM_ID}, password {password}
 
 Send a first message:
 

@@ -5,6 +5,7 @@
 mod messages;
 mod networks;
 mod operators;
+mod system;
 
 use std::net::SocketAddr;
 
@@ -22,6 +23,7 @@ use store::{Connection, Db};
 
 pub(crate) use messages::send_first_messages;
 pub(crate) use operators::{Simulated, addresses};
+pub(crate) use system::SYSTEM_ID;
 
 use networks::PREFIXES;
 use operators::OPERATORS;
@@ -70,6 +72,9 @@ pub(crate) async fn prepare(platform: &Platform, folder: &Folder, addresses: &[S
             Some(client) => add_key(db, client.account, &key).await?,
         }
     }
+    let [.., email] = EMAILS;
+    let client = store::users::by_email(db, email).await?.context("the demo's client is gone")?;
+    system::place(platform, folder, client.account).await?;
     for operator in operators::place(db, keys, addresses, now).await? {
         platform.queue.create(&contract::queues::submit(operator)).await?;
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use api::internal::BindReport;
 use queue::Queue;
-use smpp_edge::{Config, Edge, EdgeStatus};
+use smpp_edge::{Config, Edge, EdgeStatus, Server};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,8 @@ pub(crate) struct Station {
     pub(crate) name: String,
     pub(crate) link: Arc<Link>,
     pub(crate) queue: Arc<dyn Queue>,
+    /// How it serves customers; none: it has sessions with operators only.
+    pub(crate) server: Option<Server>,
     /// How long a stop lets the windows empty.
     pub(crate) grace: Duration,
     pub(crate) shutdown: CancellationToken,
@@ -39,7 +41,7 @@ pub(crate) async fn run(station: Station) {
         settings: Arc::<Link>::clone(&station.link),
         queue: Arc::clone(&station.queue),
         status: status.clone(),
-        server: None,
+        server: station.server.clone(),
     };
     tokio::join!(keep_running(edge, &station.shutdown), report(status, &station));
 }
@@ -54,9 +56,11 @@ async fn keep_running(edge: Edge, shutdown: &CancellationToken) {
 
 async fn report(status: EdgeStatus, station: &Station) {
     while station.shutdown.run_until_cancelled(sleep(REPORT_EVERY)).await.is_some() {
-        let report = BindReport { edge_id: station.name.clone(), operators: status.operators(), sessions: Vec::new() };
-        if let Err(error) = station.link.report(&report).await {
-            tracing::warn!(cause = format!("{error:#}"), "cannot report the states of the sessions");
+        let report =
+            BindReport { edge_id: station.name.clone(), operators: status.operators(), sessions: status.sessions() };
+        match station.link.report(&report).await {
+            Ok(orders) => status.cut(&orders.cut),
+            Err(error) => tracing::warn!(cause = format!("{error:#}"), "cannot report the states of the sessions"),
         }
     }
 }

@@ -41,6 +41,16 @@ impl Folder {
         read_if_there(&self.path.join("demo-key"))
     }
 
+    /// The password of the demo's SMPP system, where the demo has run.
+    pub(crate) fn demo_password(&self) -> Result<Option<String>> {
+        read_if_there(&self.path.join("demo-smpp-password"))
+    }
+
+    /// Keeps the password of the demo's SMPP system for the banner of the next start.
+    pub(crate) fn keep_demo_password(&self, password: &str) -> Result<()> {
+        write_secret(&self.path.join("demo-smpp-password"), password)
+    }
+
     /// Keeps the demo client's API key for the commands and for the next start.
     pub(crate) fn keep_demo_key(&self, key: &str) -> Result<()> {
         write_secret(&self.path.join("demo-key"), key)

@@ -37,18 +37,22 @@ async fn listen(setting: &str, addr: SocketAddr) -> Result<TcpListener, Misused>
     TcpListener::bind(addr).await.map_err(say)
 }
 
-/// Serves on both listeners until the platform's shutdown. Answers the URL of the public API.
-pub(crate) fn start(platform: &Platform, doors: Doors, metrics: Metrics, webhooks: Webhooks) -> Result<String> {
-    let url = url_of(doors.public.local_addr()?);
+/// The API of this process.
+pub(crate) fn api(platform: &Platform, metrics: Metrics, webhooks: Webhooks) -> Arc<Api> {
     let settings = Settings { private_webhooks: webhooks == Webhooks::Anywhere, ..Settings::default() };
-    let api = Api::new(Parts {
+    Api::new(Parts {
         db: platform.db.clone(),
         catalogue: Arc::clone(&platform.catalogue),
         keys: Arc::clone(&platform.keys),
         queue: Arc::clone(&platform.queue),
         settings,
         metrics,
-    });
+    })
+}
+
+/// Serves `api` on both listeners until the platform's shutdown. Answers the URL of the public API.
+pub(crate) fn start(platform: &Platform, doors: Doors, api: Arc<Api>) -> Result<String> {
+    let url = url_of(doors.public.local_addr()?);
     platform.run(serve(platform.clone(), doors.public, api::router(Arc::clone(&api))));
     platform.run(serve(platform.clone(), doors.internal, api::internal_router(api)));
     Ok(url)

@@ -16,6 +16,7 @@ mod output;
 mod platform;
 mod settings;
 mod signals;
+mod smpp;
 
 use std::process::ExitCode;
 

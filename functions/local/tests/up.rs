@@ -42,7 +42,7 @@ impl Place {
         command.env("CHAPPE_HTTP_ADDR", format!("127.0.0.1:{}", self.http_port));
         command.env("CHAPPE_INTERNAL_ADDR", format!("127.0.0.1:{}", self.internal_port));
         command.env("CHAPPE_URL", format!("http://127.0.0.1:{}", self.http_port));
-        command.env("CHAPPE_SMSC_ADDR", "127.0.0.1:0");
+        command.env("CHAPPE_SMSC_ADDR", "127.0.0.1:0").env("CHAPPE_SMPP_ADDR", "127.0.0.1:0");
         command.stdin(Stdio::null());
         command
     }
@@ -174,6 +174,7 @@ fn a_taken_port_and_wrong_settings_end_with_64_before_anything_starts() {
         ("CHAPPE_HTTP_ADDR", taken.as_str(), "set CHAPPE_HTTP_ADDR"),
         ("CHAPPE_INTERNAL_ADDR", taken.as_str(), "set CHAPPE_INTERNAL_ADDR"),
         ("CHAPPE_SMSC_ADDR", taken.as_str(), "set CHAPPE_SMSC_ADDR"),
+        ("CHAPPE_SMPP_ADDR", taken.as_str(), "set CHAPPE_SMPP_ADDR"),
         ("CHAPPE_HTTP_ADDR", "8080", "must be an address and a port"),
         ("CHAPPE_SECRET_KEY", "short", "must be exactly 32 bytes"),
         ("CHAPPE_HTTP_ADR", "127.0.0.1:1", "did you mean CHAPPE_HTTP_ADDR"),

@@ -76,8 +76,8 @@ pub(super) struct SystemForm {
     enabled: Option<bool>,
 }
 
-/// A system with its defaults.
-pub(super) fn blank(id: SmppSystemId, account_id: AccountId) -> SystemSettings {
+/// A system with its defaults, but without a name and a password.
+pub fn blank(id: SmppSystemId, account_id: AccountId) -> SystemSettings {
     SystemSettings {
         id,
         account_id,

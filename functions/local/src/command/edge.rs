@@ -1,5 +1,6 @@
 //! `chappe edge`: the sessions with operators in a process of their own, without a database.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -12,7 +13,7 @@ use secrecy::ExposeSecret;
 use crate::cli::Common;
 use crate::edge::{self, Link, Station};
 use crate::output::line;
-use crate::{platform, settings};
+use crate::{platform, settings, smpp};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,16 +32,28 @@ pub(crate) struct Options {
     /// Names this edge where its sessions are shown; made of the process id when not given
     #[arg(long)]
     name: Option<String>,
+    /// Where customers bind over SMPP, such as 0.0.0.0:2775; nowhere when not given
+    #[arg(long, env = "CHAPPE_SMPP_ADDR", value_name = "ADDR")]
+    smpp_addr: Option<SocketAddr>,
+    #[command(flatten)]
+    smpp: smpp::Options,
 }
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let config = settings::read(common, None, None, &[Need::Queue, Need::SecretKey])?;
     telemetry::init(&config)?;
     let secret = config.secret_key.as_ref().context("there is no secret key")?;
-    let link = Link::remote(&options.internal_url, &Keys::new(secret.expose_secret())?)?;
+    let keys = Arc::new(Keys::new(secret.expose_secret())?);
+    let link = Arc::new(Link::remote(&options.internal_url, &keys)?);
+    let name = options.name.unwrap_or_else(|| format!("edge-{}", std::process::id()));
+    let ports = smpp::Ports::open(options.smpp_addr, &options.smpp).await?;
+    if let Some(addr) = ports.addr()? {
+        line(&format!("customers bind over SMPP at {addr}"));
+    }
     let station = Station {
-        name: options.name.unwrap_or_else(|| format!("edge-{}", std::process::id())),
-        link: Arc::new(link),
+        server: ports.server(&config, &link, &keys, &name)?,
+        name,
+        link,
         queue: platform::open_queue(&config).await?,
         grace: config.grace,
         shutdown: shutdown::signal()?,

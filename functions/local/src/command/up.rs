@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use api::Api;
 use clap::Args;
 use host::config::Need;
 use host::{Config, shutdown, telemetry};
@@ -22,6 +23,7 @@ use crate::functions::{Function, Webhooks};
 use crate::http::{self, Doors};
 use crate::output::line;
 use crate::platform::Platform;
+use crate::smpp::{self, Ports};
 use crate::{banner, edge, settings};
 
 const EXAMPLES: &str = "\
@@ -30,7 +32,8 @@ Examples:
   chappe up --data-dir /var/lib/chappe/data           an installation of your own
   DATABASE_URL=postgres://… chappe up                 on a PostgreSQL of your own
 
-From the environment: CHAPPE_HTTP_ADDR (127.0.0.1:8080), CHAPPE_INTERNAL_ADDR (127.0.0.1:8081), CHAPPE_SMSC_ADDR
+From the environment: CHAPPE_HTTP_ADDR (127.0.0.1:8080), CHAPPE_INTERNAL_ADDR (127.0.0.1:8081), CHAPPE_SMPP_ADDR
+(127.0.0.1:2775), CHAPPE_SMPP_TLS_ADDR, CHAPPE_SMPP_TLS_CERT, CHAPPE_SMPP_TLS_KEY, CHAPPE_SMSC_ADDR
 (127.0.0.1:2776, the demo's first operator), CHAPPE_DATA_DIR, CHAPPE_SECRET_KEY, CHAPPE_LOG, CHAPPE_LOG_FORMAT,
 CHAPPE_GRACE_SECONDS, DATABASE_URL, QUEUE_URL.";
 
@@ -48,6 +51,11 @@ pub(crate) struct Options {
     /// Where the demo's first operator listens; the others follow on the next ports
     #[arg(long, env = "CHAPPE_SMSC_ADDR", default_value = "127.0.0.1:2776", value_name = "ADDR")]
     smsc_addr: SocketAddr,
+    /// Where customers bind over SMPP; port 0 takes a free one
+    #[arg(long, env = "CHAPPE_SMPP_ADDR", default_value = "127.0.0.1:2775", value_name = "ADDR")]
+    smpp_addr: SocketAddr,
+    #[command(flatten)]
+    smpp: smpp::Options,
     /// Which addresses webhooks may reach; the demo reaches everywhere unless told otherwise
     #[arg(long, value_enum)]
     webhooks: Option<Webhooks>,
@@ -60,9 +68,11 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let folder = Folder::new(&common.data_dir);
     let config = settings::read(common, Some(folder.secret()?), None, &[])?;
     let doors = Doors::open(&config).await?;
+    let ports = Ports::open(Some(options.smpp_addr), &options.smpp).await?;
     let shutdown = shutdown::signal()?;
     // A start that is broken off drops what it has begun, and with it stops the private database.
-    let started = shutdown.run_until_cancelled(start(common, &options, &folder, doors, shutdown.clone())).await;
+    let started =
+        shutdown.run_until_cancelled(start(common, &options, &folder, (doors, ports), shutdown.clone())).await;
     let Some(started) = started else { return Ok(()) };
     started?.stopped().await
 }
@@ -96,7 +106,7 @@ async fn start(
     common: &Common,
     options: &Options,
     folder: &Folder,
-    doors: Doors,
+    (doors, ports): (Doors, Ports),
     shutdown: CancellationToken,
 ) -> Result<Running> {
     let simulated = if options.demo { Some(Simulated::start(options.smsc_addr).await?) } else { None };
@@ -114,32 +124,38 @@ async fn start(
     for function in Function::ALL {
         function.start(&platform, options.reach())?;
     }
-    platform.run(edge::run(station(&platform)));
+    let api = http::api(&platform, metrics, options.reach());
+    let smpp = ports.addr()?.map(|addr| addr.to_string()).unwrap_or_default();
+    platform.run(edge::run(station(&platform, &config, ports, &api)?));
     if let Some(server) = &server {
         platform.run(keep_database(server.clone(), platform.shutdown.clone()));
     }
-    let url = http::start(&platform, doors, metrics, options.reach())?;
+    let url = http::start(&platform, doors, api)?;
     if options.demo {
         let key = folder.demo_key()?.context("the demo's API key is gone; remove the data folder to begin anew")?;
         if first_time {
             demo::send_first_messages(&url, &key).await;
         }
-        banner::demo(&url, &key);
+        let password = folder.demo_password()?.unwrap_or_default();
+        banner::demo(&url, &key, (&smpp, &password));
     } else {
-        banner::plain(&url);
+        banner::plain(&url, &smpp);
     }
     Ok(Running { platform, simulated, server })
 }
 
 /// The edge of this process.
-fn station(platform: &Platform) -> Station {
-    Station {
+fn station(platform: &Platform, config: &Config, ports: Ports, api: &Arc<Api>) -> Result<Station> {
+    let (db, keys) = (platform.db.clone(), Arc::clone(&platform.keys));
+    let link = Arc::new(Link::Direct { db, keys, api: Arc::clone(api) });
+    Ok(Station {
         name: "local".to_owned(),
-        link: Arc::new(Link::Direct { db: platform.db.clone(), keys: Arc::clone(&platform.keys) }),
+        server: ports.server(config, &link, &platform.keys, "local")?,
+        link,
         queue: Arc::clone(&platform.queue),
         grace: platform.grace,
         shutdown: platform.shutdown.clone(),
-    }
+    })
 }
 
 /// The private database, unless another one was named.

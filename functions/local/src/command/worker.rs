@@ -46,7 +46,8 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         function.start(&platform, options.webhooks)?;
     }
     if let Some(doors) = doors {
-        let url = http::start(&platform, doors, Arc::new(move || metrics.render()), options.webhooks)?;
+        let api = http::api(&platform, Arc::new(move || metrics.render()), options.webhooks);
+        let url = http::start(&platform, doors, api)?;
         line(&format!("the API is at {url}"));
     }
     line("working; Ctrl-C stops");

@@ -5,14 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use api::Api;
 use api::internal::{self, BindReport, Submits};
 use async_trait::async_trait;
 use contract::Orders;
 use contract::edge::{EdgeSnapshot, SubmitKey};
+use contract::intake::{AboutMessage, Answer, Submissions, SubmitVerdict};
 use host::secrets::Keys;
 use reqwest::{Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
-use smpp_edge::Settings;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use smpp_edge::{Intake, Settings};
 use store::Db;
 
 /// How long an answer of the internal API may take.
@@ -22,7 +26,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) enum Link {
     /// In the same process.
-    Direct { db: Db, keys: Arc<Keys> },
+    Direct { db: Db, keys: Arc<Keys>, api: Arc<Api> },
     /// Over the internal API at this address.
     Remote { http: reqwest::Client, url: String, token: SecretString },
 }
@@ -39,11 +43,7 @@ impl Link {
     pub(crate) async fn report(&self, report: &BindReport) -> Result<Orders> {
         match self {
             Self::Direct { db, .. } => Ok(internal::report_binds(db, report).await?),
-            Self::Remote { http, url, token } => {
-                let request = http.post(format!("{url}/internal/edge/binds")).json(report);
-                let answer = answered(request.bearer_auth(token.expose_secret()).send().await)?;
-                answer.json().await.context("the internal API's orders cannot be read")
-            }
+            Self::Remote { http, url, token } => ask(http, token, &format!("{url}/internal/edge/binds"), report).await,
         }
     }
 }
@@ -52,7 +52,7 @@ impl Link {
 impl Settings for Link {
     async fn snapshot(&self, known_version: Option<i64>) -> Result<Option<EdgeSnapshot>> {
         let (http, url, token) = match self {
-            Self::Direct { db, keys } => return internal::snapshot(db, keys, known_version).await,
+            Self::Direct { db, keys, .. } => return internal::snapshot(db, keys, known_version).await,
             Self::Remote { http, url, token } => (http, url, token),
         };
         let request = http.get(format!("{url}/internal/edge/snapshot"));
@@ -70,11 +70,40 @@ impl Settings for Link {
             Self::Remote { http, url, token } => (http, url, token),
         };
         let question = Submits { submits: submits.to_vec() };
-        let request = http.post(format!("{url}/internal/edge/outcomes-known")).json(&question);
-        let answer = answered(request.bearer_auth(token.expose_secret()).send().await)?;
-        let known: Submits = answer.json().await.context("the internal API's answer cannot be read")?;
+        let known: Submits = ask(http, token, &format!("{url}/internal/edge/outcomes-known"), &question).await?;
         Ok(known.submits.into_iter().collect())
     }
+}
+
+#[async_trait]
+impl Intake for Link {
+    async fn submit(&self, submissions: &Submissions) -> Result<Vec<SubmitVerdict>> {
+        match self {
+            Self::Direct { api, .. } => api::smpp::submit(api, submissions).await,
+            Self::Remote { http, url, token } => {
+                ask(http, token, &format!("{url}/internal/edge/submissions"), submissions).await
+            }
+        }
+    }
+
+    async fn about(&self, about: &AboutMessage) -> Result<Answer> {
+        match self {
+            Self::Direct { api, .. } => api::smpp::about(api, about).await,
+            Self::Remote { http, url, token } => ask(http, token, &format!("{url}/internal/edge/about"), about).await,
+        }
+    }
+}
+
+/// Posts a question and reads the answer.
+async fn ask<T: DeserializeOwned>(
+    http: &reqwest::Client,
+    token: &SecretString,
+    url: &str,
+    question: &(impl Serialize + Sync),
+) -> Result<T> {
+    let request = http.post(url).json(question).bearer_auth(token.expose_secret());
+    let answer = answered(request.send().await)?;
+    answer.json().await.context("the internal API's answer cannot be read")
 }
 
 /// The answer, where it is a good one.

@@ -19,9 +19,9 @@ use rusmpp_core::encode::owned::Encode as _;
 use smpp::pdu::{Address, MessageResp, Sm};
 use smpp::{Body, Policy, Status, Tag, Tlvs, tlv};
 
-/// Rounds of which the best counts: the machine has other things to do.
-const ROUNDS: u32 = 9;
-const TIMES: u32 = 200_000;
+/// Short rounds of which the best counts: the machine has other things to do, but not all the time.
+const ROUNDS: u32 = 2_000;
+const TIMES: u32 = 1_000;
 
 /// What one step costs.
 #[derive(Clone, Copy)]

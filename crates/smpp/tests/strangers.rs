@@ -42,6 +42,8 @@ fn well_formed() -> Vec<Vec<u8>> {
         UDH.to_vec(),
         [&[ESM_UDHI, 0], UDH].concat(),
         smpp::receipt::template::STANDARD.into(),
+        b"\x6B\x03\x9C\xE0261123070000004+".to_vec(),
+        b"\x6B\x03\x9C\xE0990012236060000R".to_vec(),
         tlvs.to_vec(),
         "Ўзбек 😀 [€]".encode_utf16().flat_map(u16::to_be_bytes).collect(),
     ];
@@ -84,6 +86,7 @@ fn run(octets: &[u8]) {
     targets::text(octets);
     targets::user_data(octets);
     targets::template(octets);
+    targets::time(octets);
 }
 
 #[test]

@@ -181,6 +181,23 @@ pub fn user_data(octets: &[u8]) {
     tell(&Frame { header, body: Ok(Body::DeliverSm(sm)) });
 }
 
+/// A time, as customers write it, from a moment that the first octets choose: within the years that two digits can
+/// tell, never before that moment when it is relative to it, and the same however much white space is around it.
+pub fn time(octets: &[u8]) {
+    const CENTURY: i64 = 120 * 366 * 86_400;
+    let Some((moment, text)) = octets.split_first_chunk::<4>() else { return };
+    let now = i64::from(u32::from_be_bytes(*moment));
+    let read = smpp::time::parse(text);
+    assert_eq!(smpp::time::parse(&[b" ", text, b" "].concat()), read);
+    match read.ok().flatten() {
+        Some(time @ smpp::time::Time::Relative(_)) => assert!((now..now + CENTURY).contains(&time.unix(now))),
+        Some(time @ smpp::time::Time::Absolute { .. }) => {
+            assert!((946_000_000..4_103_000_000).contains(&time.unix(now)));
+        }
+        None => {}
+    }
+}
+
 /// A receipt template, which a customer may write: what has no problems leaves no placeholder, and all ends.
 pub fn template(octets: &[u8]) {
     let Ok(template) = str::from_utf8(octets) else { return };

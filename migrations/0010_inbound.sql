@@ -25,11 +25,14 @@ CREATE TABLE inbound_parts (
   total smallint NOT NULL,
   part smallint NOT NULL,
   item jsonb NOT NULL,                       -- contract::inbound::InboundPart
-  received_at timestamptz NOT NULL
+  received_at timestamptz NOT NULL,
+  stored_at timestamptz NOT NULL DEFAULT now(), -- the others are waited for from here on: it may have lain in a queue
+  message_id uuid                            -- the message that it went into; null: it waits
 );
 CREATE INDEX inbound_parts_key ON inbound_parts (operator_id, sender, recipient, reference, total);
 CREATE INDEX inbound_parts_received ON inbound_parts (received_at);
-COMMENT ON TABLE inbound_parts IS 'Parts that wait for the others; taken out when the message is whole or its time is over.';
+CREATE INDEX inbound_parts_waiting ON inbound_parts (stored_at) WHERE message_id IS NULL;
+COMMENT ON TABLE inbound_parts IS 'Parts of long messages: they wait for the others, and stay for a while, so that one that comes again is known.';
 
 CREATE TABLE inbound_messages (
   id uuid PRIMARY KEY,                       -- UUID v7
@@ -51,6 +54,7 @@ CREATE TABLE opt_outs (
   account_id uuid NOT NULL REFERENCES accounts,
   recipient bigint NOT NULL,                 -- E.164 digits
   sender text NOT NULL DEFAULT '',           -- lower case; empty: of every sender
+  id uuid NOT NULL UNIQUE,                   -- UUID v7: the order of lists
   source text NOT NULL,                      -- 'inbound' with the message's id, or who stored it by the API
   at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (account_id, recipient, sender)

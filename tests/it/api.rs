@@ -4,6 +4,7 @@ mod admin;
 mod auth;
 mod batch;
 mod health;
+mod inbound;
 mod internal;
 mod isolation;
 mod opt_outs;

@@ -7,6 +7,7 @@ mod chappe;
 mod faults;
 mod fixtures;
 mod host;
+mod inbound;
 mod interop;
 mod journey;
 mod ledger;

@@ -39,7 +39,7 @@ impl World {
         let database = Database::fresh().await;
         let db = Db::open(&database.url(), Publish::InTransaction).unwrap();
         let queue = queue::open(&database.url()).await.unwrap();
-        for name in [queues::ROUTE, queues::BILL, queues::DLR, queues::CALLBACK] {
+        for name in [queues::ROUTE, queues::BILL, queues::DLR, queues::INBOUND, queues::CALLBACK] {
             queue.create(name).await.unwrap();
         }
         let house = account(database.pool(), None, "admin").await;

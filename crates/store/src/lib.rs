@@ -21,6 +21,8 @@ pub mod db;
 pub mod dlr;
 pub mod error;
 pub mod holder;
+pub mod inbound;
+pub mod inbound_rules;
 pub mod inbox;
 pub mod keys;
 pub mod ledger;

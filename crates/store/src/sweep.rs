@@ -128,9 +128,9 @@ pub async fn partitions(db: &Db, now: DateTime<Utc>) -> Result<i32, Error> {
 /// How long things are kept, in days.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
-    /// Inbox marks: longer than any envelope can lie in a queue.
+    /// Inbox marks, and parts of messages from handsets: longer than any envelope can lie in a queue.
     pub inbox_days: u32,
-    /// Messages, parts and events; CDRs and the journal are kept.
+    /// Messages in either direction, parts and events; CDRs and the journal are kept.
     pub messages_days: u32,
     /// Idempotency keys, in hours.
     pub idempotency_hours: u32,
@@ -157,5 +157,10 @@ pub async fn retention(db: &Db, keep: Retention, now: DateTime<Utc>) -> Result<u
     }
     let before = now - chrono::TimeDelta::hours(i64::from(keep.idempotency_hours));
     let keys = query!("DELETE FROM idempotency_keys WHERE created_at < $1", before).execute(&db.pool).await?;
-    Ok(dropped + keys.rows_affected())
+    let parts =
+        query!("DELETE FROM inbound_parts WHERE received_at < $1 AND message_id IS NOT NULL", days(keep.inbox_days));
+    let parts = parts.execute(&db.pool).await?;
+    let inbound = query!("DELETE FROM inbound_messages WHERE id < $1", uuid_at(days(keep.messages_days)));
+    let inbound = inbound.execute(&db.pool).await?;
+    Ok(dropped + keys.rows_affected() + parts.rows_affected() + inbound.rows_affected())
 }

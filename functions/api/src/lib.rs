@@ -12,6 +12,7 @@ mod change;
 mod check;
 mod front;
 mod health;
+mod inbound;
 pub mod internal;
 mod keys;
 mod list;
@@ -67,6 +68,9 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(users::routes())
         .merge(keys::routes())
         .merge(senders::routes())
+        .merge(inbound::rules::routes())
+        .merge(inbound::messages::routes())
+        .merge(inbound::opt_outs::routes())
         .merge(webhook_secret::routes())
         .merge(prices::routes())
         .merge(operators::routes())

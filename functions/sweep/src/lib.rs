@@ -25,6 +25,10 @@ const SCHEDULED_EVERY: Duration = Duration::from_millis(500);
 const SCHEDULED_MAX: u16 = 500;
 /// How often health is counted.
 const HEALTH_EVERY: Duration = Duration::from_secs(15);
+/// How often parts are looked for whose others did not come.
+const PARTS_EVERY: Duration = Duration::from_secs(5);
+/// How long the parts of a message from a handset wait for each other, when nothing else is said.
+pub const PARTS_WAIT: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
 /// How often partitions are made and dropped.
 const PARTITIONS_EVERY: Duration = Duration::from_hours(1);
 /// How often the outbox is looked at; publishers publish their own, this finds what a crash left.
@@ -37,6 +41,7 @@ pub struct Sweep {
     queue: Arc<dyn Queue>,
     clock: Arc<dyn Clock>,
     retention: Retention,
+    parts_wait: chrono::TimeDelta,
 }
 
 impl Sweep {
@@ -52,7 +57,13 @@ impl Sweep {
 
     /// Sweeps over `db`, publishing to `queue`.
     pub fn new(db: Db, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
-        Self { db, queue, clock, retention }
+        Self { db, queue, clock, retention, parts_wait: PARTS_WAIT }
+    }
+
+    /// Lets the parts of a message from a handset wait for each other so long, at most [`inbound::TOGETHER`].
+    #[must_use]
+    pub fn with_parts_wait(self, parts_wait: chrono::TimeDelta) -> Self {
+        Self { parts_wait: parts_wait.min(inbound::TOGETHER), ..self }
     }
 
     /// Runs every look at its interval until `shutdown`.
@@ -61,6 +72,7 @@ impl Sweep {
             () = shutdown => {}
             () = every("overdue", OVERDUE_EVERY, || self.overdue()) => {}
             () = every("scheduled", SCHEDULED_EVERY, || self.scheduled()) => {}
+            () = every("parts", PARTS_EVERY, || self.parts()) => {}
             () = every("health", HEALTH_EVERY, || self.health()) => {}
             () = every("partitions", PARTITIONS_EVERY, || self.partitions()) => {}
             () = every("outbox", OUTBOX_EVERY, || self.outbox()) => {}
@@ -96,6 +108,11 @@ impl Sweep {
                 return Ok(released);
             }
         }
+    }
+
+    /// Hands over messages from handsets whose missing parts did not come in time. Answers how many.
+    pub async fn parts(&self) -> anyhow::Result<u64> {
+        Ok(inbound::complete_overdue(&self.db, self.clock.now(), self.parts_wait).await?)
     }
 
     /// Counts how operators did lately.

@@ -51,6 +51,8 @@ struct Victim {
     operator: String,
     system: String,
     session: String,
+    rule: String,
+    inbound: String,
 }
 
 fn route(operation: &'static str, path: impl Into<String>, body: impl Into<Option<Value>>, rival: Rival) -> Route {
@@ -63,8 +65,17 @@ fn plain(operation: &'static str, body: impl Into<Option<Value>>, rival: Rival) 
 }
 
 fn routes(victim: &Victim) -> Vec<Route> {
-    let of_customers = [routes_of_messages(victim), routes_of_accounts(victim), routes_of_settings(victim)];
-    of_customers.into_iter().flatten().chain(routes_of_smpp(victim)).chain(routes_of_the_house(victim)).collect()
+    [
+        routes_of_messages(victim),
+        routes_of_inbound(victim),
+        routes_of_smpp(victim),
+        routes_of_accounts(victim),
+        routes_of_settings(victim),
+        routes_of_the_house(victim),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn routes_of_smpp(Victim { account, system, session, .. }: &Victim) -> Vec<Route> {
@@ -91,6 +102,25 @@ fn routes_of_messages(Victim { account, message, .. }: &Victim) -> Vec<Route> {
         route("get /v1/balance", format!("/v1/balance?account_id={account}"), None, NotFound),
         plain("get /v1/webhook-secret", None, OwnOnly),
         route("get /v1/audit-logs", format!("/v1/audit-logs?account_id={account}"), None, NotFound),
+    ]
+}
+
+fn routes_of_inbound(Victim { account, rule, inbound, .. }: &Victim) -> Vec<Route> {
+    let (one, message) = (format!("/v1/inbound-rules/{rule}"), format!("/v1/inbound-messages/{inbound}"));
+    let new = json!({"account_id": account, "number": "4401", "url": "https://example.com/"});
+    let opt_out = json!({"number": "+998901234567", "account_id": account});
+    let gone = format!("/v1/opt-outs/+998901234567?account_id={account}");
+    vec![
+        plain("post /v1/inbound-rules", new, Forbidden),
+        plain("get /v1/inbound-rules", None, SeesNothing),
+        route("get /v1/inbound-rules/{id}", &one, None, NotFound),
+        route("patch /v1/inbound-rules/{id}", &one, json!({"url": "https://rival.example/"}), NotFound),
+        route("delete /v1/inbound-rules/{id}", &one, None, Forbidden),
+        plain("get /v1/inbound-messages", None, SeesNothing),
+        route("get /v1/inbound-messages/{id}", message, None, NotFound),
+        plain("get /v1/opt-outs", None, SeesNothing),
+        plain("post /v1/opt-outs", opt_out, NotFound),
+        route("delete /v1/opt-outs/{number}", gone, None, NotFound),
     ]
 }
 
@@ -162,6 +192,11 @@ async fn victim(rig: &Rig) -> Victim {
     let plans = rig.get(&rig.reseller, "/v1/tariff-plans").await.expect(200).json();
     rig.user(rig.world.client, "victim@example.com", "password123").await;
     let (system, session) = bound(rig).await;
+    let rule = json!({"account_id": rig.world.client, "number": "4400", "url": "https://example.com/"});
+    let rule = rig.post(&rig.house, "/v1/inbound-rules", &rule).await.expect(201).text("id");
+    let opt_out = json!({"number": "+998909999999"});
+    rig.post(&rig.client, "/v1/opt-outs", &opt_out).await.expect(201);
+    let inbound = inbound_message(&rig.world).await;
     Victim {
         account: rig.world.client.to_string(),
         message,
@@ -171,6 +206,8 @@ async fn victim(rig: &Rig) -> Victim {
         operator: rig.world.operators[0].to_string(),
         system,
         session,
+        rule,
+        inbound,
     }
 }
 
@@ -183,6 +220,22 @@ async fn bound(rig: &Rig) -> (String, String) {
     let report = api::internal::BindReport { edge_id: "e1".to_owned(), operators: Vec::new(), sessions: vec![session] };
     api::internal::report_binds(&rig.world.db, &report).await.unwrap();
     (system, id)
+}
+
+/// What a handset sent to the client.
+async fn inbound_message(world: &crate::world::World) -> String {
+    let id = domain::InboundId::generate();
+    sqlx::query(
+        "INSERT INTO inbound_messages (id, account_id, operator_id, sender, recipient, body, encoding, parts, received_at)
+         VALUES ($1, $2, $3, '998901234567', '4400', 'hello', 'gsm7', 1, now())",
+    )
+    .bind(id.uuid())
+    .bind(world.client.uuid())
+    .bind(world.operators[0].uuid())
+    .execute(world.pool())
+    .await
+    .unwrap();
+    id.to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,8 +273,8 @@ fn judge(operation: &str, expected: Rival, answer: &super::rig::Answer, victim: 
         Rival::Refused(status) => status,
     };
     assert_eq!(answer.status.as_u16(), status, "{operation} by a rival: {body}");
-    let Victim { account, message, key, sender, plan, system, session, .. } = victim;
-    for secret in [account, message, key, sender, plan, system, session] {
+    let Victim { account, message, key, sender, plan, system, session, rule, inbound, .. } = victim;
+    for secret in [account, message, key, sender, plan, system, session, rule, inbound] {
         assert!(!body.contains(secret), "{operation} tells a rival of {secret}");
     }
     assert!(!body.contains("victim@example.com"), "{operation} tells a rival of a person");

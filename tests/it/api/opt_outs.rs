@@ -10,9 +10,10 @@ const GONE: &str = "+998931234567";
 const STAYS: &str = "+998931234568";
 
 async fn opt_out(world: &World, account: AccountId, number: &str) {
-    sqlx::query("INSERT INTO opt_outs (account_id, recipient, source) VALUES ($1, $2, 'test')")
+    sqlx::query("INSERT INTO opt_outs (id, account_id, recipient, source) VALUES ($3, $1, $2, 'test')")
         .bind(account.uuid())
         .bind(Number::parse(number).unwrap().stored())
+        .bind(uuid::Uuid::now_v7())
         .execute(world.pool())
         .await
         .unwrap();

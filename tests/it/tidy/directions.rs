@@ -29,7 +29,8 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("dlr", FUNCTION),
     ("inbound", FUNCTION),
     ("callback", FUNCTION),
-    ("sweep", PUBLISHER),
+    // It ends the waiting for parts of messages that `inbound` puts together.
+    ("sweep", &["domain", "contract", "store", "host", "limits", "smpp", "queue", "inbound"]),
     // No store, no SQL: a database outage cannot drop operator sessions.
     ("smpp-edge", &["domain", "contract", "smpp", "queue", "host", "limits"]),
     (

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Installs what Chappe needs and this machine lacks: a C compiler and a PostgreSQL server, through the system's
-# package manager. Does nothing, quickly, where everything is there.
+# Installs what Chappe needs and this machine lacks: a C compiler, a PostgreSQL server and for the tests a Redis server,
+# through the system's package manager. Does nothing, quickly, where everything is there.
 #
 #   install.sh run       PostgreSQL only unless DATABASE_URL names a server
 #   install.sh database  PostgreSQL always
-#   install.sh test      PostgreSQL always, as the tests start and stop their own; and the programs of others that the
-#                        tests speak SMPP with, see interop.sh
+#   install.sh test      PostgreSQL and Redis always, as the tests start and stop their own; and the programs of others
+#                        that the tests speak SMPP with, see interop.sh
 set -eu
 
 purpose=${1:-run}
@@ -35,6 +35,9 @@ have_postgres() {
 		[ "${major:-0}" -ge "$POSTGRES_MAJOR_MIN" ] && echo yes && break
 	done | grep -q yes
 }
+
+# The same names as in crates/testkit. Newer distributions ship Valkey in its place.
+have_redis() { command -v redis-server >/dev/null 2>&1 || command -v valkey-server >/dev/null 2>&1; }
 
 have_compiler() { command -v cc >/dev/null 2>&1; }
 
@@ -70,26 +73,46 @@ install_postgres_with_apt() {
 	return "$status"
 }
 
+# Debian starts a service with the package, unless a policy forbids it; ours are private. One that is there stays.
+install_redis_with_apt() {
+	policy=/usr/sbin/policy-rc.d
+	if [ -e "$policy" ]; then
+		apt_install redis-server
+		return
+	fi
+	printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+	as_root chmod 755 "$policy"
+	if apt_install redis-server; then status=0; else status=$?; fi
+	as_root rm -f "$policy"
+	# Nor at the next start of the machine.
+	if [ -d /run/systemd/system ]; then as_root systemctl disable redis-server >/dev/null 2>&1 || true; fi
+	return "$status"
+}
+
 install_with_apt() {
 	as_root apt-get update -q
 	have_compiler || apt_install gcc g++ libc6-dev
 	[ "$need_postgres" = no ] || install_postgres_with_apt
+	[ "$need_redis" = no ] || install_redis_with_apt
 }
 
 install_with_dnf() {
 	have_compiler || as_root "$1" install -y gcc gcc-c++ glibc-devel
 	[ "$need_postgres" = no ] || as_root "$1" install -y postgresql-server postgresql-contrib
+	[ "$need_redis" = no ] || as_root "$1" install -y redis || as_root "$1" install -y valkey
 }
 
 install_with_apk() {
 	have_compiler || as_root apk add gcc g++ musl-dev
 	[ "$need_postgres" = no ] || as_root apk add postgresql postgresql-contrib
+	[ "$need_redis" = no ] || as_root apk add redis || as_root apk add valkey
 }
 
 # Homebrew refuses to run as root, and needs no root.
 install_with_brew() {
 	have_compiler || fail "no C compiler; please run: xcode-select --install"
 	[ "$need_postgres" = no ] || brew install postgresql@17
+	[ "$need_redis" = no ] || brew install redis
 }
 
 install_missing() {
@@ -113,10 +136,13 @@ command -v cargo >/dev/null 2>&1 || fail "no cargo on the search path; install R
 need_postgres=yes
 if have_postgres; then need_postgres=no; fi
 if [ "$purpose" = run ] && [ -n "${DATABASE_URL:-}" ]; then need_postgres=no; fi
+need_redis=no
+if [ "$purpose" = test ] && ! have_redis; then need_redis=yes; fi
 
 missing=
 have_compiler || missing="$missing a C compiler,"
 [ "$need_postgres" = no ] || missing="$missing a PostgreSQL server ($POSTGRES_MAJOR_MIN or newer),"
+[ "$need_redis" = no ] || missing="$missing a Redis server,"
 missing=${missing%,}
 if [ -n "$missing" ]; then
 	say "installing what is missing:$missing"
@@ -125,6 +151,7 @@ if [ -n "$missing" ]; then
 	if [ "$need_postgres" = yes ]; then
 		have_postgres || fail "there is still no PostgreSQL server $POSTGRES_MAJOR_MIN or newer"
 	fi
+	if [ "$need_redis" = yes ]; then have_redis || fail "there is still no Redis server"; fi
 fi
 
 if [ "$purpose" = test ]; then

@@ -91,48 +91,6 @@ mod tests {
         Rate::new(per_second, burst).unwrap()
     }
 
-    /// Takes one at each millisecond of `times`; which of them were let through.
-    fn passes(rate: Rate, times: &[u32]) -> Vec<bool> {
-        let limits = InProcess::new(100);
-        times.iter().map(|at| limits.take_now("key", rate, 1, MS * *at).is_ok()).collect()
-    }
-
-    #[test]
-    fn a_burst_passes_at_once_and_the_rate_over_time() {
-        let (yes, no) = (true, false);
-        assert_eq!(passes(rate(10, 1), &[0, 50, 99, 100, 150, 200]), [yes, no, no, yes, no, yes]);
-        assert_eq!(passes(rate(10, 3), &[0, 0, 0, 0, 100, 100]), [yes, yes, yes, no, yes, no]);
-        assert_eq!(passes(rate(10, 3), &[5000, 5000, 5000, 5000]), [yes, yes, yes, no], "unused time is not saved up");
-    }
-
-    #[test]
-    fn in_the_long_run_the_rate_holds() {
-        let times: Vec<u32> = (0..10_000).collect();
-        let passed = passes(rate(50, 5), &times).into_iter().filter(|passed| *passed).count();
-        assert_eq!(passed, 5 + 499, "10 seconds at 50, and the burst");
-    }
-
-    #[test]
-    fn answers_say_what_is_left_and_how_long_to_wait() {
-        let limits = InProcess::new(100);
-        let take = |cost, at: u32| limits.take_now("key", rate(10, 5), cost, MS * at);
-        let taken = |left, reset_ms| Ok(Taken { left, reset: MS * reset_ms });
-        assert_eq!(take(2, 0), taken(3, 200));
-        assert_eq!(take(3, 0), taken(0, 500));
-        assert_eq!(take(3, 30), Err(RetryAfter(MS * 70)));
-        assert_eq!(take(1, 100), taken(0, 500), "a refusal takes nothing");
-    }
-
-    #[test]
-    fn more_than_the_burst_is_paid_afterwards() {
-        let limits = InProcess::new(100);
-        let take = |cost, at: u32| limits.take_now("key", rate(10, 5), cost, MS * at);
-        assert_eq!(take(50, 0), Ok(Taken { left: 0, reset: MS * 5000 }));
-        assert_eq!(take(1, 4000), Err(RetryAfter(MS * 600)));
-        assert!(take(1, 4600).is_ok());
-        assert!(take(u32::MAX, 9_000).is_ok(), "no overflow");
-    }
-
     #[test]
     fn keys_are_apart_and_bounded() {
         let limits = InProcess::new(160);

@@ -13,5 +13,8 @@ local wait = owed - interval * (tonumber(ARGV[2]) - 1)
 -- Less than a µs is what rounding leaves.
 if wait >= 1 then return { 0, string.format('%.0f', wait) } end
 local reset = owed + interval * tonumber(ARGV[3])
-redis.call('SET', KEYS[1], string.format('%.3f', now + reset), 'PX', string.format('%.0f', math.ceil(reset / 1000) + 1))
+local kept = math.ceil(reset / 1000) + 1
+-- The time of callers can stand still while Redis' own goes on.
+if ARGV[4] ~= '' then kept = kept + 3600000 end
+redis.call('SET', KEYS[1], string.format('%.3f', now + reset), 'PX', string.format('%.0f', kept))
 return { 1, string.format('%.0f', reset) }

@@ -1,0 +1,40 @@
+//! One set of rows for everything that keeps seats and rates.
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
+
+mod rates;
+mod seats;
+
+use std::sync::Arc;
+
+use limits::{Directory, InProcess, InProcessDirectory, Limiter, Redis};
+use testkit::Redis as Server;
+
+#[tokio::test]
+async fn seats_in_process() {
+    seats::run(|| -> Arc<dyn Directory> { Arc::new(InProcessDirectory::new()) }).await;
+}
+
+#[tokio::test]
+async fn seats_in_redis() {
+    let server = Server::start().await;
+    seats::run(|| -> Arc<dyn Directory> {
+        server.empty();
+        Arc::new(Redis::open(&server.url(), InProcess::new(16)).unwrap())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rates_in_process() {
+    rates::run(|| -> Arc<dyn Limiter> { Arc::new(InProcess::new(1_000)) }).await;
+}
+
+#[tokio::test]
+async fn rates_in_redis() {
+    let server = Server::start().await;
+    rates::run(|| -> Arc<dyn Limiter> {
+        server.empty();
+        Arc::new(Redis::open(&server.url(), InProcess::new(16)).unwrap().with_time_of_callers())
+    })
+    .await;
+}

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::meters::Meters;
 use crate::operator::{Lane, Shared};
+use crate::seats::Seated;
 use crate::status::{BindCell, Half};
 
 /// A session that lived this long was a good one: the back-off starts anew.
@@ -26,6 +27,7 @@ const GOOD_SESSION: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) number: u16,
+    pub(crate) seat: Arc<Seated>,
     pub(crate) lane: Arc<Lane>,
     pub(crate) bell: Arc<Notify>,
     pub(crate) settings: watch::Receiver<Arc<OperatorSettings>>,
@@ -82,9 +84,12 @@ enum End {
 
 /// Keeps one bind until `stop`: one session, or the two of a pair.
 pub(crate) async fn run(parts: Parts) {
+    let seat = Arc::clone(&parts.seat);
+    let Some(_turn) = parts.stop.run_until_cancelled(seat.turn.lock()).await else { return };
     let Parts { number, lane, settings, shared, stop, .. } = &parts;
     let receiver = Parts {
         number: *number,
+        seat: Arc::clone(&seat),
         lane: Arc::clone(lane),
         bell: Arc::default(),
         settings: settings.clone(),

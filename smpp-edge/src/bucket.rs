@@ -19,14 +19,20 @@ const BURST_PER_SECOND: u32 = 20;
 impl Bucket {
     /// `per_second` tokens; 0 means no limit.
     pub(crate) fn new(per_second: u32, now: Instant) -> Self {
-        let interval = Duration::from_secs(1).checked_div(per_second).unwrap_or_default();
-        let burst = (per_second / BURST_PER_SECOND).max(1);
+        Self::part(per_second, (1, 1), now)
+    }
+
+    /// So many of so many parts of `per_second`, where others have the rest; 0 means no limit.
+    fn part(per_second: u32, (parts, of): (u16, u16), now: Instant) -> Self {
+        let tokens = per_second.saturating_mul(parts.max(1).into());
+        let interval = Duration::from_secs(of.into()).checked_div(tokens).unwrap_or_default();
+        let burst = (tokens / u32::from(of.max(1)) / BURST_PER_SECOND).max(1);
         Self { interval, tolerance: interval.saturating_mul(burst), full_at: now }
     }
 
-    /// Another rate from now on; what was taken ahead stays taken.
-    pub(crate) fn set_rate(&mut self, per_second: u32, now: Instant) {
-        *self = Self { full_at: self.full_at, ..Self::new(per_second, now) };
+    /// Another rate from now on, or another part of it; what was taken ahead stays taken.
+    pub(crate) fn set_rate(&mut self, per_second: u32, part: (u16, u16), now: Instant) {
+        *self = Self { full_at: self.full_at, ..Self::part(per_second, part, now) };
     }
 
     /// Tokens that may be taken at `now`.
@@ -68,6 +74,21 @@ mod tests {
             taken += free;
         }
         assert!((100..=105).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn parts_of_a_rate_are_as_fast_as_they_are_large() {
+        let start = Instant::now();
+        for (per_second, part, token_ms) in
+            [(100, (1, 1), 10), (100, (1, 4), 40), (100, (4, 4), 10), (1, (1, 4), 4_000), (10, (0, 2), 200)]
+        {
+            let mut bucket = Bucket::new(0, start);
+            bucket.set_rate(per_second, part, start);
+            bucket.take(1_000, start);
+            bucket.set_rate(per_second, part, start);
+            let until = start + Duration::from_millis(token_ms) * 1_000;
+            assert_eq!(bucket.full_at, until, "{part:?} of {per_second}");
+        }
     }
 
     #[test]

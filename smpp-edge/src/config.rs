@@ -33,6 +33,10 @@ pub struct Config {
     pub temporary_delay: Duration,
     /// How often a segment is sent at most before a temporary refusal counts as final.
     pub attempts_max: u8,
+    /// How long a bind of an operator is this edge's without being renewed: so long after its death nobody takes it.
+    pub seats_lease: Duration,
+    /// How often binds are renewed, taken and given back: several times within their lease.
+    pub seats_every: Duration,
     /// How long an envelope is ours before the queue gives it to somebody else; extended while it is worked on.
     pub lease: Duration,
     /// How long one look into an empty queue lasts.
@@ -71,6 +75,8 @@ impl Default for Config {
             throttle_delay: Duration::from_millis(500),
             temporary_delay: Duration::from_secs(5),
             attempts_max: 3,
+            seats_lease: Duration::from_secs(10),
+            seats_every: Duration::from_secs(1),
             lease: Duration::from_mins(1),
             receive_wait: Duration::from_secs(2),
             return_after: Duration::from_secs(10),

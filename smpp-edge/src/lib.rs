@@ -21,6 +21,7 @@ mod meters;
 mod operator;
 mod publish;
 mod recent;
+mod seats;
 mod server;
 mod settings;
 mod status;

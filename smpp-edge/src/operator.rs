@@ -6,6 +6,7 @@ mod take;
 
 pub(crate) use pool::Pool;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -19,6 +20,7 @@ use crate::bind;
 use crate::config::Config;
 use crate::job::Done;
 use crate::publish::Publishers;
+use crate::seats::Seated;
 use crate::settings::Settings;
 use crate::status::EdgeStatus;
 
@@ -88,28 +90,27 @@ impl Lane {
     }
 }
 
-/// An operator at work. Dropping it stops nothing: call [`stop`](Self::stop).
+/// An operator at work. [`stop`](Self::stop) it; dropping it ends its parts and leaves what they worked on behind.
 #[derive(Debug)]
 pub(crate) struct Operator {
     settings: watch::Sender<Arc<OperatorSettings>>,
     lane: Arc<Lane>,
-    binds: Vec<CancellationToken>,
+    /// By the number of their seat.
+    binds: BTreeMap<u16, CancellationToken>,
     taker: CancellationToken,
     tasks: TaskTracker,
     shared: Shared,
 }
 
 impl Operator {
-    /// Starts the binds and the taker.
+    /// Starts the taker; binds come with their seats.
     pub(crate) fn start(settings: OperatorSettings, shared: Shared) -> Self {
         let lane = Arc::new(Lane::new(settings.tps));
         let (sender, receiver) = watch::channel(Arc::new(settings));
         let tasks = TaskTracker::new();
         let taker = CancellationToken::new();
         tasks.spawn(take::run(Arc::clone(&lane), receiver, shared.clone(), taker.clone()));
-        let mut operator = Self { settings: sender, lane, binds: Vec::new(), taker, tasks, shared };
-        operator.match_binds();
-        operator
+        Self { settings: sender, lane, binds: BTreeMap::new(), taker, tasks, shared }
     }
 
     /// Applies changed settings. Binds compare for themselves and reconnect only where they must.
@@ -118,45 +119,72 @@ impl Operator {
             return;
         }
         tracing::info!(operator.id = %settings.id, "settings of operator {} changed", settings.name);
-        self.lane.pool.set_tps(settings.tps, Instant::now());
         self.settings.send_replace(Arc::new(settings));
-        self.match_binds();
+        self.match_rate();
     }
 
-    /// As many binds as the settings say: stops the last or starts further ones.
-    fn match_binds(&mut self) {
-        let wanted = self.settings.borrow().binds;
-        while self.binds.len() > usize::from(wanted) {
-            if let Some(stop) = self.binds.pop() {
+    /// A bind for each seat: stops those whose seat is given back or lost, and starts those that came.
+    pub(crate) fn match_binds(&mut self, seats: &BTreeMap<u16, Arc<Seated>>) {
+        let before = self.binds.len();
+        self.binds.retain(|number, stop| {
+            let stays = seats.contains_key(number);
+            if !stays {
                 stop.cancel();
             }
+            stays
+        });
+        let stayed = self.binds.len();
+        for (number, seat) in seats {
+            if !self.binds.contains_key(number) {
+                let stop = self.start_bind(*number, Arc::clone(seat));
+                self.binds.insert(*number, stop);
+            }
         }
-        for number in u16::try_from(self.binds.len()).unwrap_or(u16::MAX)..wanted {
-            let stop = CancellationToken::new();
-            let parts = bind::Parts {
-                number,
-                lane: Arc::clone(&self.lane),
-                bell: self.lane.add_bell(),
-                settings: self.settings.subscribe(),
-                shared: self.shared.clone(),
-                stop: stop.clone(),
-            };
-            self.tasks.spawn(bind::run(parts));
-            self.binds.push(stop);
+        if (before, stayed) != (stayed, self.binds.len()) {
+            self.match_rate();
         }
+    }
+
+    fn start_bind(&self, number: u16, seat: Arc<Seated>) -> CancellationToken {
+        let stop = CancellationToken::new();
+        let parts = bind::Parts {
+            number,
+            seat,
+            lane: Arc::clone(&self.lane),
+            bell: self.lane.add_bell(),
+            settings: self.settings.subscribe(),
+            shared: self.shared.clone(),
+            stop: stop.clone(),
+        };
+        self.tasks.spawn(bind::run(parts));
+        stop
+    }
+
+    /// The rate is shared as the binds are: each edge has the part of it that it has of them.
+    fn match_rate(&self) {
+        let settings = self.settings.borrow();
+        let ours = u16::try_from(self.binds.len()).unwrap_or(u16::MAX).min(settings.binds);
+        self.lane.pool.set_tps(settings.tps, (ours, settings.binds), Instant::now());
     }
 
     /// Stops taking, lets the windows empty, unbinds; what was not sent goes back to the queue.
     pub(crate) async fn stop(self) {
         let id = self.settings.borrow().id;
         self.taker.cancel();
-        self.binds.iter().for_each(CancellationToken::cancel);
+        self.binds.values().for_each(CancellationToken::cancel);
         self.tasks.close();
         self.tasks.wait().await;
         let at = (self.shared.config.clock)();
         let left = self.lane.pool.clear().into_iter();
         let done = left.map(|job| if job.is_untouched() { job.give_back() } else { job.finish(id, at) });
         send_done(&self.shared.publishers.outcomes, done.collect()).await;
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        self.taker.cancel();
+        self.binds.values().for_each(CancellationToken::cancel);
     }
 }
 

@@ -41,6 +41,9 @@ pub(crate) struct Common {
     /// Where the queues are: postgres:, amqp:// or sqs://; the database when not given
     #[arg(long, global = true, env = "QUEUE_URL", hide_env_values = true, value_name = "URL")]
     pub(crate) queue_url: Option<String>,
+    /// A Redis by which several processes with sessions share operators and limits: redis://, rediss:// or unix://
+    #[arg(long, global = true, env = "REDIS_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) redis_url: Option<String>,
 }
 
 /// How to reach the HTTP API.

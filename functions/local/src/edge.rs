@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::internal::BindReport;
+use limits::Directory;
 use queue::Queue;
 use smpp_edge::{Config, Edge, EdgeStatus, Server};
 use tokio::time::sleep;
@@ -26,6 +27,8 @@ pub(crate) struct Station {
     pub(crate) name: String,
     pub(crate) link: Arc<Link>,
     pub(crate) queue: Arc<dyn Queue>,
+    /// Shares the binds of operators with other edges.
+    pub(crate) directory: Arc<dyn Directory>,
     /// How it serves customers; none: it has sessions with operators only.
     pub(crate) server: Option<Server>,
     /// How long a stop lets the windows empty.
@@ -37,9 +40,11 @@ pub(crate) struct Station {
 pub(crate) async fn run(station: Station) {
     let status = EdgeStatus::new();
     let edge = Edge {
+        name: station.name.clone(),
         config: Config { grace: station.grace, ..Config::default() },
         settings: Arc::<Link>::clone(&station.link),
         queue: Arc::clone(&station.queue),
+        directory: Arc::clone(&station.directory),
         status: status.clone(),
         server: station.server.clone(),
     };

@@ -79,6 +79,12 @@ pub(crate) fn open_db(config: &Config) -> Result<Db> {
     Db::open(url, Publish::between(url, queue)).map_err(|error| Misused(format!("DATABASE_URL: {error}")).into())
 }
 
+/// What keeps seats and rates: the Redis of the settings, or this process where there is none.
+pub(crate) fn open_limits(config: &Config) -> Result<limits::Opened> {
+    let url = config.redis_url.as_ref().map(ExposeSecret::expose_secret);
+    limits::open(url).map_err(|error| Misused(format!("REDIS_URL: {error}")).into())
+}
+
 /// The queues of the settings.
 pub(crate) async fn open_queue(config: &Config) -> Result<Arc<dyn Queue>> {
     let url = config.queue_url.as_ref().context("there is no queue")?.expose_secret();

@@ -43,6 +43,7 @@ pub(crate) fn read(
     // "postgres:" alone means the database that there is anyway; an empty value means that none was given.
     let queue_url = owned(common.queue_url.as_deref()).filter(|url| url != "postgres:").unwrap_or_default();
     above.push(("QUEUE_URL", queue_url));
+    above.push(("REDIS_URL", owned(common.redis_url.as_deref()).unwrap_or_default()));
     let mut below = vec![("CHAPPE_LOG", "warn".to_owned()), ("CHAPPE_LOG_FORMAT", log_format().to_owned())];
     below.extend(secret.map(|secret| ("CHAPPE_SECRET_KEY", secret)));
     Config::read(&Layered { above, below }, needs).map_err(|errors| Misused(errors.to_string()))

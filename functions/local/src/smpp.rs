@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use host::Config;
 use host::secrets::Keys;
-use secrecy::ExposeSecret;
 use smpp_edge::{Bounds, Listener, Server, server_tls};
 
 use crate::edge::Link;
@@ -62,25 +60,23 @@ impl Ports {
     /// What an edge serves customers with; `None` where it listens nowhere.
     pub(crate) fn server(
         self,
-        config: &Config,
+        (directory, limiter): &limits::Opened,
         link: &Arc<Link>,
         keys: &Arc<Keys>,
         edge: &str,
-    ) -> Result<Option<Server>> {
+    ) -> Option<Server> {
         if self.listeners.is_empty() {
-            return Ok(None);
+            return None;
         }
-        let redis = config.redis_url.as_ref().map(ExposeSecret::expose_secret);
-        let (directory, limiter) = limits::open(redis).map_err(|error| Misused(format!("REDIS_URL: {error}")))?;
-        Ok(Some(Server {
+        Some(Server {
             listeners: self.listeners,
             intake: Arc::<Link>::clone(link),
-            directory,
-            limiter,
+            directory: Arc::clone(directory),
+            limiter: Arc::clone(limiter),
             keys: Arc::clone(keys),
             edge: edge.to_owned(),
             bounds: Bounds::default(),
-        }))
+        })
     }
 }
 

@@ -57,6 +57,8 @@ enum Event {
     Published(Published),
     Settings,
     Stop,
+    /// Another edge may bind in our place now.
+    SeatLost,
     /// Time has passed, there is something to send, or a publisher took what was kept.
     Look,
 }
@@ -201,6 +203,7 @@ impl Session<'_> {
     async fn wait(&mut self, stream: &mut Stream, answers: &mut mpsc::UnboundedReceiver<Published>) -> Result<(), End> {
         let wake = self.next_wake();
         let is_open = self.phase == Phase::Open;
+        let is_unbinding = matches!(self.phase, Phase::Unbinding(_));
         let reads = self.wire.output.len() < OUTPUT_BYTES_MAX;
         let keeps_outcomes = !self.flow.done.is_empty();
         let keeps_arrivals = !self.arrived.is_empty();
@@ -223,6 +226,7 @@ impl Session<'_> {
             }
             () = sleep_until(wake.into()) => Event::Look,
             () = parts.stop.cancelled(), if is_open => Event::Stop,
+            () = parts.seat.lost.cancelled(), if !is_unbinding => Event::SeatLost,
             changed = parts.settings.changed(), if is_open => changed.map_or(Event::Stop, |()| Event::Settings),
         };
         match event {
@@ -230,6 +234,10 @@ impl Session<'_> {
             Event::Moved(Moved::Read(_)) => return self.receive(),
             Event::Published(published) => self.answer_arrivals(published)?,
             Event::Stop => self.drain(Cause::Stopped),
+            Event::SeatLost => {
+                self.drain(Cause::Stopped);
+                self.phase = Phase::Draining(Instant::now());
+            }
             Event::Settings => self.apply_settings(),
             Event::Moved(Moved::Written(_)) | Event::Look => {}
         }

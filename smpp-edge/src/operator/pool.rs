@@ -66,8 +66,9 @@ impl Pool {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set_tps(&self, tps: u32, now: Instant) {
-        self.lock().bucket.set_rate(tps, now);
+    /// Another rate, or another part of it.
+    pub(crate) fn set_tps(&self, tps: u32, part: (u16, u16), now: Instant) {
+        self.lock().bucket.set_rate(tps, part, now);
     }
 
     /// Adds messages behind the others.

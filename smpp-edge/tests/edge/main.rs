@@ -5,5 +5,6 @@
 mod faults;
 mod memory;
 mod rig;
+mod seats;
 mod settings;
 mod submit;

@@ -9,6 +9,7 @@ use chrono::{TimeDelta, Utc};
 use contract::edge::{BindType, EdgeSnapshot, OperatorSettings, SubmitKey};
 use contract::{Encoding, Envelope, Item, Outcome, Receipt, Routed, queues, seal};
 use domain::{AccountId, MessageId, Number, OperatorId, Private, Sender};
+use limits::{Directory, InProcessDirectory};
 use queue::{Out, Queue};
 use smpp_edge::{Config, Edge, EdgeStatus, Settings};
 use smsc::{Profile, Smsc};
@@ -78,6 +79,8 @@ pub(crate) fn config() -> Config {
         throttle_delay: Duration::from_millis(50),
         temporary_delay: Duration::from_millis(50),
         lease: Duration::from_secs(3),
+        seats_lease: Duration::from_secs(1),
+        seats_every: Duration::from_millis(50),
         receive_wait: Duration::from_millis(100),
         return_after: Duration::from_millis(100),
         receipt_gather: Duration::from_millis(10),
@@ -133,6 +136,15 @@ pub(crate) fn messages(count: u64) -> Vec<Routed> {
 
 impl Rig {
     pub(crate) async fn start(config: Config, operators: &[&OperatorSettings]) -> Self {
+        Self::start_beside(Arc::new(InProcessDirectory::new()), config, operators).await
+    }
+
+    /// An edge that shares the operators with the other edges of this directory.
+    pub(crate) async fn start_beside(
+        directory: Arc<dyn Directory>,
+        config: Config,
+        operators: &[&OperatorSettings],
+    ) -> Self {
         let _ = tracing_subscriber::fmt().with_env_filter("smpp_edge=debug").with_test_writer().try_init();
         let queue = Arc::new(Memory::default());
         let platform = Arc::new(Platform::default());
@@ -142,8 +154,15 @@ impl Rig {
         }
         let status = EdgeStatus::new();
         let shutdown = CancellationToken::new();
-        let edge =
-            Edge { config, settings: platform.clone(), queue: queue.clone(), status: status.clone(), server: None };
+        let edge = Edge {
+            name: "test".to_owned(),
+            config,
+            settings: platform.clone(),
+            queue: queue.clone(),
+            directory,
+            status: status.clone(),
+            server: None,
+        };
         let edge = tokio::spawn(smpp_edge::run(edge, shutdown.clone()));
         Self { queue, platform, status, shutdown, edge }
     }

@@ -160,9 +160,11 @@ impl Rig {
         let status = EdgeStatus::new();
         let shutdown = CancellationToken::new();
         let edge = Edge {
+            name: "edge-1".to_owned(),
             config: config(),
             settings: platform.clone(),
             queue: queue.clone(),
+            directory: directory.clone(),
             status: status.clone(),
             server: Some(server),
         };

@@ -19,8 +19,9 @@ const EXAMPLES: &str = "\
 Examples:
   QUEUE_URL=postgres://… CHAPPE_SECRET_KEY=… chappe edge --internal-url http://10.0.0.5:8081
   chappe edge --name tashkent-1
+  chappe edge --redis-url redis://10.0.0.6      beside others: they share the binds of each operator
 
-Needs CHAPPE_SECRET_KEY, and QUEUE_URL or DATABASE_URL for the queues. It opens no database connection of its own:
+Needs CHAPPE_SECRET_KEY, QUEUE_URL or DATABASE_URL for the queues, and REDIS_URL where there are several. It opens no database connection of its own:
 settings come from the internal API, messages from the queues.";
 
 #[derive(Debug, Args)]
@@ -50,11 +51,13 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     if let Some(addr) = ports.addr()? {
         line(&format!("customers bind over SMPP at {addr}"));
     }
+    let limits = platform::open_limits(&config)?;
     let station = Station {
-        server: ports.server(&config, &link, &keys, &name)?,
+        server: ports.server(&limits, &link, &keys, &name),
         name,
         link,
         queue: platform::open_queue(&config).await?,
+        directory: limits.0,
         grace: config.grace,
         shutdown: shutdown::signal()?,
     };

@@ -22,7 +22,7 @@ use crate::folder::Folder;
 use crate::functions::{Function, Webhooks};
 use crate::http::{self, Doors};
 use crate::output::line;
-use crate::platform::Platform;
+use crate::platform::{Platform, open_limits};
 use crate::smpp::{self, Ports};
 use crate::{banner, edge, settings};
 
@@ -35,7 +35,7 @@ Examples:
 From the environment: CHAPPE_HTTP_ADDR (127.0.0.1:8080), CHAPPE_INTERNAL_ADDR (127.0.0.1:8081), CHAPPE_SMPP_ADDR
 (127.0.0.1:2775), CHAPPE_SMPP_TLS_ADDR, CHAPPE_SMPP_TLS_CERT, CHAPPE_SMPP_TLS_KEY, CHAPPE_SMSC_ADDR
 (127.0.0.1:2776, the demo's first operator), CHAPPE_DATA_DIR, CHAPPE_SECRET_KEY, CHAPPE_LOG, CHAPPE_LOG_FORMAT,
-CHAPPE_GRACE_SECONDS, DATABASE_URL, QUEUE_URL.";
+CHAPPE_GRACE_SECONDS, DATABASE_URL, QUEUE_URL, REDIS_URL.";
 
 /// How long closing idle connections may take at a stop.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -148,10 +148,14 @@ async fn start(
 fn station(platform: &Platform, config: &Config, ports: Ports, api: &Arc<Api>) -> Result<Station> {
     let (db, keys) = (platform.db.clone(), Arc::clone(&platform.keys));
     let link = Arc::new(Link::Direct { db, keys, api: Arc::clone(api) });
+    let limits = open_limits(config)?;
+    // With a Redis there are others.
+    let name = config.redis_url.as_ref().map_or("local".to_owned(), |_| format!("local-{}", std::process::id()));
     Ok(Station {
-        name: "local".to_owned(),
-        server: ports.server(config, &link, &platform.keys, "local")?,
+        server: ports.server(&limits, &link, &platform.keys, &name),
+        name,
         link,
+        directory: limits.0,
         queue: Arc::clone(&platform.queue),
         grace: platform.grace,
         shutdown: platform.shutdown.clone(),

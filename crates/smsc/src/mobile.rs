@@ -15,6 +15,7 @@ const SHORT_BYTES_MAX: usize = 254;
 const PORTS: Element<'static> = Element { id: 0x05, data: &[0x0B, 0x84, 0x23, 0xF0] };
 
 /// A message from a handset to a number of the customer. `Debug` hides numbers and text.
+#[expect(clippy::struct_excessive_bools, reason = "each is a quirk of the field, alone or with others")]
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Mobile {
@@ -38,6 +39,10 @@ pub struct Mobile {
     pub ports: bool,
     /// A user data header without the bit of `esm_class` that announces it.
     pub without_udhi: bool,
+    /// The whole `esm_class` instead: 0x40 announces a user data header where there may be none.
+    pub esm_class: Option<u8>,
+    /// The user data, header and all, is in `message_payload` of a `deliver_sm`.
+    pub in_payload: bool,
     /// As `data_sm` and not as `deliver_sm`.
     pub data_sm: bool,
     /// Which binds of the account carry the parts, from 0 in the order of binding and in turn. Empty: any.
@@ -195,14 +200,15 @@ impl Mobile {
             put(&mut tlvs, Tag::SAR_TOTAL_SEGMENTS, &[place.total])?;
             put(&mut tlvs, Tag::SAR_SEGMENT_SEQNUM, &[place.part])?;
         }
-        if self.parts == Parts::Payload || self.data_sm {
+        if self.parts == Parts::Payload || self.in_payload || self.data_sm {
             put(&mut tlvs, Tag::MESSAGE_PAYLOAD, &octets)?;
             octets.clear();
         }
         if octets.len() > SHORT_BYTES_MAX {
             return Err(MobileError::TooLong);
         }
-        let esm_class = if header.is_empty() || self.without_udhi { 0 } else { ESM_UDHI };
+        let usual = if header.is_empty() || self.without_udhi { 0 } else { ESM_UDHI };
+        let esm_class = self.esm_class.unwrap_or(usual);
         let data_coding = self.data_coding.unwrap_or_else(|| encoding.data_coding());
         Ok(What::Mobile { esm_class, data_coding, octets: octets.into(), tlvs: (&*tlvs).into(), data_sm: self.data_sm })
     }

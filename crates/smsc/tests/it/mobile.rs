@@ -128,9 +128,21 @@ async fn packed_parts_stand_behind_their_fill_bits() {
 }
 
 #[tokio::test]
-async fn a_header_may_lack_its_bit() {
+async fn a_header_may_lack_its_bit_the_bit_its_header_and_both_be_in_the_payload() {
     let smsc = smsc(Profile::default()).await;
     let mut client = Client::receiver(&smsc).await;
+    let announced = Mobile { esm_class: Some(ESM_UDHI), ..mobile("hi") };
+    let arrived = arrive(&smsc, &mut client, &announced, 1).await;
+    assert_eq!((arrived[0].esm_class, &arrived[0].octets[..]), (ESM_UDHI, &b"hi"[..]));
+
+    smsc.send_mo("acme", &Mobile { in_payload: true, ..mobile(LONG) }).unwrap();
+    for part in 1..=2 {
+        let pdu = client.receive().await;
+        let sm = pdu.deliver_sm();
+        assert!(sm.short_message.is_empty() && sm.has_udh());
+        let (udh, _) = Udh::parse(sm.tlvs.message_payload().unwrap()).unwrap();
+        assert_eq!(udh.concat().unwrap().part, part);
+    }
     let arrived = arrive(&smsc, &mut client, &Mobile { without_udhi: true, ..mobile(LONG) }, 2).await;
     assert!(arrived.iter().all(|part| part.esm_class == 0 && part.octets.starts_with(&[5, 0, 3])));
 }

@@ -26,6 +26,11 @@ pub(super) struct Peer {
 
 /// Accepts until the shutdown.
 pub(super) async fn run(listener: Listener, shared: Arc<Shared>, tasks: TaskTracker) {
+    // Who connects before we know anybody would be told that he is nobody.
+    let known = async { shared.systems.clone().changed().await.is_ok() };
+    if !shared.shutdown.run_until_cancelled(known).await.unwrap_or(false) {
+        return;
+    }
     loop {
         let accepted = tokio::select! {
             accepted = listener.socket().accept() => accepted,

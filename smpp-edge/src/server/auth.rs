@@ -92,7 +92,7 @@ pub(super) async fn judge(request: &Request, peer: &Peer, shared: &Shared) -> Re
         return refused(Status::RINVSYSID, "no name that a system can have");
     }
     let ip = peer.address.ip();
-    if !take(shared, &format!("smpp:bind:{ip}"), (BINDS_PER_SECOND, BINDS_BURST), 1).await.is_ok() {
+    if take(shared, &format!("smpp:bind:{ip}"), (BINDS_PER_SECOND, BINDS_BURST), 1).await.is_err() {
         return refused(Status::RBINDFAIL, "too many binds from this address");
     }
     let wrong = format!("smpp:wrong:{ip}");

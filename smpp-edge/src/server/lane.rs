@@ -144,7 +144,7 @@ impl Drop for Receiver {
 /// The lanes of every system that had a receiving session here.
 #[derive(Debug)]
 pub(super) struct Lanes {
-    lanes: Mutex<HashMap<SmppSystemId, (Arc<Lane>, CancellationToken)>>,
+    running: Mutex<HashMap<SmppSystemId, (Arc<Lane>, CancellationToken)>>,
     tasks: TaskTracker,
     queue: Arc<dyn Queue>,
     config: Arc<Config>,
@@ -154,7 +154,7 @@ pub(super) struct Lanes {
 impl Lanes {
     pub(super) fn new(queue: Arc<dyn Queue>, config: &Arc<Config>, bounds: &Bounds) -> Self {
         Self {
-            lanes: Mutex::default(),
+            running: Mutex::default(),
             tasks: TaskTracker::new(),
             queue,
             config: Arc::clone(config),
@@ -164,7 +164,7 @@ impl Lanes {
 
     /// The end of the system's lane for one more session; starts the lane where there is none.
     pub(super) fn join(&self, system: SmppSystemId, window: usize) -> Receiver {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let (lane, _) = lanes.entry(system).or_insert_with(|| self.start(system));
         Receiver::new(Arc::clone(lane), window)
     }
@@ -194,7 +194,7 @@ impl Lanes {
 
     /// Ends the lanes of systems that are gone.
     pub(super) fn keep(&self, systems: &Systems) {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lanes = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         lanes.retain(|id, (_, stop)| {
             let stays = systems.get(*id).is_some();
             if !stays {
@@ -206,7 +206,7 @@ impl Lanes {
 
     /// Settles what is answered, gives back the rest, and waits until that is done.
     pub(super) async fn stop(&self) {
-        for (_, (_, stop)) in self.lanes.lock().unwrap_or_else(PoisonError::into_inner).drain() {
+        for (_, (_, stop)) in self.running.lock().unwrap_or_else(PoisonError::into_inner).drain() {
             stop.cancel();
         }
         self.tasks.close();

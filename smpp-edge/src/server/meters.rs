@@ -84,7 +84,8 @@ impl Meters {
     }
 
     pub(super) fn set_in_flight(&mut self, in_flight: u32) {
-        let before = f64::from(std::mem::replace(&mut self.told_in_flight, in_flight));
-        self.in_flight.increment(f64::from(in_flight) - before);
+        let before = std::mem::replace(&mut self.told_in_flight, in_flight);
+        self.in_flight.increment(f64::from(in_flight));
+        self.in_flight.decrement(f64::from(before));
     }
 }

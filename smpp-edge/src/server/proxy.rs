@@ -1,4 +1,4 @@
-//! The PROXY protocol, version 2: how a load balancer tells who is behind it (HAProxy's specification, section 2.2).
+//! The PROXY protocol, version 2: how a load balancer tells who is behind it (the specification of `HAProxy`, section 2.2).
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -41,6 +41,13 @@ pub(super) struct Held {
     pub(super) lost: CancellationToken,
 }
 
+impl Held {
+    /// Which seat of its key it is, from 0.
+    pub(super) const fn number(&self) -> u16 {
+        self.seat.number
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(taken) = self.taken.upgrade() {

@@ -20,9 +20,9 @@ use domain::SessionId;
 use smpp::pdu::BindResp;
 use smpp::tlv::{self, Tag};
 use smpp::{Body, CommandId, EncodeError, Sequence, State, Status, Tlvs, encode};
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use super::accept::Peer;
 use super::auth::{Admitted, Request};
@@ -40,8 +40,11 @@ pub(super) use about::Told;
 pub(super) use pdus::refuse_by_state;
 pub(super) use submits::Ticket;
 
-/// Octets that a read asks for.
+/// Octets that a read asks for: few of a session that sends little.
 const READ_BYTES: usize = 16 * 1024;
+const READ_BYTES_MIN: usize = 1024;
+/// Octets that are read after the end.
+const LAST_BYTES_MAX: usize = 64 * 1024;
 /// Octets that may wait to be written before this session neither reads nor delivers: the peer does not read.
 const OUTPUT_BYTES_MAX: usize = 256 * 1024;
 /// The version that we speak.
@@ -118,8 +121,12 @@ struct Session {
     state: State,
     phase: Phase,
     input: BytesMut,
+    /// Octets that the next read asks for.
+    read_bytes: usize,
     output: BytesMut,
     sequence: Sequence,
+    /// Which seat of its kind it has.
+    seat: u16,
     /// What this turn brought and the hub has not got yet.
     batch: Batch,
     /// Segments of each submission of the batch.
@@ -155,18 +162,28 @@ pub(super) async fn run(opened: Opened, shared: Arc<Shared>) {
     let Opened { mut stream, input, output, request, peer, admitted } = opened;
     let Admitted { system, seat } = admitted;
     // Bounded by the window: nothing is asked of others beyond it.
-    let (replies, mut replied) = mpsc::unbounded_channel();
+    let (replies, mut incoming) = mpsc::unbounded_channel();
     let mut session = Session::new(&shared, &request, peer, system, replies);
-    (session.input, session.output) = (input, output);
+    (session.input, session.output, session.seat) = (input, output, seat.number());
     tracing::info!(peer = %session.peer.address, session.id = %session.id, "{} is bound as {}", session.system.system_id,
         request.bind_type().name());
-    let end = session.run(&mut stream, &mut replied, &seat.lost, &request).await;
+    let end = session.run(&mut stream, &mut incoming, &seat.lost, &request).await;
     tracing::info!(peer = %session.peer.address, session.id = %session.id, "session of {} ended: {end}",
         session.system.system_id);
     session.deliveries.hand_back();
+    shared.unanswered.fetch_sub(session.batch.submissions.len(), Ordering::AcqRel);
     shared.status.remove_session(session.id);
-    let _ = stream.write_now(&mut session.output);
-    let _ = tokio::time::timeout(shared.bounds.unbind_timeout, tokio::io::AsyncWriteExt::shutdown(&mut stream)).await;
+    drop(seat);
+    let _ = timeout(shared.bounds.unbind_timeout, close(&mut stream, &mut session.output)).await;
+}
+
+/// Writes the rest and closes; reads a little of what still comes, so that our last words are not lost to a reset.
+async fn close(stream: &mut Stream, output: &mut BytesMut) -> io::Result<()> {
+    stream.write_all_buf(output).await?;
+    stream.shutdown().await?;
+    let mut last = BytesMut::with_capacity(READ_BYTES);
+    while stream.read_buf(&mut last).await? > 0 && last.len() < LAST_BYTES_MAX {}
+    Ok(())
 }
 
 impl Session {
@@ -210,7 +227,9 @@ impl Session {
             state,
             phase: Phase::Open,
             input: BytesMut::new(),
+            read_bytes: READ_BYTES_MIN,
             output: BytesMut::new(),
+            seat: 0,
             sequence: Sequence::default(),
             batch: Batch { submissions: Vec::new(), tickets: Vec::new(), reply: replies.clone() },
             segments: Vec::new(),
@@ -247,7 +266,7 @@ impl Session {
     async fn run(
         &mut self,
         stream: &mut Stream,
-        replied: &mut mpsc::UnboundedReceiver<Reply>,
+        incoming: &mut mpsc::UnboundedReceiver<Reply>,
         seat_lost: &tokio_util::sync::CancellationToken,
         request: &Request,
     ) -> End {
@@ -260,11 +279,11 @@ impl Session {
             if let Err(end) = self.turn(stream).await {
                 return end;
             }
-            match self.wait(stream, replied, seat_lost).await {
+            match self.wait(stream, incoming, seat_lost).await {
                 Ok(Event::Reply(Some(reply))) => {
                     let mut took = self.take_reply(reply);
                     while took.is_ok()
-                        && let Ok(reply) = replied.try_recv()
+                        && let Ok(reply) = incoming.try_recv()
                     {
                         took = self.take_reply(reply);
                     }
@@ -302,7 +321,7 @@ impl Session {
     async fn wait(
         &mut self,
         stream: &mut Stream,
-        replied: &mut mpsc::UnboundedReceiver<Reply>,
+        incoming: &mut mpsc::UnboundedReceiver<Reply>,
         seat_lost: &tokio_util::sync::CancellationToken,
     ) -> Result<Event, End> {
         let wake = self.next_wake();
@@ -313,12 +332,14 @@ impl Session {
         let cell = Arc::clone(&self.cell);
         let bell = self.deliveries.bell();
         let (input, output, batch) = (&mut self.input, &mut self.output, &mut self.batch);
+        let read_bytes = if reads { self.read_bytes } else { 0 };
+        let read = &mut self.read_bytes;
         Ok(tokio::select! {
-            moved = io(stream, input, reads, output) => {
-                moved?;
+            moved = io(stream, input, read_bytes, output) => {
+                *read = next_read(read_bytes, moved?).unwrap_or(*read);
                 Event::Moved
             }
-            reply = replied.recv() => Event::Reply(reply),
+            reply = incoming.recv() => Event::Reply(reply),
             permit = shared.hub.reserve(), if hands_over => {
                 let permit = permit.map_err(|_| End::Intake)?;
                 permit.send(submits::take_batch(batch));
@@ -411,8 +432,8 @@ impl Session {
             self.stop("its name or password changed");
         } else if !address::allows(&system.addresses, self.peer.address.ip()) {
             self.stop("its address is no longer allowed");
-        } else if system.binds.of(self.bind_type()) == 0 {
-            self.stop("sessions of its kind are no longer allowed");
+        } else if system.binds.of(self.bind_type()) <= self.seat {
+            self.stop("fewer sessions of its kind are allowed");
         } else {
             self.deliveries.resize(system.window.into());
         }
@@ -445,8 +466,10 @@ impl Session {
         };
         let phase = match self.phase {
             Phase::Open => now + IDLE_LOOK,
-            Phase::Draining(until, Some(_)) => until.min((self.last_received + LAST_ANSWERS).max(now)),
-            Phase::Draining(until, None) | Phase::Unbinding(until, _) => until,
+            Phase::Draining(until, Some(_)) if self.last_received + LAST_ANSWERS > now => {
+                until.min(self.last_received + LAST_ANSWERS)
+            }
+            Phase::Draining(until, _) | Phase::Unbinding(until, _) => until,
         };
         let partial = self.partial_since.map(|since| since + bounds.pdu_read);
         let full = self.full_since.map(|since| since + bounds.stall_after).filter(|at| *at > now);
@@ -455,8 +478,24 @@ impl Session {
     }
 }
 
-/// Writes and reads whatever can be; ends when something was. Leaves both buffers whole when it is dropped.
-async fn io(stream: &mut Stream, input: &mut BytesMut, reads: bool, output: &mut BytesMut) -> Result<(), End> {
+/// How much to read next, after a read of `read` octets; `None` after a write.
+fn next_read(asked: usize, read: usize) -> Option<usize> {
+    if read == 0 {
+        return None;
+    }
+    let next = if read >= asked {
+        asked * 2
+    } else if read < asked / 4 {
+        asked / 2
+    } else {
+        asked
+    };
+    Some(next.clamp(READ_BYTES_MIN, READ_BYTES))
+}
+
+/// Writes or reads whatever can be; gives the octets read, 0 after a write. Reads nothing where `read_bytes` is 0.
+/// Leaves both buffers whole when it is dropped.
+async fn io(stream: &mut Stream, input: &mut BytesMut, read_bytes: usize, output: &mut BytesMut) -> Result<usize, End> {
     poll_fn(|cx| {
         if output.is_empty() {
             // TLS may hold records for which the socket had no room.
@@ -468,21 +507,21 @@ async fn io(stream: &mut Stream, input: &mut BytesMut, reads: bool, output: &mut
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(End::Eof)),
                 Poll::Ready(Ok(written)) => {
                     output.advance(written);
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(Ok(0));
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                 Poll::Pending => {}
             }
         }
-        if !reads {
+        if read_bytes == 0 {
             return Poll::Pending;
         }
-        if input.capacity() - input.len() < READ_BYTES / 4 {
-            input.reserve(READ_BYTES);
+        if input.capacity() - input.len() < read_bytes / 2 {
+            input.reserve(read_bytes);
         }
         match pin!(stream.read_buf(input)).poll(cx) {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(End::Eof)),
-            Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
+            Poll::Ready(Ok(read)) => Poll::Ready(Ok(read)),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
             Poll::Pending => Poll::Pending,
         }

@@ -70,7 +70,7 @@ pub(crate) fn sm<'a>(to: &'a str, text: &'a [u8]) -> Sm<'a> {
     }
 }
 
-pub(crate) fn bind<'a>(command: CommandId, bind: Bind<'a>) -> Body<'a> {
+pub(crate) fn bind(command: CommandId, bind: Bind<'_>) -> Body<'_> {
     match command {
         CommandId::BIND_TRANSMITTER => Body::BindTransmitter(bind),
         CommandId::BIND_RECEIVER => Body::BindReceiver(bind),
@@ -92,6 +92,11 @@ impl Esme {
     pub(crate) async fn raw(&mut self, octets: &[u8]) {
         self.wire.write_all(octets).await.unwrap();
         self.wire.flush().await.unwrap();
+    }
+
+    /// Writes without reading; an error when the other end is gone.
+    pub(crate) async fn try_raw(&mut self, octets: &[u8]) -> std::io::Result<()> {
+        self.wire.write_all(octets).await
     }
 
     /// Sends a request; gives its number.

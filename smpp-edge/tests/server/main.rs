@@ -5,9 +5,11 @@
 mod binds;
 mod deliveries;
 mod esme;
+mod hostile;
 mod intake;
 #[path = "../edge/memory.rs"]
 #[expect(dead_code, reason = "the other test binary uses all of it")]
 mod memory;
 mod rig;
+mod states;
 mod submits;

@@ -130,7 +130,7 @@ pub(crate) fn system() -> SystemSettings {
 
 impl Rig {
     pub(crate) async fn start(system: &SystemSettings) -> Self {
-        Self::start_with(bounds(), &[system.clone()], |listener| listener).await
+        Self::start_with(bounds(), std::slice::from_ref(system), |listener| listener).await
     }
 
     pub(crate) async fn start_with(

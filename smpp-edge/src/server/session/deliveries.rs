@@ -97,13 +97,18 @@ impl Deliveries {
     /// Takes nothing more from the lane; what is sent may still be answered.
     pub(super) fn release(&mut self) {
         self.receiver = None;
-        self.ready.clear();
-        // Of those that are only half sent nothing more comes, so they have no verdict but "later".
-        let sent = |open: &mut Open, window: usize| open.left > window;
-        for open in self.open.values_mut() {
-            if sent(open, self.window.len()) {
-                open.worst = Verdict::Later(Status::RSYSERR);
+        let mut unsent = Vec::new();
+        for (key, _) in std::mem::take(&mut self.ready) {
+            let Some(open) = self.open.get_mut(&key) else { continue };
+            open.left = open.left.saturating_sub(1);
+            // Of one that is half sent nothing more comes: it goes out again as a whole.
+            open.worst = Verdict::Later(Status::RSYSERR);
+            if open.left == 0 {
+                unsent.extend(self.open.remove(&key).map(|open| open.job));
             }
+        }
+        if let Some(lane) = &self.lane {
+            lane.put_back(unsent);
         }
     }
 
@@ -147,7 +152,9 @@ impl Session {
             if jobs.is_empty() {
                 return;
             }
-            jobs.into_iter().for_each(|job| self.prepare(job));
+            for job in jobs {
+                self.prepare(job);
+            }
         }
     }
 

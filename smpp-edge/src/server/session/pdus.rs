@@ -7,6 +7,7 @@ use smpp::frame::{Header, encode_bare};
 use smpp::{Body, CommandId, Frame, Framer, Policy, Role, Status, decode};
 
 use super::{End, OUTPUT_BYTES_MAX, Phase, Session};
+use crate::server::hub::CALL_MAX;
 
 /// Answers a request that the state does not permit, or that nobody knows. Those that have no response of their own
 /// get none; what only an SMSC sends and has none is nacked or, where it is harmless, ignored.
@@ -33,6 +34,11 @@ impl Session {
         let mut input = std::mem::take(&mut self.input);
         let mut handled = Ok(());
         let mut is_partial = false;
+        if !self.batch.submissions.is_empty() {
+            // The hub has not taken the last one yet.
+            (self.input, self.partial_since) = (input, None);
+            return Ok(());
+        }
         while handled.is_ok() && self.may_take(now) {
             handled = match framer.peek(&input) {
                 Ok(Some(octets)) => {
@@ -66,7 +72,9 @@ impl Session {
             self.full_since = None;
         }
         let has_room = !self.is_full() || self.is_stalled(now);
-        has_room && self.output.len() < OUTPUT_BYTES_MAX
+        // A `submit_multi` brings up to 255 more.
+        let is_small = self.batch.submissions.len() < CALL_MAX - 255;
+        has_room && is_small && self.output.len() < OUTPUT_BYTES_MAX
     }
 
     /// As many requests are unanswered as the window has.

@@ -65,7 +65,6 @@ impl Session {
     /// Whether all sessions together have room for more submits.
     pub(super) fn has_room(&self) -> bool {
         self.shared.unanswered.load(Ordering::Relaxed) < self.shared.bounds.unanswered_max
-            && self.batch.submissions.len() < crate::server::hub::CALL_MAX
     }
 
     pub(super) fn submit(&mut self, number: u32, sm: &Sm<'_>, now: Instant) {

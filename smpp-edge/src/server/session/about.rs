@@ -21,6 +21,14 @@ pub(in crate::server) struct Told {
     answer: Result<MessageReport, Status>,
 }
 
+/// Nothing is known at this moment.
+const fn unknown(command: CommandId) -> Status {
+    match command {
+        CommandId::QUERY_SM => Status::RQUERYFAIL,
+        _ => Status::RSYSERR,
+    }
+}
+
 impl Session {
     pub(super) fn query(&mut self, number: u32, query: &QuerySm<'_>) {
         self.ask((CommandId::QUERY_SM, number), query.message_id, query.source, Act::Query);
@@ -75,9 +83,9 @@ impl Session {
                 Ok(Ok(Answer::Refused(refusal))) => Err(Status(refusal.status)),
                 Ok(Err(error)) => {
                     tracing::warn!(error = %format!("{error:#}"), "the intake cannot tell of a message");
-                    Err(Status::RSYSERR)
+                    Err(unknown(command))
                 }
-                Err(_) => Err(Status::RSYSERR),
+                Err(_) => Err(unknown(command)),
             };
             let _ = replies.send(Reply::About(Told { command, sequence, message_id, answer }));
         });

@@ -135,11 +135,11 @@ async fn act(tx: &mut Connection, told: &[Told]) -> Result<(), store::Error> {
     let (mut out, mut back) = (Vec::new(), Vec::new());
     for ((account, number), message) in last {
         let at = message.received_at;
-        match message.action {
-            Some(Action::OptIn) => back.push((account, number, at)),
-            _ => {
-                out.push(OptOut { id: Uuid::now_v7(), account, number, source: format!("inbound {}", message.id), at })
-            }
+        if message.action == Some(Action::OptIn) {
+            back.push((account, number, at));
+        } else {
+            let source = format!("inbound {}", message.id);
+            out.push(OptOut { id: Uuid::now_v7(), account, number, source, at });
         }
     }
     opt_outs::add(tx, &out).await?;

@@ -40,11 +40,11 @@ async fn what_a_rule_can_say() {
     let same = rig.post(&rig.house, "/v1/inbound-rules", &with(json!({"keyword": "News"}))).await;
     assert_eq!(same.refusal(), (409, "conflict".to_owned()));
     let path = format!("/v1/inbound-rules/{}", made["id"].as_str().unwrap());
-    let patch = async |body: Value| rig.call("PATCH", &path, Some(&rig.client), Some(&body)).await;
+    let change = async |body: Value| rig.call("PATCH", &path, Some(&rig.client), Some(&body)).await;
     let changed =
-        patch(json!({"url": "https://example.org/", "stop_words": ["стоп", "to‘xta"]})).await.expect(200).json();
+        change(json!({"url": "https://example.org/", "stop_words": ["стоп", "to‘xta"]})).await.expect(200).json();
     assert_eq!((&changed["url"], &changed["stop_words"]), (&json!("https://example.org/"), &json!(["СТОП", "TO'XTA"])));
-    assert_eq!(patch(json!({"url": ""})).await.refusal().0, 400, "it must lead somewhere");
+    assert_eq!(change(json!({"url": ""})).await.refusal().0, 400, "it must lead somewhere");
     assert_eq!(rig.get(&rig.client, &path).await.expect(200).json(), changed);
     assert_eq!(rig.get(&rig.client, "/v1/inbound-rules").await.expect(200).json()["data"][0], changed);
     rig.call("DELETE", &path, Some(&rig.house), None).await.expect(204);

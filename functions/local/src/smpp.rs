@@ -12,7 +12,9 @@ use smpp_edge::{Bounds, Listener, Server, server_tls};
 use crate::edge::Link;
 use crate::exit::Misused;
 
+/// What `up` and `edge` share.
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(crate) struct Options {
     /// Where customers bind over SMPP in TLS, such as 0.0.0.0:3550
     #[arg(long = "smpp-tls-addr", env = "CHAPPE_SMPP_TLS_ADDR", value_name = "ADDR", requires_all = ["tls_cert", "tls_key"])]

@@ -1,7 +1,7 @@
 //! Operators: how to bind to them, and what edges report of their sessions. They are the house's; no tenant.
 
 use chrono::{DateTime, Utc};
-use contract::{BindStatus, BindType, OperatorStatus};
+use contract::{BindStatus, BindType, OperatorStatus, Profile};
 use domain::OperatorId;
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
@@ -41,8 +41,17 @@ pub struct Operator {
     pub priority: i16,
     /// Off: its sessions are closed and its queue waits.
     pub enabled: bool,
+    /// In what it differs from others.
+    pub profile: Box<Profile>,
+    /// The key of our certificate there, sealed for this operator's id and `:tls`.
+    pub tls_key_sealed: Option<Vec<u8>>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+}
+
+/// The place that an operator's TLS key is sealed for, so that it opens nowhere else.
+pub fn tls_place(id: OperatorId) -> String {
+    format!("{id}:tls")
 }
 
 struct Row {
@@ -59,6 +68,8 @@ struct Row {
     tps: i32,
     priority: i16,
     enabled: bool,
+    profile: serde_json::Value,
+    tls_key_sealed: Option<Vec<u8>>,
     created_at: DateTime<Utc>,
 }
 
@@ -79,6 +90,8 @@ impl Row {
             tps: narrow(self.tps, "tps")?,
             priority: self.priority,
             enabled: self.enabled,
+            profile: serde_json::from_value(self.profile)?,
+            tls_key_sealed: self.tls_key_sealed,
             created_at: self.created_at,
         })
     }
@@ -88,13 +101,14 @@ impl Row {
 pub async fn put(tx: &mut PgConnection, operator: &Operator) -> Result<(), Error> {
     query!(
         "INSERT INTO operators (id, name, host, port, system_id, password_sealed, system_type, bind_type, binds,
-           window_size, tps, priority, enabled)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+           window_size, tps, priority, enabled, profile, tls_key_sealed)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, host = excluded.host, port = excluded.port,
            system_id = excluded.system_id, password_sealed = excluded.password_sealed,
            system_type = excluded.system_type, bind_type = excluded.bind_type, binds = excluded.binds,
            window_size = excluded.window_size, tps = excluded.tps, priority = excluded.priority,
-           enabled = excluded.enabled, updated_at = now()",
+           enabled = excluded.enabled, profile = excluded.profile, tls_key_sealed = excluded.tls_key_sealed,
+           updated_at = now()",
         operator.id.uuid(),
         operator.name,
         operator.host,
@@ -108,6 +122,8 @@ pub async fn put(tx: &mut PgConnection, operator: &Operator) -> Result<(), Error
         i32::try_from(operator.tps).unwrap_or(i32::MAX),
         operator.priority,
         operator.enabled,
+        serde_json::to_value(&operator.profile)?,
+        operator.tls_key_sealed,
     )
     .execute(tx)
     .await?;
@@ -131,7 +147,7 @@ pub async fn get_for_update(tx: &mut PgConnection, id: OperatorId) -> Result<Opt
     let row = query_as!(
         Row,
         "SELECT id, name, host, port, system_id, password_sealed, system_type, bind_type, binds, window_size, tps,
-           priority, enabled, created_at FROM operators WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
+           priority, enabled, profile, tls_key_sealed, created_at FROM operators WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
         id.uuid(),
     )
     .fetch_optional(tx)
@@ -150,7 +166,7 @@ pub async fn list(db: &Db, page: Page) -> Result<Vec<Operator>, Error> {
     let rows = query_as!(
         Row,
         "SELECT id, name, host, port, system_id, password_sealed, system_type, bind_type, binds, window_size, tps,
-           priority, enabled, created_at
+           priority, enabled, profile, tls_key_sealed, created_at
          FROM operators WHERE deleted_at IS NULL AND id < $1 ORDER BY id DESC LIMIT $2",
         page.end(),
         page.limit(),
@@ -167,7 +183,7 @@ pub async fn snapshot(db: &Db) -> Result<(i64, Vec<Operator>), Error> {
     let rows = query_as!(
         Row,
         "SELECT id, name, host, port, system_id, password_sealed, system_type, bind_type, binds, window_size, tps,
-           priority, enabled, created_at FROM operators WHERE deleted_at IS NULL ORDER BY id",
+           priority, enabled, profile, tls_key_sealed, created_at FROM operators WHERE deleted_at IS NULL ORDER BY id",
     )
     .fetch_all(&db.pool)
     .await?;

@@ -68,6 +68,8 @@ pub async fn snapshot(db: &Db, keys: &Keys, known: Option<i64>) -> anyhow::Resul
 
 fn settings(keys: &Keys, row: operators::Operator) -> anyhow::Result<OperatorSettings> {
     let password = keys.open(&row.password_sealed, &row.id.to_string())?;
+    let tls_key = row.tls_key_sealed.as_deref().map(|sealed| keys.open(sealed, &operators::tls_place(row.id)));
+    let tls_key = tls_key.transpose()?.map(String::from_utf8).transpose()?;
     Ok(OperatorSettings {
         id: row.id,
         name: row.name,
@@ -81,8 +83,8 @@ fn settings(keys: &Keys, row: operators::Operator) -> anyhow::Result<OperatorSet
         window: row.window,
         tps: row.tps,
         enabled: row.enabled,
-        profile: Box::default(),
-        tls_key: None,
+        profile: row.profile,
+        tls_key: tls_key.map(Private::new),
     })
 }
 

@@ -1,6 +1,8 @@
 //! `/v1/operators` and `/v1/operator-rates`: who carries messages, how to bind to them, and what they charge.
 //! The house only.
 
+mod presets;
+mod profile;
 mod rates;
 mod view;
 
@@ -12,7 +14,7 @@ use contract::BindType;
 use domain::OperatorId;
 use http::StatusCode;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use store::operators::{self, Operator as Row};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -38,6 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(get_operator))
         .routes(routes!(change_operator))
         .routes(routes!(delete_operator))
+        .merge(presets::routes())
         .merge(rates::routes())
 }
 
@@ -74,6 +77,15 @@ struct CreateOperator {
     priority: Option<i16>,
     /// Connect and use it; true when nothing is said.
     enabled: Option<bool>,
+    /// A profile to begin with, by its name in `/v1/operator-presets`.
+    preset: Option<String>,
+    /// In what it differs from others, over the preset where one is named. `smpp-edge/OPERATORS.md` explains each
+    /// field.
+    #[schema(value_type = Option<Object>, additional_properties)]
+    profile: Option<Map<String, Value>>,
+    /// The key of our certificate there, in PEM. It is sealed, and never shown again.
+    #[schema(format = Password)]
+    tls_key: Option<String>,
 }
 
 /// What to change; what is absent stays.
@@ -105,6 +117,14 @@ struct ChangeOperator {
     priority: Option<i16>,
     /// Connect and use it.
     enabled: Option<bool>,
+    /// Another profile to begin with; the one before goes.
+    preset: Option<String>,
+    /// In what it differs from others, as a whole: what is not in it has its default, or that of the preset.
+    #[schema(value_type = Option<Object>, additional_properties)]
+    profile: Option<Map<String, Value>>,
+    /// The key of our certificate there, in PEM; empty: none.
+    #[schema(format = Password)]
+    tls_key: Option<String>,
 }
 
 /// Connect to a new operator.
@@ -132,6 +152,8 @@ async fn create_operator(
         tps: 0,
         priority: 100,
         enabled: true,
+        profile: Box::default(),
+        tls_key_sealed: None,
         created_at: crate::time::now(),
     };
     let change = ChangeOperator {
@@ -147,6 +169,9 @@ async fn create_operator(
         tps: body.tps,
         priority: body.priority,
         enabled: body.enabled,
+        preset: body.preset,
+        profile: body.profile,
+        tls_key: body.tls_key,
     };
     let operator = apply(&api, blank, change)?;
     // The queue is there before anybody can route to it; one too many does no harm.
@@ -201,6 +226,16 @@ fn apply(api: &Api, mut row: Row, change: ChangeOperator) -> Result<Row, Problem
         let sealed = api.keys.seal(password.as_bytes(), &row.id.to_string());
         row.password_sealed = sealed.map_err(Problem::internal)?;
     }
+    if change.preset.is_some() || change.profile.is_some() {
+        let read = profile::read(&mut check, change.preset.as_deref(), change.profile.unwrap_or_default());
+        row.profile = Box::new(read.unwrap_or_default());
+    }
+    if let Some(key) = change.tls_key {
+        check.that(key.is_empty() || is_key(&key), "/tls_key", "expected a private key in PEM, without a password");
+        let sealed = api.keys.seal(key.as_bytes(), &operators::tls_place(row.id)).map_err(Problem::internal)?;
+        row.tls_key_sealed = Some(sealed).filter(|_| !key.is_empty());
+    }
+    check_tls(&mut check, &row);
     check.finish()?;
     Ok(row)
 }
@@ -213,6 +248,25 @@ fn check_ranges(check: &mut Check, row: &Row) {
     let named = !row.system_id.is_empty() && wire_text(&row.system_id, SYSTEM_ID_MAX);
     check.that(named, "/system_id", "expected 1 to 15 characters of ASCII");
     check.that(wire_text(&row.system_type, 12), "/system_type", "expected up to 12 characters of ASCII");
+}
+
+/// What belongs together.
+fn check_tls(check: &mut Check, row: &Row) {
+    let shows = row.profile.tls.as_ref().is_some_and(|tls| tls.client_certificate.is_some());
+    check.that(
+        !shows || row.tls_key_sealed.is_some(),
+        "/tls_key",
+        "the client certificate of the profile needs its key",
+    );
+    let pairs = row.profile.session.pairs && row.bind_type != BindType::Transceiver;
+    check.that(!pairs, "/profile/session/pairs", "pairs take the place of transceivers: set bind_type to that");
+}
+
+fn is_key(pem: &str) -> bool {
+    pem.len() <= 16 * 1024
+        && pem.contains("-----BEGIN ")
+        && pem.contains("PRIVATE KEY-----")
+        && !pem.contains("ENCRYPTED")
 }
 
 /// A C-octet string of SMPP: ASCII that shows.

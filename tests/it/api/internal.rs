@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use chrono::Utc;
+use contract::profile::{IdRule, Long};
 use contract::{BindState, BindStatus, BindType, EdgeSnapshot, OperatorStatus};
 use http::{Request, header};
 use http_body_util::BodyExt as _;
@@ -45,11 +46,22 @@ async fn an_edge_gets_settings_with_passwords_and_nobody_else_does() {
     assert_eq!((operator.password.expose(), operator.binds, operator.window, operator.tps), ("s3cret!", 2, 50, 100));
     let known = format!("/internal/edge/snapshot?known={}", snapshot.version);
     assert_eq!(ask(&rig, &token, Request::get(&known), None).await.0, 304);
-    let change = json!({"password": "other"});
-    rig.call("PATCH", &format!("/v1/operators/{id}"), Some(&rig.house), Some(&change)).await.expect(200);
+    let change = json!({"password": "other", "preset": "hex_receipts", "profile": {"long": "udh16"},
+        "tls_key": "-----BEGIN PRIVATE KEY-----\nbWFnaWM=\n-----END PRIVATE KEY-----"});
+    let changed = rig.call("PATCH", &format!("/v1/operators/{id}"), Some(&rig.house), Some(&change)).await.expect(200);
+    assert!(!String::from_utf8_lossy(&changed.bytes).contains("bWFnaWM"), "the key is never shown");
     let (_, body) = ask(&rig, &token, Request::get(&known), None).await;
     let snapshot: EdgeSnapshot = serde_json::from_slice(&body).unwrap();
-    assert_eq!(snapshot.operators[0].password.expose(), "other");
+    let operator = &snapshot.operators[0];
+    assert_eq!(operator.password.expose(), "other");
+    assert_eq!((operator.profile.long, operator.profile.receipts.ids), (Long::Udh16, IdRule::ReceiptHex));
+    assert!(operator.tls_key.as_ref().unwrap().expose().contains("bWFnaWM"));
+    let bad = json!({"profile": {"long": "udh32", "colour": 1}});
+    let bad = rig.call("PATCH", &format!("/v1/operators/{id}"), Some(&rig.house), Some(&bad)).await.expect(400);
+    let bad = String::from_utf8_lossy(&bad.bytes).into_owned();
+    assert!(bad.contains("/profile/long") && bad.contains("/profile/colour"), "{bad}");
+    let presets = rig.get(&rig.house, "/v1/operator-presets").await.expect(200).json();
+    assert_eq!(presets["data"][0]["name"], "standard");
     let audit = rig.get(&rig.house, "/v1/audit-logs").await.expect(200);
     assert!(!String::from_utf8_lossy(&audit.bytes).contains("s3cret"), "the audit log holds no secrets");
 }

@@ -167,6 +167,7 @@ fn routes_of_the_house(Victim { operator, .. }: &Victim) -> Vec<Route> {
     let (a_prefix, a_number) = ("/v1/prefixes/pfx_00000000000000000000000000", "/v1/number-overrides/998931234567");
     vec![
         plain("get /v1/operators", None, Forbidden),
+        plain("get /v1/operator-presets", None, Forbidden),
         plain("post /v1/operators", new_operator, Forbidden),
         route("get /v1/operators/{id}", &one, None, Forbidden),
         route("patch /v1/operators/{id}", &one, json!({"tps": 1}), Forbidden),

@@ -1,7 +1,7 @@
 //! What the house sees of an operator and its sessions. Never the password.
 
 use chrono::{DateTime, Utc};
-use contract::BindState;
+use contract::{BindState, Profile};
 use serde::Serialize;
 use store::operators::{EdgeBinds, Operator as Row};
 use utoipa::ToSchema;
@@ -33,6 +33,11 @@ pub(super) struct Operator {
     priority: i16,
     /// Connect and use it.
     enabled: bool,
+    /// In what it differs from others; what is not shown has its default.
+    #[schema(value_type = Object)]
+    profile: Box<Profile>,
+    /// Whether a key for our certificate there is stored. The key itself is never shown.
+    has_tls_key: bool,
     /// How many sessions are up.
     bound: usize,
     /// The sessions, as the edges reported them last.
@@ -49,6 +54,8 @@ struct Session {
     edge: String,
     /// From 0.
     bind: u16,
+    /// `transceiver`, `transmitter` or `receiver`; the last two under one number are a pair.
+    bind_type: &'static str,
     /// `connecting`, `bound`, `backing_off`, `refused` or `closed`.
     #[schema(value_type = String, example = "bound")]
     state: BindState,
@@ -57,6 +64,12 @@ struct Session {
     since: DateTime<Utc>,
     /// Unanswered submits.
     in_flight: u32,
+    /// How many there may be.
+    window: u16,
+    /// Segments submitted since the edge began to keep this session.
+    submits: u64,
+    /// Of these, per second of late.
+    submits_per_second: u32,
     /// What went wrong last.
     last_error: Option<String>,
 }
@@ -79,6 +92,8 @@ impl Operator {
             tps: row.tps,
             priority: row.priority,
             enabled: row.enabled,
+            profile: row.profile,
+            has_tls_key: row.tls_key_sealed.is_some(),
             bound: sessions.iter().filter(|session| session.state == BindState::Bound).count(),
             sessions,
             created_at: row.created_at,
@@ -93,6 +108,10 @@ fn sessions(edge: &EdgeBinds) -> impl Iterator<Item = Session> {
         state: bind.state,
         since: bind.since,
         in_flight: bind.in_flight,
+        bind_type: bind.bind_type.name(),
+        window: bind.window,
+        submits: bind.submits,
+        submits_per_second: bind.submits_per_second,
         last_error: bind.last_error.clone(),
     })
 }

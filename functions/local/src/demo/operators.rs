@@ -170,6 +170,8 @@ async fn make(
         tps: 0,
         priority: 100,
         enabled: true,
+        profile: Box::default(),
+        tls_key_sealed: None,
         created_at: now,
     };
     let rate = NewRate {

@@ -1,12 +1,12 @@
 # The commands worth remembering. `make help` lists them; each works as root and as an ordinary user.
-.PHONY: help run test check bench prepare fmt
+.PHONY: help run test check bench bench-smpp prepare fmt
 
 CARGO ?= cargo
 # The queries are checked against .sqlx/, so that a build needs no database, whatever DATABASE_URL says.
 export SQLX_OFFLINE := true
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## install what is missing, build, start everything with demo data; Ctrl-C stops
 	@infra/setup/install.sh run
@@ -23,6 +23,10 @@ check: ## formatting, lints, docs, licences and bans, unused dependencies, query
 bench: ## throughput, latency, processor time and memory of the release build
 	@infra/setup/install.sh run
 	@infra/setup/bench.sh
+
+bench-smpp: ## customers over SMPP through server and client, and the edge alone
+	@infra/setup/install.sh run
+	@infra/setup/bench.sh smpp
 
 prepare: ## write .sqlx/ again after a change of a query or a migration
 	@infra/setup/install.sh database

@@ -5,4 +5,4 @@ set -eu
 
 cargo=${CARGO:-cargo}
 "$cargo" build --release --locked --package local --bin chappe
-exec "$cargo" bench --quiet --locked --package it --bench load
+exec "$cargo" bench --quiet --locked --package it --bench load -- "$@"

@@ -27,6 +27,7 @@ mod settings;
 mod status;
 mod stream;
 mod supervisor;
+mod trace;
 mod track;
 
 pub use config::Config;
@@ -35,3 +36,4 @@ pub use server::{Bounds, Listener, Server, server_tls};
 pub use settings::Settings;
 pub use status::EdgeStatus;
 pub use supervisor::{Edge, run};
+pub use trace::{Direction, SessionName, Traced, Tracer};

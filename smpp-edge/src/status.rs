@@ -10,6 +10,8 @@ use contract::edge::{BindState, BindStatus, BindType, OperatorStatus};
 use domain::{OperatorId, SessionId};
 use tokio_util::sync::CancellationToken;
 
+use crate::trace::Tracer;
+
 /// The sessions of one operator: by the number of the bind, and which of its two where it is a pair.
 type Binds = BTreeMap<Place, Arc<BindCell>>;
 
@@ -30,6 +32,7 @@ pub(crate) enum Half {
 pub struct EdgeStatus {
     operators: Arc<Mutex<BTreeMap<OperatorId, Binds>>>,
     sessions: Arc<Mutex<BTreeMap<SessionId, Arc<SessionCell>>>>,
+    tracer: Tracer,
 }
 
 impl EdgeStatus {
@@ -46,6 +49,11 @@ impl EdgeStatus {
             binds: binds.values().map(|cell| cell.status()).collect(),
         };
         operators.iter().map(status).collect()
+    }
+
+    /// What the sessions say, for who looks at it.
+    pub const fn tracer(&self) -> &Tracer {
+        &self.tracer
     }
 
     /// How many sessions of this operator are bound.

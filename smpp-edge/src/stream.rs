@@ -1,6 +1,7 @@
 //! A connection, plain or in TLS, so that sessions need not know which.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -19,6 +20,15 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// Our end and the peer's.
+    pub(crate) fn ends(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        let tcp = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        };
+        Ok((tcp.local_addr()?, tcp.peer_addr()?))
+    }
+
     /// Writes what the connection takes at once; what is left stays in `output`, for a write that waits.
     pub(crate) fn write_now(&mut self, output: &mut BytesMut) -> io::Result<()> {
         let mut now = Context::from_waker(Waker::noop());

@@ -15,6 +15,7 @@ mod platform;
 mod report;
 mod run;
 mod setup;
+mod smpp;
 mod usage;
 
 use std::io::Write as _;
@@ -80,6 +81,9 @@ impl Bench {
 fn main() -> ExitCode {
     let done = match std::env::args().nth(1).as_deref() {
         Some("load") => load::main(),
+        Some("esme") => smpp::esme::main(),
+        Some("edge-alone") => smpp::edge_alone(),
+        Some("smpp") => smpp::main(),
         _ => all(),
     };
     let Err(error) = done else { return ExitCode::SUCCESS };

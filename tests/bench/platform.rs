@@ -21,6 +21,8 @@ const START_LIMIT: Duration = Duration::from_mins(2);
 #[derive(Debug)]
 pub(crate) struct Platform {
     pub(crate) http: SocketAddr,
+    /// Where customers bind.
+    pub(crate) smpp: SocketAddr,
     pub(crate) process: Child,
     program: PathBuf,
     data: PathBuf,
@@ -59,7 +61,7 @@ impl Platform {
         ];
         // The demo brings the log-in of the house; its operators carry nothing here.
         let process = Child::start("chappe up", &options.program, &["up", "--demo"], &settings)?;
-        let mut platform = Self { http, process, program: options.program.clone(), data, folder };
+        let mut platform = Self { http, smpp, process, program: options.program.clone(), data, folder };
         platform.ready().await?;
         let (pid, dir) = (platform.process.pid(), platform.data.display());
         say(&format!("chappe is process {pid}, on {http}, with its data in {dir}"));

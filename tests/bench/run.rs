@@ -9,7 +9,7 @@ use tokio::time::{Instant, interval};
 use uuid::Uuid;
 
 use crate::Bench;
-use crate::books::Progress;
+use crate::books::{Books, Progress};
 use crate::child::Child;
 use crate::load::{Plan, Tally};
 use crate::operator::Operator;
@@ -63,7 +63,7 @@ pub(crate) async fn measure(bench: &mut Bench, mode: &Mode, operator: usize, mes
     let before = Used::now(bench, &operator)?;
     let tally = load(&plan).await?;
     let end = delivered(bench, after, messages).await?;
-    settled(bench).await?;
+    settled_books(&mut bench.books).await?;
     let used = Used::now(bench, &operator)?;
     let per_second = bench.ticks_per_second;
     let micros = |from: Ticks, to: Ticks| (to - from).micros(per_second);
@@ -130,11 +130,11 @@ async fn delivered(bench: &mut Bench, after: Uuid, messages: u64) -> Result<Prog
 }
 
 /// Waits until every queue is empty: what follows the last delivery is part of the cost.
-async fn settled(bench: &mut Bench) -> Result<()> {
+pub(crate) async fn settled_books(books: &mut Books) -> Result<()> {
     let limit = Instant::now() + STALL_LIMIT;
     let mut every = interval(Duration::from_millis(100));
-    while bench.books.envelopes().await? > 0 {
-        ensure!(Instant::now() < limit, "queues do not run empty: {}", bench.books.states(Uuid::max()).await?);
+    while books.envelopes().await? > 0 {
+        ensure!(Instant::now() < limit, "queues do not run empty: {}", books.states(Uuid::max()).await?);
         every.tick().await;
     }
     Ok(())

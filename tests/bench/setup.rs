@@ -35,8 +35,30 @@ struct Api {
     account: String,
 }
 
+/// A client that sends over SMPP.
+pub(crate) struct Customer {
+    pub(crate) system_id: String,
+    pub(crate) password: String,
+}
+
+/// As [`run`], for a client that binds to us.
+pub(crate) async fn run_for_smpp(addr: SocketAddr, operator: &Arc<Operator>) -> Result<Customer> {
+    let (mut api, client) = accounts(addr, std::slice::from_ref(operator)).await?;
+    let customer = Customer { system_id: "bench".to_owned(), password: "bench-password".to_owned() };
+    let system = crate::smpp::system(&client, &customer.system_id, &customer.password);
+    api.post("/v1/smpp/systems", &system).await?;
+    Ok(customer)
+}
+
 /// Makes it all; answers the client's key.
 pub(crate) async fn run(addr: SocketAddr, operators: &[Arc<Operator>]) -> Result<String> {
+    let (mut api, client) = accounts(addr, operators).await?;
+    let key = api.post("/v1/api-keys", &json!({ "account_id": client, "name": "Bench" })).await?;
+    text(&key, "secret")
+}
+
+/// Operators, a reseller, and a client with credit and a sender: its id.
+async fn accounts(addr: SocketAddr, operators: &[Arc<Operator>]) -> Result<(Api, String)> {
     let mut api = Api::log_in(addr).await?;
     for (operator, network) in operators.iter().zip(NETWORKS) {
         make_operator(&mut api, operator, network).await?;
@@ -46,8 +68,7 @@ pub(crate) async fn run(addr: SocketAddr, operators: &[Arc<Operator>]) -> Result
     let client = make_account(&mut api, &reseller, ("Bench Client", "client", "1.20")).await?;
     let sender = api.post("/v1/sender-ids", &json!({ "account_id": client, "sender": SENDER })).await?;
     api.post(&format!("/v1/sender-ids/{}/approve", text(&sender, "id")?), &json!({})).await?;
-    let key = api.post("/v1/api-keys", &json!({ "account_id": client, "name": "Bench" })).await?;
-    text(&key, "secret")
+    Ok((api, client))
 }
 
 impl Api {

@@ -26,7 +26,7 @@ pub const EXIT_USAGE: u8 = 64;
 const PREFIX: &str = "CHAPPE_";
 
 /// Every variable that programs of ours may be given and that has our prefix.
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 18] = [
     "CHAPPE_HTTP_ADDR",
     "CHAPPE_INTERNAL_ADDR",
     "CHAPPE_SMPP_ADDR",
@@ -42,6 +42,8 @@ const KNOWN: [&str; 16] = [
     // Read by the commands of `chappe`, so that one environment serves all of them.
     "CHAPPE_SMSC_ADDR",
     "CHAPPE_INTERNAL_URL",
+    "CHAPPE_WATCH_ADDR",
+    "CHAPPE_WATCH_URL",
     "CHAPPE_URL",
     "CHAPPE_API_KEY",
 ];

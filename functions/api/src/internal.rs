@@ -3,6 +3,8 @@
 //! The HTTP form has an address of its own and one bearer token, derived from the platform's secret. It is no
 //! part of the public API and of its description.
 
+mod look;
+
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -116,6 +118,8 @@ pub fn internal_router(api: Arc<Api>) -> Router {
         .route("/internal/edge/binds", post(post_binds))
         .route("/internal/edge/submissions", post(post_submissions))
         .route("/internal/edge/about", post(post_about))
+        .route("/internal/smpp/sessions", get(look::sessions))
+        .route("/internal/smpp/operators", get(look::operators))
         .layer(DefaultBodyLimit::max(SUBMISSIONS_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), authenticate))
         .with_state(api);

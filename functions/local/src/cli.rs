@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{edge, ledger, messages, parked, seed, send, smsc, up, worker};
+use crate::command::{edge, ledger, messages, parked, seed, send, smpp, smsc, up, worker};
 
 const EXAMPLES: &str = "\
 Begin here:
@@ -82,6 +82,8 @@ pub(crate) enum Command {
     /// Show every queue: what is ready, under way, and set aside
     #[command(after_help = "Examples:\n  chappe queues\n  chappe queues --json | jq '.[] | select(.parked > 0)'")]
     Queues,
+    /// See the sessions with customers and operators, and what they say
+    Smpp(smpp::Options),
     /// Look at queue messages that could not be handled; replay or drop them
     Parked(parked::Options),
 }

@@ -9,6 +9,7 @@ pub(crate) mod parked;
 pub(crate) mod queues;
 pub(crate) mod seed;
 pub(crate) mod send;
+pub(crate) mod smpp;
 pub(crate) mod smsc;
 pub(crate) mod up;
 pub(crate) mod worker;

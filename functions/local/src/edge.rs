@@ -2,6 +2,7 @@
 //! in the same process, by the internal API where it is elsewhere.
 
 mod link;
+pub(crate) mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub(crate) struct Station {
     pub(crate) directory: Arc<dyn Directory>,
     /// How it serves customers; none: it has sessions with operators only.
     pub(crate) server: Option<Server>,
+    /// Where its sessions are seen and watched.
+    pub(crate) status: EdgeStatus,
     /// How long a stop lets the windows empty.
     pub(crate) grace: Duration,
     pub(crate) shutdown: CancellationToken,
@@ -38,7 +41,7 @@ pub(crate) struct Station {
 
 /// Runs an edge until the shutdown, and reports its sessions.
 pub(crate) async fn run(station: Station) {
-    let status = EdgeStatus::new();
+    let status = station.status.clone();
     let edge = Edge {
         name: station.name.clone(),
         config: Config { grace: station.grace, ..Config::default() },

@@ -23,6 +23,11 @@ impl Folder {
         pgserver::reachable_dir(&self.path.join("postgres"))
     }
 
+    /// The platform's secret, where it was made.
+    pub(crate) fn secret_if_there(&self) -> Result<Option<String>> {
+        read_if_there(&self.path.join("secret"))
+    }
+
     /// The platform's secret: 32 random bytes in base64, made when it is new.
     pub(crate) fn secret(&self) -> Result<String> {
         let file = self.path.join("secret");

@@ -32,7 +32,7 @@ impl Doors {
     }
 }
 
-async fn listen(setting: &str, addr: SocketAddr) -> Result<TcpListener, Misused> {
+pub(crate) async fn listen(setting: &str, addr: SocketAddr) -> Result<TcpListener, Misused> {
     let say = |error| Misused(format!("cannot listen on {addr}: {error}; stop what listens there, or set {setting}"));
     TcpListener::bind(addr).await.map_err(say)
 }
@@ -50,11 +50,12 @@ pub(crate) fn api(platform: &Platform, metrics: Metrics, webhooks: Webhooks) -> 
     })
 }
 
-/// Serves `api` on both listeners until the platform's shutdown. Answers the URL of the public API.
-pub(crate) fn start(platform: &Platform, doors: Doors, api: Arc<Api>) -> Result<String> {
+/// Serves `api` on both listeners until the platform's shutdown, and `watch` beside the internal API. Answers the URL
+/// of the public API.
+pub(crate) fn start(platform: &Platform, doors: Doors, api: Arc<Api>, watch: Router) -> Result<String> {
     let url = url_of(doors.public.local_addr()?);
     platform.run(serve(platform.clone(), doors.public, api::router(Arc::clone(&api))));
-    platform.run(serve(platform.clone(), doors.internal, api::internal_router(api)));
+    platform.run(serve(platform.clone(), doors.internal, api::internal_router(api).merge(watch)));
     Ok(url)
 }
 
@@ -79,7 +80,7 @@ async fn serve(platform: Platform, listener: TcpListener, router: Router) {
 }
 
 /// Where a person reaches a listener: one on every address is reached on this machine's own.
-fn url_of(addr: SocketAddr) -> String {
+pub(crate) fn url_of(addr: SocketAddr) -> String {
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

@@ -51,6 +51,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Seed(options) => command::seed::run(common, options).await,
         Command::Ledger(options) => command::ledger::run(common, options, &out).await,
         Command::Queues => command::queues::run(common, &out).await,
+        Command::Smpp(options) => command::smpp::run(common, options, &out).await,
         Command::Parked(options) => command::parked::run(common, options, &out).await,
     }
 }

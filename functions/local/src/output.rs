@@ -70,6 +70,18 @@ impl Output {
         line(&table.trim_fmt());
     }
 
+    /// A line in the colour of its mood.
+    pub(crate) fn coloured(&self, value: &Value) -> String {
+        let code = match value.mood {
+            _ if !self.colour => return value.text.clone(),
+            Mood::Plain => return value.text.clone(),
+            Mood::Good => 32,
+            Mood::Bad => 31,
+            Mood::Open => 33,
+        };
+        format!("\x1b[{code}m{}\x1b[0m", value.text)
+    }
+
     fn cell(&self, value: &Value) -> Cell {
         let cell = Cell::new(&value.text);
         match value.mood {
@@ -86,6 +98,13 @@ impl Output {
 pub(crate) fn line(text: &str) {
     // A reader that has seen enough, such as `head`, closes the pipe.
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Empties the screen of a terminal; elsewhere what follows comes below.
+pub(crate) fn clear() {
+    if std::io::stdout().is_terminal() {
+        let _ = write!(std::io::stdout(), "\x1b[2J\x1b[H");
+    }
 }
 
 /// Prints a value as JSON.

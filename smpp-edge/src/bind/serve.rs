@@ -3,6 +3,7 @@
 mod io;
 mod pdus;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use crate::job::Done;
 use crate::operator::hours;
 use crate::publish::{Arrived, Published, Request, Unpublished};
 use crate::stream::Stream;
+use crate::trace::{SessionName, Tap};
 use io::Moved;
 
 /// Octets that a read asks for.
@@ -106,6 +108,7 @@ struct Session<'a> {
     flow: Flow,
     input: BytesMut,
     wire: Wire,
+    tap: Tap,
     timers: Timers,
     last_received: Instant,
     /// When the last message went or came, either way.
@@ -133,6 +136,7 @@ pub(super) async fn serve(bind: &mut Bind, connected: Connected, operator: &Arc<
     let parts = &bind.parts;
     let unpublished = Unpublished::new(Arc::clone(&parts.bell), Arc::clone(&parts.shared.publishers.urgent));
     let timers = Timers::new(operator, &parts.shared.config);
+    let tap = parts.shared.status.tracer().tap(name(operator, parts.number, &stream));
     let flow = Flow::new(operator, unpublished, timers.response, now);
     let mut session = Session {
         operator: Arc::clone(operator),
@@ -141,6 +145,7 @@ pub(super) async fn serve(bind: &mut Bind, connected: Connected, operator: &Arc<
         cause: Cause::Stopped,
         flow,
         input,
+        tap,
         wire: Wire { output: BytesMut::new(), scratch: BytesMut::new(), sequence },
         timers,
         last_received: now,
@@ -170,6 +175,19 @@ pub(super) async fn serve(bind: &mut Bind, connected: Connected, operator: &Arc<
     end
 }
 
+/// What a session with an operator is called where it is watched.
+fn name(operator: &OperatorSettings, bind: u16, stream: &Stream) -> SessionName {
+    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let (local, peer) = stream.ends().unwrap_or((nowhere, nowhere));
+    let id = operator.id;
+    SessionName {
+        names: vec![format!("{id}/{bind}"), id.to_string(), operator.name.clone()],
+        local,
+        peer,
+        we_listen: false,
+    }
+}
+
 impl Session<'_> {
     fn now(&self) -> Now {
         Now { instant: Instant::now(), utc: (self.bind.parts.shared.config.clock)() }
@@ -190,6 +208,7 @@ impl Session<'_> {
                 let _ = stream.write_now(&mut self.wire.output);
                 return end;
             }
+            self.tap.sending(&self.wire.output);
             // What the connection takes at once; the rest waits with everything else.
             if let Err(error) = stream.write_now(&mut self.wire.output) {
                 return error.into();
@@ -229,6 +248,7 @@ impl Session<'_> {
             () = parts.seat.lost.cancelled(), if !is_unbinding => Event::SeatLost,
             changed = parts.settings.changed(), if is_open => changed.map_or(Event::Stop, |()| Event::Settings),
         };
+        self.tap.written(self.wire.output.len());
         match event {
             Event::Moved(Moved::Read(0) | Moved::Written(0)) => return Err(End::Eof),
             Event::Moved(Moved::Read(_)) => return self.receive(),

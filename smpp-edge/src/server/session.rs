@@ -8,6 +8,7 @@ mod submits;
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,6 +34,7 @@ use super::systems::Systems;
 use super::{Shared, address};
 use crate::status::SessionCell;
 use crate::stream::Stream;
+use crate::trace::{SessionName, Tap};
 use deliveries::Deliveries;
 use multi::Multis;
 
@@ -115,6 +117,7 @@ struct Session {
     cell: Arc<SessionCell>,
     id: SessionId,
     meters: Meters,
+    tap: Tap,
     peer: Peer,
     bind: CommandId,
     version: u8,
@@ -163,7 +166,8 @@ pub(super) async fn run(opened: Opened, shared: Arc<Shared>) {
     let Admitted { system, seat } = admitted;
     // Bounded by the window: nothing is asked of others beyond it.
     let (replies, mut incoming) = mpsc::unbounded_channel();
-    let mut session = Session::new(&shared, &request, peer, system, replies);
+    let local = stream.ends().map_or(peer.address, |(local, _)| local);
+    let mut session = Session::new(&shared, &request, (local, peer), system, replies);
     (session.input, session.output, session.seat) = (input, output, seat.number());
     tracing::info!(peer = %session.peer.address, session.id = %session.id, "{} is bound as {}", session.system.system_id,
         request.bind_type().name());
@@ -190,7 +194,7 @@ impl Session {
     fn new(
         shared: &Arc<Shared>,
         request: &Request,
-        peer: Peer,
+        (local, peer): (SocketAddr, Peer),
         system: Arc<SystemSettings>,
         replies: mpsc::UnboundedSender<Reply>,
     ) -> Self {
@@ -214,6 +218,8 @@ impl Session {
             delivered: 0,
             last_error: None,
         };
+        let names = vec![id.to_string(), system.system_id.clone(), system.id.to_string()];
+        let name = SessionName { names, local, peer: peer.address, we_listen: true };
         let receives = state.can_deliver().then(|| shared.lanes.join(system.id, system.window.into()));
         Self {
             shared: Arc::clone(shared),
@@ -221,6 +227,7 @@ impl Session {
             cell: shared.status.add_session(told),
             id,
             meters: Meters::new(&system.system_id, bind_type),
+            tap: shared.status.tracer().tap(name),
             peer,
             bind: request.command,
             version: request.version,
@@ -279,7 +286,9 @@ impl Session {
             if let Err(end) = self.turn(stream).await {
                 return end;
             }
-            match self.wait(stream, incoming, seat_lost).await {
+            let event = self.wait(stream, incoming, seat_lost).await;
+            self.tap.written(self.output.len());
+            match event {
                 Ok(Event::Reply(Some(reply))) => {
                     let mut took = self.take_reply(reply);
                     while took.is_ok()
@@ -313,7 +322,9 @@ impl Session {
         if self.phase == Phase::Open && self.output.len() < OUTPUT_BYTES_MAX {
             self.deliver(now);
         }
+        self.tap.sending(&self.output);
         stream.write_now(&mut self.output)?;
+        self.tap.written(self.output.len());
         self.tell();
         Ok(())
     }

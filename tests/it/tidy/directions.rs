@@ -52,6 +52,7 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
             "contract",
             "domain",
             "limits",
+            "smpp",
         ],
     ),
     ("testkit", &["store", "queue", "smpp", "host", "limits", "contract", "pgserver", "smsc"]),

@@ -4,14 +4,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use axum::routing::get;
 use clap::Args;
 use host::config::Need;
 use host::secrets::Keys;
 use host::{shutdown, telemetry};
 use secrecy::ExposeSecret;
+use smpp_edge::EdgeStatus;
 
 use crate::cli::Common;
-use crate::edge::{self, Link, Station};
+use crate::edge::{self, Link, Station, watch};
+use crate::http::{listen, url_of};
 use crate::output::line;
 use crate::{platform, settings, smpp};
 
@@ -36,13 +39,17 @@ pub(crate) struct Options {
     /// Where customers bind over SMPP, such as 0.0.0.0:2775; nowhere when not given
     #[arg(long, env = "CHAPPE_SMPP_ADDR", value_name = "ADDR")]
     smpp_addr: Option<SocketAddr>,
+    /// Where its metrics are (/metrics), and where `chappe smpp trace` finds it; a free port when not given
+    #[arg(long, env = "CHAPPE_WATCH_ADDR", default_value = "127.0.0.1:0", value_name = "ADDR")]
+    watch_addr: SocketAddr,
     #[command(flatten)]
     smpp: smpp::Options,
 }
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let config = settings::read(common, None, None, &[Need::Queue, Need::SecretKey])?;
-    telemetry::init(&config)?;
+    let metrics = telemetry::init(&config)?;
+    let door = listen("CHAPPE_WATCH_ADDR", options.watch_addr).await?;
     let secret = config.secret_key.as_ref().context("there is no secret key")?;
     let keys = Arc::new(Keys::new(secret.expose_secret())?);
     let link = Arc::new(Link::remote(&options.internal_url, &keys)?);
@@ -52,6 +59,12 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         line(&format!("customers bind over SMPP at {addr}"));
     }
     let limits = platform::open_limits(&config)?;
+    line(&format!("the edge is watched at {}", url_of(door.local_addr()?)));
+    let (status, shutdown) = (EdgeStatus::new(), shutdown::signal()?);
+    let watch = watch::router(status.tracer().clone(), Arc::clone(&keys), shutdown.clone());
+    let watch = watch.route("/metrics", get(async move || metrics.render()));
+    let serving = axum::serve(door, watch).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    tokio::spawn(serving.into_future());
     let station = Station {
         server: ports.server(&limits, &link, &keys, &name),
         name,
@@ -59,7 +72,8 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         queue: platform::open_queue(&config).await?,
         directory: limits.0,
         grace: config.grace,
-        shutdown: shutdown::signal()?,
+        status,
+        shutdown,
     };
     line("the edge runs; Ctrl-C stops it");
     edge::run(station).await;

@@ -11,13 +11,14 @@ use clap::Args;
 use host::config::Need;
 use host::{Config, shutdown, telemetry};
 use pgserver::{Listen, Server};
+use smpp_edge::EdgeStatus;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Common;
 use crate::database::given;
 use crate::demo::{self, Simulated};
-use crate::edge::{Link, Station};
+use crate::edge::{Link, Station, watch};
 use crate::folder::Folder;
 use crate::functions::{Function, Webhooks};
 use crate::http::{self, Doors};
@@ -126,11 +127,13 @@ async fn start(
     }
     let api = http::api(&platform, metrics, options.reach());
     let smpp = ports.addr()?.map(|addr| addr.to_string()).unwrap_or_default();
-    platform.run(edge::run(station(&platform, &config, ports, &api)?));
+    let status = EdgeStatus::new();
+    platform.run(edge::run(station(&platform, &config, ports, (&api, &status))?));
+    let watch = watch::router(status.tracer().clone(), Arc::clone(&platform.keys), platform.shutdown.clone());
     if let Some(server) = &server {
         platform.run(keep_database(server.clone(), platform.shutdown.clone()));
     }
-    let url = http::start(&platform, doors, api)?;
+    let url = http::start(&platform, doors, api, watch)?;
     if options.demo {
         let key = folder.demo_key()?.context("the demo's API key is gone; remove the data folder to begin anew")?;
         if first_time {
@@ -145,7 +148,12 @@ async fn start(
 }
 
 /// The edge of this process.
-fn station(platform: &Platform, config: &Config, ports: Ports, api: &Arc<Api>) -> Result<Station> {
+fn station(
+    platform: &Platform,
+    config: &Config,
+    ports: Ports,
+    (api, status): (&Arc<Api>, &EdgeStatus),
+) -> Result<Station> {
     let (db, keys) = (platform.db.clone(), Arc::clone(&platform.keys));
     let link = Arc::new(Link::Direct { db, keys, api: Arc::clone(api) });
     let limits = open_limits(config)?;
@@ -154,6 +162,7 @@ fn station(platform: &Platform, config: &Config, ports: Ports, api: &Arc<Api>) -
     Ok(Station {
         server: ports.server(&limits, &link, &platform.keys, &name),
         name,
+        status: status.clone(),
         link,
         directory: limits.0,
         queue: Arc::clone(&platform.queue),

@@ -47,7 +47,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     }
     if let Some(doors) = doors {
         let api = http::api(&platform, Arc::new(move || metrics.render()), options.webhooks);
-        let url = http::start(&platform, doors, api)?;
+        let url = http::start(&platform, doors, api, axum::Router::new())?;
         line(&format!("the API is at {url}"));
     }
     line("working; Ctrl-C stops");

@@ -22,6 +22,7 @@ impl Session<'_> {
                 Ok(Some(octets)) => {
                     self.last_received = now.instant;
                     self.partial_since = None;
+                    self.tap.received(&input[..octets]);
                     let handled = decode(&input[..octets], Policy::Lenient).map_or(Ok(()), |pdu| self.pdu(&pdu, now));
                     input.advance(octets);
                     handled

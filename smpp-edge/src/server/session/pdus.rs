@@ -43,8 +43,9 @@ impl Session {
             handled = match framer.peek(&input) {
                 Ok(Some(octets)) => {
                     self.last_received = now;
-                    let pdu = input.get(..octets).and_then(|pdu| decode(pdu, Policy::Lenient));
-                    let handled = pdu.map_or(Ok(()), |pdu| self.pdu(&pdu, now));
+                    let pdu = input.get(..octets).unwrap_or_default();
+                    self.tap.received(pdu);
+                    let handled = decode(pdu, Policy::Lenient).map_or(Ok(()), |pdu| self.pdu(&pdu, now));
                     input.advance(octets);
                     self.partial_since = None;
                     handled

@@ -109,3 +109,65 @@ impl Known {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use contract::{Encoding, SmppFields};
+    use domain::{AccountId, Private};
+
+    use super::*;
+
+    fn submission(from: &str) -> Submission {
+        Submission {
+            message_id: MessageId::generate(),
+            account_id: AccountId::generate(),
+            system_id: SmppSystemId::from_uuid(uuid::Uuid::nil()),
+            to: Private::new("998901234567"),
+            from: from.to_owned(),
+            text: Private::new("Hi"),
+            encoding: Encoding::Gsm7,
+            fields: SmppFields::default(),
+            registered_delivery: 0,
+            expires_at: None,
+            scheduled_at: None,
+            receipt_id: None,
+            long: None,
+            traffic_class: None,
+        }
+    }
+
+    fn part(part: u8) -> PartOf {
+        PartOf { reference: 7, wide: false, total: 255, part }
+    }
+
+    #[test]
+    fn parts_find_their_head_for_a_while() {
+        let (long, start) = (Long::new(100), Instant::now());
+        let first = submission("a");
+        let head = |from: &str, number, at| long.place(&submission(from), part(number), at).head;
+        assert_eq!(long.place(&first, part(255), start).head, first.message_id);
+        assert_eq!(head("a", 1, start), first.message_id);
+        assert_eq!(head("a", 64, start + LIFE / 2), first.message_id);
+        assert_ne!(head("b", 2, start), first.message_id, "another sender");
+        assert_ne!(head("a", 2, start + LIFE), first.message_id, "too late");
+    }
+
+    #[test]
+    fn a_part_that_comes_again_begins_another_message() {
+        let (long, now) = (Long::new(100), Instant::now());
+        let first = long.place(&submission("a"), part(1), now).head;
+        let second = long.place(&submission("a"), part(1), now).head;
+        assert_ne!(first, second);
+        assert_eq!(long.place(&submission("a"), part(2), now).head, second);
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten() {
+        let (long, start) = (Long::new(10), Instant::now());
+        for number in 0..1_000_u32 {
+            long.place(&submission(&number.to_string()), part(1), start + Duration::from_millis(number.into()));
+        }
+        let known = long.known.lock().unwrap();
+        assert!(known.heads.len() <= 10 && known.order.len() <= 10, "{known:?}");
+    }
+}

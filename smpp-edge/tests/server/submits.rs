@@ -85,7 +85,7 @@ async fn the_intake_is_asked_again_and_then_given_up() {
     rig.intake.failures.store(2, Ordering::SeqCst);
     assert_eq!(esme.ask(&Body::SubmitSm(sm(TO, b"Hello"))).await.status, Status::ROK);
     assert_eq!(*rig.intake.calls.lock().unwrap(), [false, true, true], "a repeated call says so");
-    rig.intake.failures.store(4, Ordering::SeqCst);
+    rig.intake.failures.store(3, Ordering::SeqCst);
     assert_eq!(esme.ask(&Body::SubmitSm(sm(TO, b"Hello"))).await.status, Status::RSYSERR);
     assert_eq!(esme.ask(&Body::SubmitSm(sm(TO, b"Hello"))).await.status, Status::ROK);
     rig.stop().await;

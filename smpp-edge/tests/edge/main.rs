@@ -4,7 +4,10 @@
 
 mod faults;
 mod memory;
+mod quirks;
 mod rig;
 mod seats;
 mod settings;
 mod submit;
+mod tls;
+mod wrong;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{TimeDelta, Utc};
 use contract::edge::{BindType, EdgeSnapshot, OperatorSettings, SubmitKey};
-use contract::{Encoding, Envelope, Item, Outcome, Receipt, Routed, queues, seal};
+use contract::{Encoding, Envelope, InboundPart, Item, Outcome, Receipt, Routed, queues, seal};
 use domain::{AccountId, MessageId, Number, OperatorId, Private, Sender};
 use limits::{Directory, InProcessDirectory};
 use queue::{Out, Queue};
@@ -184,6 +184,10 @@ impl Rig {
 
     pub(crate) fn receipts(&self) -> Vec<Receipt> {
         self.items(queues::DLR)
+    }
+
+    pub(crate) fn inbound(&self) -> Vec<InboundPart> {
+        self.items(queues::INBOUND)
     }
 
     fn items<T: Item>(&self, queue: &str) -> Vec<T> {

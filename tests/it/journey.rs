@@ -1,6 +1,7 @@
 //! The journey of a message through real sockets: HTTP API, queue, SMPP, receipt, webhook. At the end everything is
 //! exact: what the handset shows, what the customer is told, what everybody paid.
 
+mod customers;
 mod inbound;
 mod operators;
 mod receipts;

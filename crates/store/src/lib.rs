@@ -26,6 +26,7 @@ pub mod inbound_rules;
 pub mod inbox;
 pub mod keys;
 pub mod ledger;
+pub mod long;
 pub mod messages;
 pub mod operators;
 pub mod opt_outs;

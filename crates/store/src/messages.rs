@@ -5,6 +5,7 @@ use domain::{AccountId, Currency, MessageId, Micros, Number, OperatorId, Private
 use sqlx::{query, query_as};
 use uuid::Uuid;
 
+use crate::long::{self, LongPart};
 use crate::page::{Page, narrow, parse};
 use crate::{Db, Error};
 
@@ -56,6 +57,10 @@ pub struct Message {
     pub operator: Option<OperatorId>,
     /// Which try at a route it is on.
     pub hop: i16,
+    /// The part that stands for the whole, where its customer cut a message.
+    pub long_head: Option<MessageId>,
+    /// All parts of that message, in their order.
+    pub long: Vec<LongPart>,
 }
 
 /// Something that happened to a message.
@@ -152,6 +157,7 @@ struct Row {
     updated_at: DateTime<Utc>,
     operator_id: Option<Uuid>,
     hop: i16,
+    long_head: Option<Uuid>,
 }
 
 impl Row {
@@ -178,6 +184,8 @@ impl Row {
             updated_at: self.updated_at,
             operator: self.operator_id.map(OperatorId::from_uuid),
             hop: self.hop,
+            long_head: self.long_head.map(MessageId::from_uuid),
+            long: Vec::new(),
         })
     }
 }
@@ -188,7 +196,7 @@ pub async fn get(db: &Db, tenant: AccountId, id: MessageId) -> Result<Option<Sto
         Row,
         r#"SELECT m.id, m.account_id, m.recipient, m.sender, m.body, m.state, m.code, m.encoding, m.segments, m.mcc_mnc,
              m.unit_price_micros, m.captured_micros, m.currency AS "currency!", m.client_reference, m.status_url,
-             m.metadata, m.expires_at, m.created_at, m.updated_at, m.operator_id, m.hop
+             m.metadata, m.expires_at, m.created_at, m.updated_at, m.operator_id, m.hop, m.long_head
            FROM messages m JOIN accounts a ON a.id = m.account_id
            WHERE m.id = $2 AND a.path @> ARRAY[$1::uuid]"#,
         tenant.uuid(),
@@ -197,7 +205,8 @@ pub async fn get(db: &Db, tenant: AccountId, id: MessageId) -> Result<Option<Sto
     .fetch_optional(&db.pool)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let message = row.message()?;
+    let mut message = row.message()?;
+    long::complete(db, std::slice::from_mut(&mut message)).await?;
     let events = query_as!(
         Event,
         "SELECT at, state, source, code, segment, operator_id FROM message_events WHERE message_id = $1 ORDER BY at",
@@ -221,7 +230,7 @@ pub async fn get(db: &Db, tenant: AccountId, id: MessageId) -> Result<Option<Sto
     }))
 }
 
-/// A page of messages, newest first. Reads at most a page per account of the subtree through its index, so the
+/// A page of messages, newest first; of those that their customer cut, the first part stands for the whole. Reads at most a page per account of the subtree through its index, so the
 /// cost grows with the accounts looked at and not with their messages, unless `state` or `from` is rare.
 pub async fn list(db: &Db, tenant: AccountId, filter: &Filter, page: Page) -> Result<Vec<Message>, Error> {
     let since = filter.since.unwrap_or(DateTime::UNIX_EPOCH);
@@ -233,11 +242,11 @@ pub async fn list(db: &Db, tenant: AccountId, filter: &Filter, page: Page) -> Re
              m.mcc_mnc AS "mcc_mnc!", m.unit_price_micros AS "unit_price_micros!",
              m.captured_micros AS "captured_micros!", m.currency AS "currency!", m.client_reference, m.status_url,
              m.metadata, m.expires_at AS "expires_at!", m.created_at AS "created_at!", m.updated_at AS "updated_at!",
-             m.operator_id, m.hop AS "hop!"
+             m.operator_id, m.hop AS "hop!", m.long_head
            FROM accounts a CROSS JOIN LATERAL (
              SELECT * FROM messages m
              WHERE m.account_id = a.id AND m.id < least($3, uuid_at($4))
-               AND m.id >= uuid_at($5)
+               AND m.id >= uuid_at($5) AND (m.long_head IS NULL OR m.long_head = m.id)
                AND ($6::text IS NULL OR m.state = $6) AND ($7::bigint IS NULL OR m.recipient = $7)
                AND ($8::text IS NULL OR m.sender = $8) AND ($9::text IS NULL OR m.client_reference = $9)
              ORDER BY m.id DESC LIMIT $10) m
@@ -256,5 +265,7 @@ pub async fn list(db: &Db, tenant: AccountId, filter: &Filter, page: Page) -> Re
     )
     .fetch_all(&db.pool)
     .await?;
-    rows.into_iter().map(Row::message).collect()
+    let mut messages = rows.into_iter().map(Row::message).collect::<Result<Vec<_>, _>>()?;
+    long::complete(db, &mut messages).await?;
+    Ok(messages)
 }

@@ -118,7 +118,7 @@ async fn each_refusal_has_its_status_and_spoils_no_neighbour() {
     type Change = fn(&mut Submission);
     let rig = Rig::new().await;
     let gone = Number::parse("998931111111").unwrap().stored();
-    sqlx::query("INSERT INTO opt_outs (account_id, recipient, source) VALUES ($1, $2, 'test')")
+    sqlx::query("INSERT INTO opt_outs (id, account_id, recipient, source) VALUES (gen_random_uuid(), $1, $2, 'test')")
         .bind(rig.world.client.uuid())
         .bind(gone)
         .execute(rig.world.pool())
@@ -162,6 +162,37 @@ async fn each_refusal_has_its_status_and_spoils_no_neighbour() {
         assert_eq!((found.0, found.1.as_str()), (*status, *code), "row {at}");
     }
     assert_eq!(rig.messages().await, 4);
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_are_kept_and_paid_as_parts_and_shown_as_one_message() {
+    let rig = Rig::new().await;
+    let system = SmppSystemId::generate();
+    let head = MessageId::generate();
+    let part = |part: u8, text: &str| {
+        let mut cut = submission(&rig, system);
+        cut.message_id = if part == 2 { head } else { MessageId::generate() };
+        cut.text = Private::new(text);
+        cut.fields.part_of = Some(PartOf { reference: 9, wide: false, total: 3, part });
+        cut.long = Some(contract::intake::LongPart { head, part, total: 3 });
+        cut
+    };
+    // The second part came first: it stands for the whole.
+    let parts = vec![part(2, "long "), part(1, "A "), part(3, "text")];
+    let ids: Vec<String> = parts.iter().map(|part| part.message_id.to_string()).collect();
+    assert_eq!(judged(&rig, parts, false).await, vec![(0, String::new()); 3]);
+    assert_eq!(rig.world.wallet(rig.world.client).await.1, 3 * CLIENT_SUBMIT);
+    let listed = rig.get(&rig.client, "/v1/messages").await.expect(200).json();
+    let [shown] = listed["data"].as_array().unwrap().as_slice() else { panic!("{listed}") };
+    assert_eq!((shown["id"].as_str(), shown["text"].as_str()), (Some(ids[0].as_str()), Some("A long text")));
+    assert_eq!((shown["segments"].as_i64(), shown["cost"]["total"].as_str()), (Some(3), Some("240.00")));
+    assert_eq!((shown["state"].as_str(), shown["long"]["total"].as_i64()), (Some("accepted"), Some(3)));
+    let last = rig.get(&rig.client, &format!("/v1/messages/{}", ids[2])).await.expect(200).json();
+    assert_eq!((last["text"].as_str(), last["long"]["text"].as_str()), (Some("text"), Some("A long text")));
+    let known: Vec<&str> =
+        last["long"]["parts"].as_array().unwrap().iter().map(|part| part["id"].as_str().unwrap()).collect();
+    assert_eq!(known, [&ids[1], &ids[0], &ids[2]]);
     rig.world.assert_books_are_right().await;
 }
 

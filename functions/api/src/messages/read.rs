@@ -85,6 +85,9 @@ struct Message {
     /// Your own values.
     #[schema(value_type = Option<Object>)]
     metadata: Option<serde_json::Value>,
+    /// The message that this is a part of, where its SMPP customer cut one. Lists show the whole under its first part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    long: Option<LongMessage>,
     /// When it was accepted.
     #[serde(serialize_with = "crate::time::millis")]
     created_at: DateTime<Utc>,
@@ -94,6 +97,63 @@ struct Message {
     /// When it is given up.
     #[serde(serialize_with = "crate::time::millis")]
     expires_at: DateTime<Utc>,
+}
+
+/// A message that its SMPP customer cut into parts. Each part is a message of its own, and paid for as one.
+#[derive(Serialize, ToSchema)]
+struct LongMessage {
+    /// How many parts it has.
+    total: u8,
+    /// Where the whole stands: where its last part does.
+    state: &'static str,
+    /// What the whole says, as far as it came.
+    text: String,
+    /// Short messages of all parts.
+    segments: u16,
+    /// What was charged for all parts by now.
+    charged: String,
+    /// The parts that came, in their order.
+    parts: Vec<LongPart>,
+}
+
+/// One part of it.
+#[derive(Serialize, ToSchema)]
+struct LongPart {
+    /// The part's own id.
+    id: String,
+    /// From 1.
+    part: u8,
+    /// Where it stands.
+    state: &'static str,
+}
+
+fn long(parts: &[store::long::LongPart]) -> Option<LongMessage> {
+    let charged = parts.iter().map(|part| part.captured.get()).sum();
+    Some(LongMessage {
+        total: parts.first()?.total,
+        state: store::long::state_of(parts)?.name(),
+        text: parts.iter().map(|part| part.text.expose()).collect(),
+        segments: parts.iter().map(|part| u16::from(part.segments)).sum(),
+        charged: Micros::new(charged).to_string(),
+        parts: parts
+            .iter()
+            .map(|part| LongPart { id: part.id.to_string(), part: part.part, state: part.state.name() })
+            .collect(),
+    })
+}
+
+/// The first part in a list stands for the whole.
+fn whole(row: messages::Message) -> Message {
+    let unit = row.unit_price;
+    let mut shown = view(row);
+    if let Some(long) = &shown.long {
+        shown.state = long.state;
+        shown.text.clone_from(&long.text);
+        shown.segments = u8::try_from(long.segments).unwrap_or(u8::MAX);
+        shown.cost.total = unit.times(long.segments).unwrap_or(Micros::ZERO).to_string();
+        shown.charged.clone_from(&long.charged);
+    }
+    shown
 }
 
 /// A message with its whole story.
@@ -180,7 +240,8 @@ pub(crate) async fn story(api: &Api, caller: &Caller, id: MessageId) -> Result<J
     Ok(Json(tell(story, caller.is_house().is_ok())))
 }
 
-/// List messages, newest first.
+/// List messages, newest first. One that an SMPP customer cut is shown once, as a whole; filters look at its first
+/// part.
 #[utoipa::path(get, path = "/v1/messages", tag = "messages", params(Filters),
     responses((status = 200, body = List<Message>), Refusals))]
 async fn list_messages(
@@ -197,7 +258,7 @@ async fn list_messages(
         caller.sees(&api.catalogue.get(), account)?;
     }
     let rows = messages::list(&api.db, caller.account, &filter, page).await?;
-    Ok(Json(List::new(page, rows, |row| row.id.uuid(), view)))
+    Ok(Json(List::new(page, rows, |row| row.id.uuid(), whole)))
 }
 
 fn filter(check: &mut Check, query: &Filters) -> Filter {
@@ -239,6 +300,7 @@ fn view(row: messages::Message) -> Message {
         client_reference: row.client_reference,
         status_url: row.status_url,
         metadata: row.metadata,
+        long: long(&row.long),
         created_at: row.created_at,
         updated_at: row.updated_at,
         expires_at: row.expires_at,

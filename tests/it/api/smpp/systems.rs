@@ -36,7 +36,7 @@ async fn a_system_is_made_changed_told_to_the_edge_and_removed() {
     let told = snapshot(&rig.world.db, &rig.keys, None).await.unwrap().unwrap();
     assert!(rig.keys.matches(b"a longer password", &told.systems[0].password_hash.0));
     assert_eq!(told.systems[0].addresses, ["192.0.2.0/24"], "the rest stays");
-    let audit = rig.get(&rig.house, "/v1/audit-logs").await.expect(200);
+    let audit = rig.get(&rig.house, &format!("/v1/audit-logs?account_id={}", rig.world.client)).await.expect(200);
     let audit = String::from_utf8_lossy(&audit.bytes).into_owned();
     assert!(audit.contains("smpp_system.password") && !audit.contains("longer") && !audit.contains("hash"));
     rig.call("DELETE", &path, Some(&rig.reseller), None).await.expect(204);

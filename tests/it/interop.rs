@@ -4,6 +4,7 @@
 //! `infra/setup/interop.sh` installs them. Nothing here is skipped: a program that is missing fails its test.
 
 mod capture;
+mod customers;
 mod encoder;
 mod kannel;
 mod operators;

@@ -20,7 +20,7 @@ use crate::chappe::{Chappe, Company, Hook, Leftovers, ON_DELIVERY, ON_SUBMIT, Op
 /// Everything of a journey has happened within this time.
 pub(crate) const JOURNEY: Duration = Duration::from_mins(1);
 /// What every account begins with, in micros.
-const BALANCE: i64 = 1_000_000_000_000;
+pub(crate) const BALANCE: i64 = 1_000_000_000_000;
 /// What the reseller pays for a segment.
 const RESELLER: i64 = 60_000_000;
 /// SMPP `ESME_RINVDSTADR`: no operator would take it.
@@ -178,7 +178,7 @@ fn assert_told(company: &Company, hook: &Hook, rows: &[Row]) {
     }
 }
 
-async fn balance(company: &Company, account: AccountId) -> (i64, i64) {
+pub(crate) async fn balance(company: &Company, account: AccountId) -> (i64, i64) {
     let wallet = company.admin.get(&format!("/v1/balance?account_id={account}")).await;
     (micros(wallet["balance"].as_str().unwrap()), micros(wallet["held"].as_str().unwrap()))
 }

@@ -117,7 +117,8 @@ pub enum InboundStyle {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IdForm {
-    /// `msg_` and 26 characters, the same as everywhere else.
+    /// The 26 characters that follow `msg_` everywhere else: many libraries read receipts as GSM 7-bit, where the
+    /// octet of `_` is another character, and would find no message by that id.
     #[default]
     Text,
     /// 32 hexadecimal digits in lower case.
@@ -128,21 +129,25 @@ pub enum IdForm {
     Uuid,
 }
 
+/// How ids of messages begin outside of SMPP.
+const TEXT_PREFIX: &str = "msg_";
+
 impl IdForm {
     /// The id in this form.
     pub fn render(self, id: MessageId) -> String {
         match self {
-            Self::Text => id.to_string(),
+            Self::Text => id.to_string().trim_start_matches(TEXT_PREFIX).to_owned(),
             Self::Hex => id.uuid().simple().to_string(),
             Self::Decimal => id.uuid().as_u128().to_string(),
             Self::Uuid => id.uuid().hyphenated().to_string(),
         }
     }
 
-    /// Reads an id in this form, in any case of letters.
+    /// Reads an id in this form, in any case of letters; the text also with its `msg_`.
     pub fn parse(self, text: &str) -> Option<MessageId> {
         match self {
-            Self::Text => text.parse().ok(),
+            Self::Text if text.starts_with(TEXT_PREFIX) => text.parse().ok(),
+            Self::Text => format!("{TEXT_PREFIX}{text}").parse().ok(),
             Self::Decimal => text.parse().ok().map(Uuid::from_u128).map(MessageId::from_uuid),
             Self::Hex | Self::Uuid => Uuid::try_parse(text).ok().map(MessageId::from_uuid),
         }
@@ -204,8 +209,11 @@ mod tests {
             let written = form.render(id);
             assert!(written.len() <= 64, "message_id has 65 octets with its NUL");
             assert_eq!(form.parse(&written), Some(id), "{form:?}");
-            assert_eq!(form.parse(&written.to_ascii_uppercase().replace("MSG_", "msg_")), Some(id), "{form:?}");
+            assert_eq!(form.parse(&written.to_ascii_uppercase()), Some(id), "{form:?}");
+            let is_safe = written.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
+            assert!(is_safe, "{form:?}: {written} is the same in ASCII and in GSM 7-bit");
             assert_eq!(form.parse("nonsense"), None, "{form:?}");
         }
+        assert_eq!(IdForm::Text.parse(&id.to_string()), Some(id), "as it is written elsewhere");
     }
 }

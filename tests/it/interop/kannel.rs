@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::tools;
-use crate::chappe::{PASSWORD, SYSTEM_ID, free_port};
+use crate::chappe::free_port;
 
 /// Kannel tells, asks and binds within this time, on a busy machine.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -40,8 +40,9 @@ pub(super) struct Kannel {
 }
 
 impl Kannel {
-    /// Binds to the operator at `port` as a transceiver; `more` are further lines of the connection's settings.
-    pub(super) async fn start(port: u16, more: &str) -> Self {
+    /// Binds at `port` by this name and password as a transceiver; `more` are further lines of the connection's
+    /// settings.
+    pub(super) async fn start(port: u16, (system_id, password): (&str, &str), more: &str) -> Self {
         let dir = testkit::temp_dir();
         let told = Arc::new(Mutex::new(Vec::new()));
         let stop = CancellationToken::new();
@@ -67,8 +68,8 @@ smsc-id = operator
 host = 127.0.0.1
 port = {port}
 transceiver-mode = true
-smsc-username = {SYSTEM_ID}
-smsc-password = {PASSWORD}
+smsc-username = {system_id}
+smsc-password = {password}
 system-type = VMA
 source-addr-autodetect = true
 reconnect-delay = 1

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::until_some;
+use testkit::{eventually, until_some};
 
 /// An answer may wait for the whole platform, on a busy machine.
 const ANSWER_LIMIT: Duration = Duration::from_mins(1);
@@ -75,6 +75,12 @@ impl Script {
     /// All events of this kind so far.
     pub(super) fn events(&self, event: &str) -> Vec<Value> {
         self.lines.lock().unwrap().iter().filter(|line| line["event"] == event).cloned().collect()
+    }
+
+    /// Waits until that many events of this kind came; more is a failure.
+    pub(super) async fn until_events(&self, event: &str, count: usize) {
+        eventually(ANSWER_LIMIT, async || self.events(event).len() >= count).await;
+        assert_eq!(self.events(event).len(), count);
     }
 
     async fn until(&self, wanted: impl Fn(&Value) -> bool) -> (usize, Value) {

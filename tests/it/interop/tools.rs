@@ -32,6 +32,17 @@ pub(super) fn node(script: &str) -> Command {
     command
 }
 
+/// A script of tests/interop/python, with smpplib at hand.
+pub(super) fn python(script: &str) -> Command {
+    let program = installed().join("python/bin/python3");
+    if !program.exists() {
+        missing("smpplib");
+    }
+    let mut command = Command::new(program);
+    command.env("PYTHONDONTWRITEBYTECODE", "1").arg("-u").arg(scripts().join("python").join(script));
+    command
+}
+
 fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("interop")
 }

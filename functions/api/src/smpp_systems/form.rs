@@ -65,7 +65,8 @@ pub(super) struct SystemForm {
     /// `{text}` in it; an empty string: the form of SMPP 3.4 appendix B.
     #[schema(example = "id:{id} stat:{stat} err:{err}")]
     receipt_template: Option<String>,
-    /// How message ids are written, in answers and receipts alike: `text` (default), `hex`, `decimal` or `uuid`.
+    /// How message ids are written, in answers and receipts alike: `text` (default: what follows `msg_` elsewhere),
+    /// `hex`, `decimal` or `uuid`.
     id_form: Option<String>,
     /// Long messages from handsets: in `parts` with user data headers (default), or in one `payload`.
     inbound: Option<String>,

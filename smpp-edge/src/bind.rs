@@ -193,7 +193,8 @@ impl Bind {
         let (state, pause) = match &end {
             End::Stopped | End::Changed => return,
             End::Inactive => {
-                tracing::info!(bind = self.parts.number, "a session without messages is opened anew");
+                let bind = self.parts.number;
+                tracing::info!(bind, "a session without messages is opened anew");
                 return;
             }
             End::Refused(status) if !passes(*status) => (BindState::Refused, config.refused_backoff),

@@ -209,7 +209,8 @@ impl Seats {
         let seats: Vec<Seat> = held.iter().map(|(_, seat)| seat.clone()).collect();
         let renewed = self.directory.renew(&seats, &self.holder, self.config.seats_lease).await?;
         for ((id, Seat { number, .. }), _) in held.into_iter().zip(renewed).filter(|(_, is_ours)| !is_ours) {
-            tracing::warn!(operator.id = %id, bind = number, "bind {number} of operator {id} is another edge's now");
+            let bind = number;
+            tracing::warn!(operator.id = %id, bind, "bind {bind} of operator {id} is another edge's now");
             let lost = self.held.get_mut(&id).and_then(|seats| seats.remove(&number));
             if let Some(seated) = lost.and_then(|usage| usage.seated()) {
                 seated.lost.cancel();
@@ -277,7 +278,8 @@ impl Seats {
             self.held.remove(&id);
         }
         if let Err(error) = self.directory.free(&seat(id, number), &self.holder).await {
-            tracing::warn!(error = %error, "bind {number} of operator {id} is free when its lease ends");
+            let bind = number;
+            tracing::warn!(error = %error, "bind {bind} of operator {id} is free when its lease ends");
         }
     }
 

@@ -42,7 +42,13 @@ fn told(assembled: &Assembled) -> Vec<(u128, String)> {
 
 const DAY: i64 = 86_400;
 
+/// What is told of it, what is stored, what was begun when is over, what is handed over, how many parts are marked.
+type Row<'a> = (&'a str, Vec<StoredPart>, Option<i64>, Vec<(u128, String)>, usize);
+/// Parts in their alphabets (none: it is missing), the text they make, and how it is written best.
+type Text<'a> = (Vec<(Alphabet, Option<Vec<u8>>)>, &'a str, Encoding);
+
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of rows")]
 fn parts_become_messages() {
     let p = |id, place, text: &str, seconds| part(id, place, 3, text.as_bytes(), seconds);
     let other_handset = |mut part: InboundPart| {
@@ -54,8 +60,7 @@ fn parts_become_messages() {
         item
     };
     let whole = |id: u128, text: &str| (id, text.to_owned());
-    // What is stored, what was begun when is over, what is handed over, and how many parts are marked.
-    let rows: Vec<(&str, Vec<StoredPart>, Option<i64>, Vec<(u128, String)>, usize)> = vec![
+    let rows: Vec<Row<'_>> = vec![
         (
             "in order",
             [p(1, 1, "a", 0), p(2, 2, "b", 1), p(3, 3, "c", 2)].map(waits).into(),
@@ -186,7 +191,7 @@ fn octets_are_joined_before_they_are_read() {
     let smile = ucs2("a🙂b");
     let euro = gsm("1€2");
     let (utf, seven) = (Alphabet::Ucs2, Alphabet::Gsm7);
-    let rows: Vec<(Vec<(Alphabet, Option<Vec<u8>>)>, &str, Encoding)> = vec![
+    let rows: Vec<Text<'_>> = vec![
         (vec![(seven, Some(gsm("Hello @[]")))], "Hello @[]", Encoding::Gsm7),
         (vec![(utf, Some(ucs2("Салом, дунё")))], "Салом, дунё", Encoding::Ucs2),
         // Octet by octet, through surrogates and through units.

@@ -95,5 +95,5 @@ fn start_sweep(platform: &Platform) {
     let (db, clock) = (platform.db.clone(), Arc::clone(&platform.clock));
     let sweep = Sweep::new(db, Arc::clone(&platform.queue), clock, Retention::default());
     let shutdown = platform.shutdown.clone();
-    platform.run(async move { sweep.run(shutdown.cancelled()).await });
+    platform.run(async move { Box::pin(sweep.run(shutdown.cancelled())).await });
 }

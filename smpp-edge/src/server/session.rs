@@ -2,26 +2,24 @@
 
 mod about;
 mod deliveries;
+mod exchange;
 mod multi;
 mod pdus;
 mod submits;
 
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use contract::{SessionStatus, SystemSettings};
 use domain::SessionId;
 use smpp::pdu::BindResp;
 use smpp::tlv::{self, Tag};
 use smpp::{Body, CommandId, EncodeError, Sequence, State, Status, Tlvs, encode};
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 
@@ -36,6 +34,7 @@ use crate::status::SessionCell;
 use crate::stream::Stream;
 use crate::trace::{SessionName, Tap};
 use deliveries::Deliveries;
+use exchange::{exchange, next_read};
 use multi::Multis;
 
 pub(super) use about::Told;
@@ -346,7 +345,7 @@ impl Session {
         let read_bytes = if reads { self.read_bytes } else { 0 };
         let read = &mut self.read_bytes;
         Ok(tokio::select! {
-            moved = io(stream, input, read_bytes, output) => {
+            moved = exchange(stream, input, read_bytes, output) => {
                 *read = next_read(read_bytes, moved?).unwrap_or(*read);
                 Event::Moved
             }
@@ -487,55 +486,4 @@ impl Session {
         let times = [partial, full, self.deliveries.next_wake(now), Some(self.last_used + bounds.inactivity)];
         times.into_iter().flatten().fold(enquiry.min(phase), Instant::min)
     }
-}
-
-/// How much to read next, after a read of `read` octets; `None` after a write.
-fn next_read(asked: usize, read: usize) -> Option<usize> {
-    if read == 0 {
-        return None;
-    }
-    let next = if read >= asked {
-        asked * 2
-    } else if read < asked / 4 {
-        asked / 2
-    } else {
-        asked
-    };
-    Some(next.clamp(READ_BYTES_MIN, READ_BYTES))
-}
-
-/// Writes or reads whatever can be; gives the octets read, 0 after a write. Reads nothing where `read_bytes` is 0.
-/// Leaves both buffers whole when it is dropped.
-async fn io(stream: &mut Stream, input: &mut BytesMut, read_bytes: usize, output: &mut BytesMut) -> Result<usize, End> {
-    poll_fn(|cx| {
-        if output.is_empty() {
-            // TLS may hold records for which the socket had no room.
-            if let Poll::Ready(Err(error)) = Pin::new(&mut *stream).poll_flush(cx) {
-                return Poll::Ready(Err(error.into()));
-            }
-        } else {
-            match Pin::new(&mut *stream).poll_write(cx, output) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(End::Eof)),
-                Poll::Ready(Ok(written)) => {
-                    output.advance(written);
-                    return Poll::Ready(Ok(0));
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
-                Poll::Pending => {}
-            }
-        }
-        if read_bytes == 0 {
-            return Poll::Pending;
-        }
-        if input.capacity() - input.len() < read_bytes / 2 {
-            input.reserve(read_bytes);
-        }
-        match pin!(stream.read_buf(input)).poll(cx) {
-            Poll::Ready(Ok(0)) => Poll::Ready(Err(End::Eof)),
-            Poll::Ready(Ok(read)) => Poll::Ready(Ok(read)),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }

@@ -73,12 +73,15 @@ async fn walk(rig: &Rig, message: Submission, does: Operator) -> Vec<CustomerRec
     delivered(world, system).await.into_iter().map(told).collect()
 }
 
+/// `registered_delivery`, what the operator does, and the receipts that follow.
+type Row = (u8, Operator, &'static [(State, &'static str)]);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_end_is_told_to_who_asked_and_to_nobody_else() {
     use Operator::{Refuses, Takes};
     use ReceiptState::{Delivered, Enroute, Expired, Rejected, Undeliverable};
     use State as S;
-    let rows: [(u8, Operator, &[(State, &str)]); 13] = [
+    let rows: [Row; 13] = [
         (0x01, Takes(Delivered, "000"), &[(S::Delivered, "000")]),
         (0x01, Takes(Undeliverable, "1"), &[(S::Undelivered, "001")]),
         (0x01, Takes(Expired, "0b2"), &[(S::Expired, "0b2")]),

@@ -24,7 +24,7 @@ use crate::signals;
 
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// A session (`ses_…`), a customer's system_id, an operator by id or name, or one bind of it (`op_…/0`)
+    /// A session (`ses_…`), a customer's name, an operator by id or name, or one bind of it (`op_…/0`)
     #[arg(required_unless_present = "list")]
     what: Option<String>,
     /// List what can be traced on this edge instead

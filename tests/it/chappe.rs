@@ -62,6 +62,8 @@ pub(crate) struct Chappe {
     http_port: u16,
     internal_port: u16,
     smpp_port: u16,
+    /// Further variables of its environment.
+    more: Vec<(&'static str, String)>,
     /// Behind its back, see [`Chappe::db`] and [`Chappe::queue`]; made anew at every start.
     inside: Option<(Db, Arc<dyn Queue>)>,
     log: File,
@@ -71,20 +73,25 @@ pub(crate) struct Chappe {
 impl Chappe {
     /// Over a fast database that nobody kills.
     pub(crate) async fn start() -> Self {
-        Self::over(Data::Clone(Box::new(Database::fresh().await))).await
+        Self::with_settings(Vec::new()).await
+    }
+
+    /// The same with these further variables in its environment.
+    pub(crate) async fn with_settings(more: Vec<(&'static str, String)>) -> Self {
+        Self::over(Data::Clone(Box::new(Database::fresh().await)), more).await
     }
 
     /// Over a durable server of its own, see [`Chappe::server`].
     pub(crate) async fn on_own_server() -> Self {
-        Self::over(Data::Server(testkit::durable_postgres().await)).await
+        Self::over(Data::Server(testkit::durable_postgres().await), Vec::new()).await
     }
 
     /// With the private database that it runs by itself.
     pub(crate) async fn with_private_database() -> Self {
-        Self::over(Data::Private(PathBuf::new())).await
+        Self::over(Data::Private(PathBuf::new()), Vec::new()).await
     }
 
-    async fn over(data: Data) -> Self {
+    async fn over(data: Data, more: Vec<(&'static str, String)>) -> Self {
         let dir = testkit::temp_dir();
         // The account that PostgreSQL runs under must be able to pass through.
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -94,7 +101,7 @@ impl Chappe {
         };
         let log = File::options().create(true).append(true).read(true).open(dir.path().join("log")).unwrap();
         let [http_port, internal_port, smpp_port] = [free_port(), free_port(), free_port()];
-        let mut chappe = Self { data, child: None, http_port, internal_port, smpp_port, inside: None, log, dir };
+        let mut chappe = Self { data, child: None, http_port, internal_port, smpp_port, more, inside: None, log, dir };
         chappe.restart().await;
         chappe
     }
@@ -134,7 +141,7 @@ impl Chappe {
         ] {
             command.env(name, format!("127.0.0.1:{port}"));
         }
-        command.env("CHAPPE_SECRET_KEY", SECRET_BASE64);
+        command.env("CHAPPE_SECRET_KEY", SECRET_BASE64).envs(self.more.iter().cloned());
         command.env("CHAPPE_DATA_DIR", self.dir.path()).env("CHAPPE_LOG", "info").env("RUST_BACKTRACE", "1");
         match &self.data {
             Data::Clone(database) => command.env("DATABASE_URL", database.url()),

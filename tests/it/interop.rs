@@ -11,5 +11,6 @@ mod operators;
 mod pcap;
 mod script;
 mod simulator;
+mod tls;
 mod tools;
 mod tshark;

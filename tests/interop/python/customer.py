@@ -1,4 +1,4 @@
-"""smpplib as a customer. Options: port. Tells "deliver" of every deliver_sm.
+"""smpplib as a customer. Options: port, and for TLS: ca (PEM). Tells "deliver" of every deliver_sm.
 
 Talks with the test in JSON lines: in come questions, {ask, do, ...}; out go their answers, {answer, ...} with the same
 number, and events, {event, ...}. When the test is gone, so is the script.
@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import select
+import ssl
 import sys
 
 from smpplib import consts, exceptions, gsm
@@ -66,7 +67,13 @@ class Customer:
     # What the test asks for.
 
     def bind(self, question):
-        self.client = Client("127.0.0.1", self.options["port"], timeout=30, allow_unknown_opt_params=True)
+        secure = None
+        if "ca" in self.options:
+            # smpplib gives no name to compare, and sends none.
+            secure = ssl.create_default_context(cadata=self.options["ca"])
+            secure.check_hostname = False
+        port = self.options["port"]
+        self.client = Client("127.0.0.1", port, timeout=30, ssl_context=secure, allow_unknown_opt_params=True)
         self.client.set_message_sent_handler(self.keep)
         self.client.set_query_resp_handler(self.keep)
         self.client.set_error_pdu_handler(self.keep)

@@ -21,6 +21,7 @@ const READ_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Tap {
     port: u16,
+    target: u16,
     kept: Arc<Kept>,
     _stop: DropGuard,
 }
@@ -40,12 +41,17 @@ impl Tap {
         let stop = CancellationToken::new();
         let relay = relay(listener, port, Arc::clone(&kept), stop.clone());
         tokio::spawn(stop.clone().run_until_cancelled_owned(relay));
-        Self { port: own, kept, _stop: stop.drop_guard() }
+        Self { port: own, target: port, kept, _stop: stop.drop_guard() }
     }
 
     /// Where it listens.
     pub(super) const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The port behind it.
+    pub(super) const fn target(&self) -> u16 {
+        self.target
     }
 
     /// Everything so far, in order.

@@ -2,4 +2,4 @@
 
 mod kannel;
 mod library;
-mod rig;
+pub(super) mod rig;

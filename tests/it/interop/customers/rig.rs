@@ -9,28 +9,32 @@ use crate::chappe::{Chappe, Company, Leftovers, ON_SUBMIT, OperatorIs, PASSWORD,
 use crate::journey::{BALANCE, JOURNEY, balance};
 
 /// What a segment costs the customer, in micros.
-pub(super) const PRICE: i64 = 80_000_000;
+pub(in crate::interop) const PRICE: i64 = 80_000_000;
 /// The customer's number, which handsets write to.
-pub(super) const SERVICE: &str = "4400";
+pub(in crate::interop) const SERVICE: &str = "4400";
 /// Who writes to it.
-pub(super) const HANDSET: &str = "998931112233";
+pub(in crate::interop) const HANDSET: &str = "998931112233";
 /// The customer's name at the bind.
-pub(super) const CUSTOMER: &str = "customer";
+pub(in crate::interop) const CUSTOMER: &str = "customer";
 
-pub(super) struct Rig {
-    pub(super) chappe: Chappe,
-    pub(super) company: Company,
-    pub(super) smsc: Smsc,
+pub(in crate::interop) struct Rig {
+    pub(in crate::interop) chappe: Chappe,
+    pub(in crate::interop) company: Company,
+    pub(in crate::interop) smsc: Smsc,
     /// Between the customer and us.
-    pub(super) tap: Tap,
+    pub(in crate::interop) tap: Tap,
     /// The id of the customer's system.
-    pub(super) system: String,
+    pub(in crate::interop) system: String,
 }
 
 impl Rig {
     /// The customer's system is set up so; numbers that end with 9 are not delivered to.
-    pub(super) async fn start(system: &Value) -> Self {
-        let chappe = Chappe::start().await;
+    pub(in crate::interop) async fn start(system: &Value) -> Self {
+        Self::over(Chappe::start().await, system).await
+    }
+
+    /// The same over this platform.
+    pub(in crate::interop) async fn over(chappe: Chappe, system: &Value) -> Self {
         let company = Company::found(&chappe).await;
         let undelivered = Rule { suffix: "9".to_owned(), outcome: Some(Outcome::Undelivered), ..Rule::default() };
         let receipts = Receipts { delay_ms: 200, ..Receipts::default() };
@@ -45,24 +49,30 @@ impl Rig {
     }
 
     /// What handsets write to the customer's number goes to its system.
-    pub(super) async fn claim_number(&self) {
+    pub(in crate::interop) async fn claim_number(&self) {
         let rule = json!({"account_id": self.company.client, "number": SERVICE, "smpp_system_id": self.system});
         self.company.admin.make("/v1/inbound-rules", rule).await;
     }
 
     /// A message from the handset to the customer's number.
-    pub(super) fn write(&self, text: &str) {
+    pub(in crate::interop) fn write(&self, text: &str) {
         self.smsc.deliver(SYSTEM_ID, HANDSET, SERVICE, text).unwrap();
     }
 
     /// How many sessions of the customer the platform knows of.
-    pub(super) async fn until_sessions(&self, count: usize) {
+    pub(in crate::interop) async fn until_sessions(&self, count: usize) {
         let sessions = async || self.company.admin.get("/v1/smpp/sessions").await["data"].as_array().unwrap().len();
         eventually(JOURNEY, async || sessions().await == count).await;
     }
 
+    /// The customer's only session, as the platform tells of it.
+    pub(in crate::interop) async fn until_session(&self) -> Value {
+        self.until_sessions(1).await;
+        self.company.admin.get("/v1/smpp/sessions").await["data"][0].clone()
+    }
+
     /// Everything has ended, nothing is left over, so many segments are paid, and every PDU was well-formed.
-    pub(super) async fn assert_done(self, segments: i64) {
+    pub(in crate::interop) async fn assert_done(self, segments: i64) {
         self.chappe.assert_settled(JOURNEY, Leftovers::default()).await;
         assert_eq!(balance(&self.company, self.company.client).await, (BALANCE - segments * PRICE, 0));
         assert_eq!(self.smsc.counters().accepted, u64::try_from(segments).unwrap(), "what is paid is what was sent");
@@ -75,5 +85,5 @@ impl Rig {
 }
 
 /// As long as SMPP 3.4 allows.
-pub(super) const PASSWORD_OF_CUSTOMER: &str = "secret77";
+pub(in crate::interop) const PASSWORD_OF_CUSTOMER: &str = "secret77";
 const _: () = assert!(PASSWORD.len() < PASSWORD_OF_CUSTOMER.len());

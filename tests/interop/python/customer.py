@@ -139,8 +139,11 @@ class Customer:
     def run(self):
         pending = b""
         while True:
-            sources = [0] + ([self.client._socket] if self.client and self.client._socket else [])
-            ready, _, _ = select.select(sources, [], [])
+            socket = self.client._socket if self.client else None
+            # What TLS has read already, `select` does not see.
+            is_buffered = isinstance(socket, ssl.SSLSocket) and socket.pending() > 0
+            sources = [0] + ([socket] if socket else [])
+            ready, _, _ = select.select(sources, [], [], 0 if is_buffered else None)
             if 0 not in ready:
                 try:
                     self.client.read_once(auto_send_enquire_link=False)

@@ -40,8 +40,8 @@ pub(super) struct Kannel {
 }
 
 impl Kannel {
-    /// Binds at `port` by this name and password as a transceiver; `more` are further lines of the connection's
-    /// settings.
+    /// Binds at `port` by this name and password; `more` are further lines of the connection's settings, such as
+    /// `transceiver-mode = true`.
     pub(super) async fn start(port: u16, (system_id, password): (&str, &str), more: &str) -> Self {
         let dir = testkit::temp_dir();
         let told = Arc::new(Mutex::new(Vec::new()));
@@ -67,7 +67,6 @@ smsc = smpp
 smsc-id = operator
 host = 127.0.0.1
 port = {port}
-transceiver-mode = true
 smsc-username = {system_id}
 smsc-password = {password}
 system-type = VMA

@@ -40,7 +40,7 @@ async fn kannel_sends_every_text_and_understands_every_receipt() {
     let receipts = Receipts { delay_ms: 300, ..Receipts::default() };
     let profile = Profile { receipts, rules: vec![undelivered("9")], ..Profile::default() };
     let (smsc, tap) = operator(profile).await;
-    let mut kannel = Kannel::start(tap.port(), (SYSTEM_ID, PASSWORD), "").await;
+    let mut kannel = Kannel::start(tap.port(), (SYSTEM_ID, PASSWORD), "transceiver-mode = true").await;
     kannel.until_bound().await;
     assert_eq!(smsc.bound(SYSTEM_ID), 1);
     for (number, (text, coding)) in texts().iter().enumerate() {
@@ -80,7 +80,7 @@ async fn kannel_survives_what_the_simulator_acts_out() {
     let receipts = Receipts { delay_ms: 100, ids: Some(IdForm::Decimal), ..Receipts::default() };
     let profile = Profile { ids: IdForm::Hex, submits_per_second_max: Some(3), receipts, ..Profile::default() };
     let (smsc, tap) = operator(profile).await;
-    let more = "max-pending-submits = 3\nmsg-id-type = 0x01";
+    let more = "transceiver-mode = true\nmax-pending-submits = 3\nmsg-id-type = 0x01";
     let kannel = Kannel::start(tap.port(), (SYSTEM_ID, PASSWORD), more).await;
     kannel.until_bound().await;
     // The last one is throttled, after which Kannel sends nothing for 15 seconds.

@@ -18,17 +18,18 @@ fn texts() -> [(String, u8, i64); 4] {
     ]
 }
 
-async fn kannel(rig: &Rig) -> Kannel {
-    let kannel = Kannel::start(rig.tap.port(), (CUSTOMER, PASSWORD_OF_CUSTOMER), "").await;
+/// Kannel with these further settings, bound by so many sessions.
+async fn kannel(rig: &Rig, more: &str, sessions: usize) -> Kannel {
+    let kannel = Kannel::start(rig.tap.port(), (CUSTOMER, PASSWORD_OF_CUSTOMER), more).await;
     kannel.until_bound().await;
-    rig.until_sessions(1).await;
+    rig.until_sessions(sessions).await;
     kannel
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kannel_is_served() {
     let rig = Rig::start(&json!({"window": 10})).await;
-    let mut kannel = kannel(&rig).await;
+    let mut kannel = kannel(&rig, "transceiver-mode = true", 1).await;
     let mut paid = 0;
     for (number, (text, coding, segments)) in texts().iter().enumerate() {
         for (last, report) in [(0, "1"), (9, "2")] {
@@ -55,10 +56,27 @@ async fn kannel_is_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn kannel_gets_messages_from_handsets() {
+async fn kannel_with_a_receiver_beside_its_transmitter_gets_messages_and_reports() {
     let rig = Rig::start(&json!({})).await;
     rig.claim_number().await;
-    let mut kannel = kannel(&rig).await;
+    // For Kannel the receiver is a connection of its own; the common name lets it find what its reports are about.
+    let receiver = format!(
+        "
+group = smsc
+smsc = smpp
+smsc-id = operator
+host = 127.0.0.1
+receive-port = {}
+smsc-username = {CUSTOMER}
+smsc-password = {PASSWORD_OF_CUSTOMER}
+system-type = VMA
+reconnect-delay = 1
+",
+        rig.tap.port()
+    );
+    let mut kannel = kannel(&rig, &receiver, 2).await;
+    kannel.send((SENDER, "998930000500"), "By the transmitter", 0).await;
+    kannel.until_reported("998930000500", "1", 1).await;
     for (text, ..) in texts() {
         rig.write(&text);
         let told = kannel.told(|told| told["what"] == "message" && told["text"] == text).await;
@@ -66,5 +84,6 @@ async fn kannel_gets_messages_from_handsets() {
         assert_eq!((plain("from"), plain("to")), (HANDSET.to_owned(), SERVICE.to_owned()));
     }
     kannel.stop().await;
-    rig.assert_done(0).await;
+    let seen = rig.assert_done(1).await;
+    assert_eq!((seen.get("bind_transmitter"), seen.get("bind_receiver")), (Some(&1), Some(&1)), "{seen:?}");
 }

@@ -1,5 +1,7 @@
 //! A platform with a customer's SMPP system, a number of its own, and an operator behind.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use smsc::{Outcome, Profile, Receipts, Rule, Smsc};
 use testkit::eventually;
@@ -71,8 +73,9 @@ impl Rig {
         self.company.admin.get("/v1/smpp/sessions").await["data"][0].clone()
     }
 
-    /// Everything has ended, nothing is left over, so many segments are paid, and every PDU was well-formed.
-    pub(in crate::interop) async fn assert_done(self, segments: i64) {
+    /// Everything has ended, nothing is left over, so many segments are paid, and every PDU was well-formed. Answers
+    /// how many there were of each command.
+    pub(in crate::interop) async fn assert_done(self, segments: i64) -> BTreeMap<String, usize> {
         self.chappe.assert_settled(JOURNEY, Leftovers::default()).await;
         assert_eq!(balance(&self.company, self.company.client).await, (BALANCE - segments * PRICE, 0));
         assert_eq!(self.smsc.counters().accepted, u64::try_from(segments).unwrap(), "what is paid is what was sent");
@@ -81,6 +84,7 @@ impl Rig {
         for command in ["bind_transceiver", "submit_sm", "submit_multi", "data_sm", "deliver_sm", "enquire_link"] {
             assert_eq!(seen.get(command), seen.get(&format!("{command}_resp")), "every {command} is answered");
         }
+        seen
     }
 }
 

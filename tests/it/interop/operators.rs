@@ -1,6 +1,7 @@
 //! node-smpp as an operator that our edge binds to.
 
 use serde_json::{Value, json};
+use testkit::eventually;
 
 use super::capture::Tap;
 use super::script::Script;
@@ -42,7 +43,7 @@ fn shown(submits: &[Value], to: &str) -> (String, usize, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn node_smpp_carries_every_text_and_its_receipts_come_back() {
+async fn node_smpp_carries_every_text_and_brings_receipts_and_a_message_back() {
     let mut chappe = Chappe::start().await;
     let company = Company::found(&chappe).await;
     let (mut node, tap) = operator(&json!({})).await;
@@ -55,6 +56,11 @@ async fn node_smpp_carries_every_text_and_its_receipts_come_back() {
             until_state(&company, &message, state).await;
         }
     }
+    let message = json!({"from": "998931112233", "to": "4400", "text": "Привет from a handset"});
+    assert_eq!(node.ask("deliver", message).await["status"], 0);
+    let arrived = "SELECT count(*) FROM inbound_messages WHERE sender LIKE '%998931112233' AND recipient = '4400'
+        AND body = 'Привет from a handset' AND NOT partial";
+    eventually(JOURNEY, async || chappe.count(arrived).await == 1).await;
     chappe.assert_settled(JOURNEY, Leftovers::default()).await;
     let submits = node.events("submit");
     for (number, expected) in texts().into_iter().enumerate() {
@@ -70,8 +76,8 @@ async fn node_smpp_carries_every_text_and_its_receipts_come_back() {
         ("bind_transceiver_resp", 1),
         ("submit_sm", 16),
         ("submit_sm_resp", 16),
-        ("deliver_sm", 16),
-        ("deliver_sm_resp", 16),
+        ("deliver_sm", 17),
+        ("deliver_sm_resp", 17),
         ("unbind", 1),
         ("unbind_resp", 1),
     ] {

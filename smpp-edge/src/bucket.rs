@@ -51,6 +51,12 @@ impl Bucket {
         self.full_at = self.full_at.max(now) + self.interval.saturating_mul(tokens);
     }
 
+    /// Tokens that come in so long a time.
+    pub(crate) fn tokens_in(&self, time: Duration) -> usize {
+        let tokens = time.as_nanos().checked_div(self.interval.as_nanos());
+        tokens.and_then(|tokens| usize::try_from(tokens).ok()).unwrap_or(usize::MAX)
+    }
+
     /// When the next token may be taken, if that is later than `now`.
     pub(crate) fn next_at(&self, now: Instant) -> Option<Instant> {
         (self.available(now) == 0)
@@ -88,6 +94,7 @@ mod tests {
             bucket.set_rate(per_second, part, start);
             let until = start + Duration::from_millis(token_ms) * 1_000;
             assert_eq!(bucket.full_at, until, "{part:?} of {per_second}");
+            assert_eq!(bucket.tokens_in(until - start), 1_000, "{part:?} of {per_second}");
         }
     }
 
@@ -109,5 +116,6 @@ mod tests {
         let mut bucket = Bucket::new(0, now);
         bucket.take(1_000_000, now);
         assert_eq!((bucket.available(now), bucket.next_at(now)), (usize::MAX, None));
+        assert_eq!(bucket.tokens_in(Duration::from_secs(1)), usize::MAX);
     }
 }

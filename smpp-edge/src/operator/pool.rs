@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -69,6 +69,11 @@ impl Pool {
     /// Another rate, or another part of it.
     pub(crate) fn set_tps(&self, tps: u32, part: (u16, u16), now: Instant) {
         self.lock().bucket.set_rate(tps, part, now);
+    }
+
+    /// Segments that this edge's part of the rate allows in so long a time.
+    pub(crate) fn segments_in(&self, time: Duration) -> usize {
+        self.lock().bucket.tokens_in(time)
     }
 
     /// Adds messages behind the others.

@@ -99,7 +99,7 @@ impl Taker {
     }
 
     /// How many envelopes to take now: none without a bound session, and never more messages than the windows turn
-    /// over in a moment or the rate allows within half a lease.
+    /// over in a moment or this edge's part of the rate allows within half a lease.
     fn envelopes_wanted(&self) -> usize {
         let submitters = self.submitters();
         if submitters == 0 {
@@ -107,12 +107,8 @@ impl Taker {
         }
         let settings = self.settings.borrow();
         let windows = submitters.saturating_mul(usize::from(settings.window)).saturating_mul(2);
-        let mut target = windows.clamp(READY_MIN, READY_MAX);
-        if settings.tps > 0 {
-            let half_lease = self.shared.config.lease.as_secs() / 2;
-            let by_rate = u64::from(settings.tps).saturating_mul(half_lease.max(1));
-            target = target.min(usize::try_from(by_rate).unwrap_or(usize::MAX));
-        }
+        let by_rate = self.lane.pool.segments_in(self.shared.config.lease / 2).max(1);
+        let target = windows.clamp(READY_MIN, READY_MAX).min(by_rate);
         let room = self.lane.pool.room(target);
         // Refill by halves: fewer and larger receives.
         if room < target / 2 {

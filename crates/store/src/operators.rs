@@ -268,8 +268,8 @@ pub async fn report_binds(
     Ok(())
 }
 
-/// Sessions that are up.
+/// Sessions that can submit: of a pair, the receiver alone is of no use to a route.
 fn bound(status: &OperatorStatus) -> i32 {
-    let up = status.binds.iter().filter(|b| b.state == contract::BindState::Bound).count();
-    i32::try_from(up).unwrap_or(i32::MAX)
+    let submits = |b: &&BindStatus| b.state == contract::BindState::Bound && b.bind_type != BindType::Receiver;
+    i32::try_from(status.binds.iter().filter(submits).count()).unwrap_or(i32::MAX)
 }

@@ -9,7 +9,7 @@ use contract::{Deliver, Envelope, queues, seal};
 use domain::{EnvelopeId, SmppSystemId};
 use queue::{Delivery, Lease, Out, Queue, Settle, SettleError, Take};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::bounds::Bounds;
@@ -65,8 +65,6 @@ struct Taker {
     again: Vec<(Job, Duration)>,
     /// To be settled.
     settled: Vec<(Lease, Settle)>,
-    /// Since when nobody is bound.
-    alone_since: Option<Instant>,
 }
 
 /// Runs until `stop`; then settles what is answered and gives back the rest.
@@ -91,7 +89,7 @@ pub(super) async fn run(parts: Parts, mut fates: mpsc::UnboundedReceiver<(Job, F
             _ = fates.recv_many(&mut told, FATES_MAX) => taker.note(&mut told),
             _ = extend.tick() => taker.extend().await,
             () = lane.changed.notified() => {}
-            () = sleep(taker.parts.config.return_after) => {}
+            () = sleep(QUEUE_PAUSE), if !taker.again.is_empty() => {}
             () = stop.cancelled(), if !stop.is_cancelled() => {}
         }
         taker.give_back_when_alone();
@@ -121,7 +119,6 @@ impl Taker {
             finished: Recent::new(FINISHED_MAX),
             again: Vec::new(),
             settled: Vec::new(),
-            alone_since: None,
         }
     }
 
@@ -227,14 +224,9 @@ impl Taker {
         }
     }
 
-    /// Nobody has been bound for a while: another edge may have a session.
+    /// Nobody is bound here: the customer may be on its way to another edge, which then has the deliveries at once.
     fn give_back_when_alone(&mut self) {
-        if self.parts.lane.windows() > 0 {
-            self.alone_since = None;
-            return;
-        }
-        let since = *self.alone_since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= self.parts.config.return_after {
+        if self.parts.lane.windows() == 0 {
             self.give_back();
         }
     }

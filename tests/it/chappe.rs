@@ -5,6 +5,7 @@ mod api;
 mod binary;
 mod books;
 mod company;
+mod edge;
 mod hook;
 mod load;
 
@@ -25,7 +26,8 @@ use testkit::{Database, eventually, until_some};
 
 pub(crate) use api::Api;
 pub(crate) use books::{Leftovers, Story};
-pub(crate) use company::{Company, ON_DELIVERY, ON_SUBMIT, OperatorIs, PASSWORD, SENDER, SYSTEM_ID, smsc};
+pub(crate) use company::{Company, ON_DELIVERY, ON_SUBMIT, OperatorIs, PASSWORD, SENDER, SYSTEM_ID, smsc, smsc_of};
+pub(crate) use edge::Edge;
 pub(crate) use hook::Hook;
 pub(crate) use load::Load;
 
@@ -54,10 +56,17 @@ enum Data {
     Private(PathBuf),
 }
 
-/// A running `chappe up`.
+/// `chappe up`: everything in one process.
+const UP: &[&str] = &["up", "--webhooks", "anywhere"];
+/// Everything but the sessions.
+const WITHOUT_EDGE: &[&str] =
+    &["worker", "route", "bill", "dlr", "inbound", "callback", "sweep", "--api", "--webhooks", "anywhere"];
+
+/// A running `chappe up`, or what is left of it when the edge runs elsewhere.
 #[derive(Debug)]
 pub(crate) struct Chappe {
     data: Data,
+    arguments: &'static [&'static str],
     child: Option<Child>,
     http_port: u16,
     internal_port: u16,
@@ -78,20 +87,25 @@ impl Chappe {
 
     /// The same with these further variables in its environment.
     pub(crate) async fn with_settings(more: Vec<(&'static str, String)>) -> Self {
-        Self::over(Data::Clone(Box::new(Database::fresh().await)), more).await
+        Self::over(Data::Clone(Box::new(Database::fresh().await)), UP, more).await
+    }
+
+    /// The same without sessions, see [`Chappe::start_edge`].
+    pub(crate) async fn without_edge() -> Self {
+        Self::over(Data::Clone(Box::new(Database::fresh().await)), WITHOUT_EDGE, Vec::new()).await
     }
 
     /// Over a durable server of its own, see [`Chappe::server`].
     pub(crate) async fn on_own_server() -> Self {
-        Self::over(Data::Server(testkit::durable_postgres().await), Vec::new()).await
+        Self::over(Data::Server(testkit::durable_postgres().await), UP, Vec::new()).await
     }
 
     /// With the private database that it runs by itself.
     pub(crate) async fn with_private_database() -> Self {
-        Self::over(Data::Private(PathBuf::new()), Vec::new()).await
+        Self::over(Data::Private(PathBuf::new()), UP, Vec::new()).await
     }
 
-    async fn over(data: Data, more: Vec<(&'static str, String)>) -> Self {
+    async fn over(data: Data, arguments: &'static [&'static str], more: Vec<(&'static str, String)>) -> Self {
         let dir = testkit::temp_dir();
         // The account that PostgreSQL runs under must be able to pass through.
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -101,7 +115,8 @@ impl Chappe {
         };
         let log = File::options().create(true).append(true).read(true).open(dir.path().join("log")).unwrap();
         let [http_port, internal_port, smpp_port] = [free_port(), free_port(), free_port()];
-        let mut chappe = Self { data, child: None, http_port, internal_port, smpp_port, more, inside: None, log, dir };
+        let (child, inside) = (None, None);
+        let mut chappe = Self { data, arguments, child, http_port, internal_port, smpp_port, more, inside, log, dir };
         chappe.restart().await;
         chappe
     }
@@ -109,7 +124,7 @@ impl Chappe {
     /// Starts it again on the same data and the same ports, and waits until it is ready.
     pub(crate) async fn restart(&mut self) {
         assert!(self.child.is_none(), "it runs already");
-        let child = self.command().spawn().unwrap();
+        let child = self.command().args(self.arguments).spawn().unwrap();
         self.child = Some(child);
         let ready = self.url("/readyz");
         let http = reqwest::Client::new();
@@ -130,10 +145,11 @@ impl Chappe {
         self.inside = Some((db, queue::open(&url).await.unwrap()));
     }
 
+    /// The program in this installation.
     fn command(&self) -> Command {
         let mut command = Command::new(binary::chappe());
         let path = std::env::var_os("PATH").unwrap_or_default();
-        command.env_clear().env("PATH", path).args(["up", "--webhooks", "anywhere"]);
+        command.env_clear().env("PATH", path);
         for (name, port) in [
             ("CHAPPE_HTTP_ADDR", self.http_port),
             ("CHAPPE_INTERNAL_ADDR", self.internal_port),

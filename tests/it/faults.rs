@@ -2,6 +2,7 @@
 //! whatever dies in between.
 
 mod database;
+mod edges;
 mod process;
 
 use std::time::Duration;
@@ -16,9 +17,14 @@ const END: Duration = Duration::from_secs(150);
 const MOMENT: Duration = Duration::from_secs(90);
 
 /// An operator like many: some milliseconds away, receipts within a second.
-async fn carrier(company: &Company, is: OperatorIs) -> Smsc {
+fn profile() -> Profile {
     let receipts = Receipts { delay_ms: 200, jitter_ms: 500, ..Receipts::default() };
-    let carrier = smsc(Profile { latency_ms: 5, jitter_ms: 10, receipts, ..Profile::default() }).await;
+    Profile { latency_ms: 5, jitter_ms: 10, receipts, ..Profile::default() }
+}
+
+/// Such an operator, which is the company's.
+async fn carrier(company: &Company, is: OperatorIs) -> Smsc {
+    let carrier = smsc(profile()).await;
     company.operator(&carrier, is).await;
     carrier
 }

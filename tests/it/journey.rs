@@ -2,6 +2,7 @@
 //! exact: what the handset shows, what the customer is told, what everybody paid.
 
 mod customers;
+mod edges;
 mod inbound;
 mod operators;
 mod receipts;

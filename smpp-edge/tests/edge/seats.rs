@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use contract::edge::OperatorSettings;
 use limits::{Directory, InProcessDirectory, Seat, Unavailable};
-use smsc::{Profile, Smsc};
+use smsc::{Account, Profile, Smsc};
 
 use crate::rig::{Rig, config, messages, operator, until};
 
@@ -51,26 +51,28 @@ impl Directory for Way {
     }
 }
 
-/// An operator that refuses a bind too many, so that one would be seen.
-async fn strict(binds: u16) -> (Smsc, OperatorSettings) {
-    let (smsc, settings) = operator(Profile::default()).await;
-    (smsc, OperatorSettings { binds, ..settings })
+/// An operator that refuses and counts binds beyond `binds_max`.
+async fn strict(binds: u16, binds_max: usize) -> (Smsc, OperatorSettings) {
+    let (_, settings) = operator(Profile::default()).await;
+    let accounts = vec![Account { binds_max, ..Account::new("chappe", "secret") }];
+    let smsc = Smsc::start(smsc::Config { accounts, ..smsc::Config::default() }).await.unwrap();
+    let port = smsc.addr().port();
+    (smsc, OperatorSettings { binds, port, ..settings })
 }
 
 /// Waits until the edges have so many binds each, and the operator as many in all.
 async fn shared(smsc: &Smsc, operator: &OperatorSettings, expected: &[(&Rig, usize)]) {
     let total: usize = expected.iter().map(|(_, binds)| binds).sum();
     until("shares", || {
-        let bound = smsc.bound("chappe");
-        assert!(bound <= usize::from(operator.binds), "{bound} of {}", operator.binds);
-        bound == total && expected.iter().all(|(edge, binds)| edge.status.bound(operator.id) == *binds)
+        assert_eq!(smsc.counters().binds_refused, 0, "there were more binds than allowed");
+        smsc.bound("chappe") == total && expected.iter().all(|(edge, binds)| edge.status.bound(operator.id) == *binds)
     })
     .await;
 }
 
 #[tokio::test]
 async fn binds_go_where_edges_are() {
-    let (smsc, operator) = strict(4).await;
+    let (smsc, operator) = strict(4, 4).await;
     let directory = Arc::new(InProcessDirectory::new());
     let first = Rig::start_beside(directory.clone(), config(), &[&operator]).await;
     shared(&smsc, &operator, &[(&first, 4)]).await;
@@ -86,7 +88,7 @@ async fn binds_go_where_edges_are() {
 
 #[tokio::test]
 async fn fewer_and_more_binds_are_shared_again() {
-    let (smsc, operator) = strict(4).await;
+    let (smsc, operator) = strict(4, 6).await;
     let directory = Arc::new(InProcessDirectory::new());
     let first = Rig::start_beside(directory.clone(), config(), &[&operator]).await;
     let second = Rig::start_beside(directory, config(), &[&operator]).await;
@@ -96,8 +98,7 @@ async fn fewer_and_more_binds_are_shared_again() {
             edge.platform.set(OperatorSettings { binds, ..operator.clone() });
         }
         let each = usize::from(binds) / 2;
-        let now = OperatorSettings { binds: binds.max(4), ..operator.clone() };
-        shared(&smsc, &now, &[(&first, each), (&second, each)]).await;
+        shared(&smsc, &operator, &[(&first, each), (&second, each)]).await;
     }
     second.platform.remove(operator.id);
     until("the second gave up", || second.status.bound(operator.id) == 0).await;
@@ -109,7 +110,7 @@ async fn fewer_and_more_binds_are_shared_again() {
 
 #[tokio::test]
 async fn the_binds_of_an_edge_that_is_silent_are_taken_over_and_it_lets_go_of_them_on_return() {
-    let (smsc, operator) = strict(2).await;
+    let (smsc, operator) = strict(2, 3).await;
     let directory = Arc::new(InProcessDirectory::new());
     let way = Way::to(&directory);
     let silent = Rig::start_beside(way.clone(), config(), &[&operator]).await;
@@ -125,7 +126,7 @@ async fn the_binds_of_an_edge_that_is_silent_are_taken_over_and_it_lets_go_of_th
 
 #[tokio::test]
 async fn sessions_stay_while_the_directory_is_away_and_when_it_has_forgotten_everything() {
-    let (smsc, operator) = strict(4).await;
+    let (smsc, operator) = strict(4, 4).await;
     let directory = Arc::new(InProcessDirectory::new());
     let ways = [Way::to(&directory), Way::to(&directory)];
     let first = Rig::start_beside(ways[0].clone(), config(), &[&operator]).await;
@@ -149,7 +150,7 @@ async fn sessions_stay_while_the_directory_is_away_and_when_it_has_forgotten_eve
 
 #[tokio::test]
 async fn the_rate_is_shared_as_the_binds_are() {
-    let (smsc, operator) = strict(2).await;
+    let (smsc, operator) = strict(2, 2).await;
     let operator = OperatorSettings { tps: 100, ..operator };
     let directory = Arc::new(InProcessDirectory::new());
     let edges = [

@@ -86,7 +86,13 @@ impl OperatorIs {
 
 /// A simulated operator that behaves so and knows us.
 pub(crate) async fn smsc(profile: Profile) -> Smsc {
-    let accounts = vec![Account::new(SYSTEM_ID, PASSWORD)];
+    smsc_of(profile, usize::MAX).await
+}
+
+/// The same, that refuses a bind beyond `binds_max`.
+pub(crate) async fn smsc_of(profile: Profile, binds_max: usize) -> Smsc {
+    let account = Account::new(SYSTEM_ID, PASSWORD);
+    let accounts = vec![Account { binds_max: account.binds_max.min(binds_max), ..account }];
     Smsc::start(Config { accounts, profile, ..Config::default() }).await.unwrap()
 }
 

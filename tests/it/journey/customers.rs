@@ -2,7 +2,9 @@
 
 #[path = "../../../smpp-edge/tests/server/esme.rs"]
 #[expect(dead_code, reason = "the edge's own tests use the rest")]
-mod esme;
+pub(super) mod esme;
+
+use std::net::SocketAddr;
 
 use serde_json::json;
 use smpp::pdu::{Address, Bind, CancelSm, QuerySm, ReplaceSm, Sm};
@@ -15,28 +17,28 @@ use super::{BAD_NUMBER, BALANCE, JOURNEY, RESELLER, balance};
 use crate::chappe::{Chappe, Company, Leftovers, ON_DELIVERY, ON_SUBMIT, OperatorIs, SENDER, Story, smsc};
 
 /// The name that the customer binds by.
-const NAME: &str = "shop";
+pub(super) const NAME: &str = "shop";
 /// What the client pays for a segment that is charged on submit.
 const PRICE: i64 = 80_000_000;
 
 /// A system of the client; answers its password.
-async fn system(company: &Company, more: serde_json::Value) -> String {
+pub(super) async fn system(company: &Company, more: serde_json::Value) -> String {
     let mut new = json!({"system_id": NAME, "account_id": company.client.to_string()});
     new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     company.admin.post("/v1/smpp/systems", new).await["password"].as_str().unwrap().to_owned()
 }
 
-/// Binds, as soon as the edge has heard of the system.
-async fn bound(chappe: &Chappe, password: &str, command: CommandId) -> Esme {
+/// Binds at `addr`, as soon as the edge has heard of the system.
+pub(super) async fn bound(addr: SocketAddr, password: &str, command: CommandId) -> Esme {
     until_some(JOURNEY, async || {
-        let mut esme = Esme::connect(chappe.smpp()).await;
+        let mut esme = Esme::connect(addr).await;
         let got = esme.ask(&esme::bind(command, Bind::new(NAME.as_bytes(), password.as_bytes()))).await;
         (got.status == Status::ROK).then_some(esme)
     })
     .await
 }
 
-fn sm<'a>(to: &'a str, text: &'a [u8]) -> Sm<'a> {
+pub(super) fn sm<'a>(to: &'a str, text: &'a [u8]) -> Sm<'a> {
     Sm { source: Address::new(5, 0, SENDER.as_bytes()), ..esme::sm(to, text) }
 }
 
@@ -48,7 +50,8 @@ async fn receipt(esme: &mut Esme) -> (String, String) {
     (id, state)
 }
 
-fn told(got: &Got) -> (String, String) {
+/// The same of what came: the id, and the state.
+pub(super) fn told(got: &Got) -> (String, String) {
     let text = String::from_utf8(got.sm().short_message.to_vec()).unwrap();
     let field = |name: &str| text.split(name).nth(1).and_then(|rest| rest.split(' ').next()).unwrap().to_owned();
     (field("id:"), field("stat:"))
@@ -74,7 +77,7 @@ async fn every_end_comes_back_as_a_receipt_and_the_money_is_exact() {
     let company = Company::found(&chappe).await;
     let carrier = operator(&company).await;
     let password = system(&company, json!({})).await;
-    let mut esme = bound(&chappe, &password, CommandId::BIND_TRANSCEIVER).await;
+    let mut esme = bound(chappe.smpp(), &password, CommandId::BIND_TRANSCEIVER).await;
     // The network that charges on delivery has no operator: no route.
     let rows = [
         (format!("{}0000001", ON_SUBMIT.prefix), "DELIVRD", 1),
@@ -114,7 +117,7 @@ async fn receipts_wait_for_their_customer_and_come_in_order() {
     let company = Company::found(&chappe).await;
     let _carrier = operator(&company).await;
     let password = system(&company, json!({"id_form": "hex"})).await;
-    let mut sending = bound(&chappe, &password, CommandId::BIND_TRANSMITTER).await;
+    let mut sending = bound(chappe.smpp(), &password, CommandId::BIND_TRANSMITTER).await;
     let mut ids = Vec::new();
     for number in 0..5 {
         let to = format!("{}00{number}01", ON_SUBMIT.prefix);
@@ -127,7 +130,7 @@ async fn receipts_wait_for_their_customer_and_come_in_order() {
         })
         .await;
     }
-    let mut receiving = bound(&chappe, &password, CommandId::BIND_RECEIVER).await;
+    let mut receiving = bound(chappe.smpp(), &password, CommandId::BIND_RECEIVER).await;
     let mut found = Vec::new();
     for _ in &ids {
         found.push(receipt(&mut receiving).await.0);
@@ -142,7 +145,7 @@ async fn a_scheduled_message_is_looked_at_replaced_canceled_or_sent() {
     let company = Company::found(&chappe).await;
     let carrier = operator(&company).await;
     let password = system(&company, json!({})).await;
-    let mut esme = bound(&chappe, &password, CommandId::BIND_TRANSCEIVER).await;
+    let mut esme = bound(chappe.smpp(), &password, CommandId::BIND_TRANSCEIVER).await;
     let source = || Address::new(5, 0, SENDER.as_bytes());
     let to = format!("{}0000001", ON_SUBMIT.prefix);
     // In an hour, relative; and in two seconds.

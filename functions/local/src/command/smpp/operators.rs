@@ -48,7 +48,11 @@ fn line(operator: &Json, session: &Json, state: Value, first: bool) -> Vec<Value
         window(operator, session).into(),
         text(session, "submits_per_second").into(),
         tps.into(),
-        if first && waiting > 0 { Value::with(Mood::Open, &waiting) } else { own("").into() },
+        match waiting {
+            _ if !first => Value::from(""),
+            0 => Value::from(0),
+            _ => Value::with(Mood::Open, &waiting),
+        },
         if first { oldest.map_or(String::new(), |ms| format!("{} s", ms / 1000)).into() } else { Value::from("") },
         text(session, "last_error").into(),
     ]

@@ -24,7 +24,7 @@ async fn a_submit_is_answered_with_our_id() {
     let got = esme.ask(&Body::SubmitSm(sm(TO, b"Hello"))).await;
     let taken = rig.intake.last();
     assert_eq!((got.command, got.status), (CommandId::SUBMIT_SM_RESP, Status::ROK));
-    assert_eq!(got.id(), taken.message_id.to_string());
+    assert_eq!(got.id(), IdForm::default().render(taken.message_id));
     assert_eq!((taken.to.expose(), taken.from.as_str(), taken.text.expose()), (TO, "Chappe", "Hello"));
     assert_eq!((taken.account_id, taken.system_id, taken.registered_delivery), (system.account_id, system.id, 1));
     rig.stop().await;
@@ -194,7 +194,10 @@ async fn a_data_sm_is_a_submit() {
     };
     let got = esme.ask(&Body::DataSm(data)).await;
     assert_eq!((got.command, got.status), (CommandId::DATA_SM_RESP, Status::ROK));
-    assert_eq!((got.id(), rig.intake.last().text.expose()), (rig.intake.last().message_id.to_string(), "Hi"));
+    assert_eq!(
+        (got.id(), rig.intake.last().text.expose()),
+        (IdForm::default().render(rig.intake.last().message_id), "Hi")
+    );
     rig.stop().await;
 }
 
@@ -219,7 +222,7 @@ async fn one_text_to_many_has_one_answer() {
     let refused: Vec<_> = response.unsuccessful().map(|one| (one.destination.addr, one.status)).collect();
     assert_eq!(refused, [(&b"998900000002"[..], Status::RINVDSTADR), (b"", Status::RINVDSTADR)]);
     let taken = rig.intake.taken.lock().unwrap().clone();
-    assert_eq!(got.id(), taken[0].message_id.to_string());
+    assert_eq!(got.id(), IdForm::default().render(taken[0].message_id));
     assert_eq!((taken.len(), taken[0].receipt_id, taken[1].receipt_id), (2, None, Some(taken[0].message_id)));
     for (to, status) in [
         (&[address("998900000002"), address("998900000002")][..], Status::RINVDSTADR),

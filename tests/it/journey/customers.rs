@@ -42,6 +42,11 @@ pub(super) fn sm<'a>(to: &'a str, text: &'a [u8]) -> Sm<'a> {
     Sm { source: Address::new(5, 0, SENDER.as_bytes()), ..esme::sm(to, text) }
 }
 
+/// The id of the HTTP API.
+fn full(id: &str) -> String {
+    format!("msg_{id}")
+}
+
 /// Takes a receipt: the id that it names, and its state in words.
 async fn receipt(esme: &mut Esme) -> (String, String) {
     let got = esme.next().await;
@@ -92,7 +97,7 @@ async fn every_end_comes_back_as_a_receipt_and_the_money_is_exact() {
         assert_eq!(answer.status, Status::ROK, "{to}");
         let (id, told) = receipt(&mut esme).await;
         assert_eq!((id, told.as_str()), (answer.id(), *state), "{to}");
-        let story = Story::of(&company.sender, &answer.id()).await;
+        let story = Story::of(&company.sender, &full(&answer.id())).await;
         assert_eq!((&story.0["to"], &story.0["text"]), (&json!(format!("+{to}")), &json!("Hello")));
         paid += segments;
     }
@@ -163,7 +168,7 @@ async fn a_scheduled_message_is_looked_at_replaced_canceled_or_sent() {
     let replace =
         ReplaceSm { message_id: later.as_bytes(), source: source(), short_message: b"never", ..ReplaceSm::default() };
     assert_eq!(esme.ask(&Body::ReplaceSm(replace)).await.status, Status::ROK);
-    assert_eq!(Story::of(&company.sender, &later).await.0["text"], "never");
+    assert_eq!(Story::of(&company.sender, &full(&later)).await.0["text"], "never");
     let cancel = CancelSm { message_id: later.as_bytes(), source: source(), ..CancelSm::default() };
     // Its receipt may come before the answer.
     let number = esme.send(&Body::CancelSm(cancel)).await;

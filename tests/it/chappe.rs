@@ -5,7 +5,9 @@ mod api;
 mod binary;
 mod books;
 mod company;
+mod customer;
 mod edge;
+mod esme;
 mod hook;
 mod load;
 
@@ -26,8 +28,12 @@ use testkit::{Database, eventually, until_some};
 
 pub(crate) use api::Api;
 pub(crate) use books::{Leftovers, Story};
-pub(crate) use company::{Company, ON_DELIVERY, ON_SUBMIT, OperatorIs, PASSWORD, SENDER, SYSTEM_ID, smsc, smsc_of};
+pub(crate) use company::{
+    Company, Network, ON_DELIVERY, ON_SUBMIT, OperatorIs, PASSWORD, SENDER, SYSTEM_ID, smsc, smsc_of,
+};
+pub(crate) use customer::Customer;
 pub(crate) use edge::Edge;
+pub(crate) use esme::{Esme, Inbox, Manners, sm};
 pub(crate) use hook::Hook;
 pub(crate) use load::Load;
 
@@ -215,6 +221,14 @@ impl Chappe {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// The memory that the process has now, in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.as_ref().unwrap().id());
+        let status = std::fs::read_to_string(path).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim_end_matches("kB").trim().parse().unwrap()
     }
 
     /// Asks it to stop, as service managers do, and waits for its end.

@@ -3,7 +3,9 @@
 
 mod database;
 mod edges;
+mod operators;
 mod process;
+mod sessions;
 
 use std::time::Duration;
 

@@ -114,7 +114,7 @@ async fn send_all(company: &Company, hook: &Hook) -> Vec<Row> {
     rows
 }
 
-fn micros(decimal: &str) -> i64 {
+pub(crate) fn micros(decimal: &str) -> i64 {
     decimal.parse::<Micros>().unwrap().get()
 }
 

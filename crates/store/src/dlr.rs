@@ -70,6 +70,8 @@ pub async fn find(
         let parts = found.entry((OperatorId::from_uuid(row.operator_id), row.smpp_message_id)).or_default();
         match parts.first().map(|first| part.message.cmp(&first.message)) {
             Some(Ordering::Less) => {}
+            // The same receipt twice in one batch finds its part twice.
+            Some(Ordering::Equal) if parts.contains(&part) => {}
             Some(Ordering::Greater) => *parts = vec![part],
             Some(Ordering::Equal) | None => parts.push(part),
         }

@@ -98,6 +98,12 @@ impl Chappe {
         waiting
     }
 
+    /// What lies in a queue.
+    pub(crate) async fn depth(&self, name: &str) -> u64 {
+        let depth = self.queue().depth(name).await.unwrap();
+        depth.ready + depth.waiting
+    }
+
     /// One number out of the database.
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(self.db().pool()).await.unwrap()

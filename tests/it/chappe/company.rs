@@ -57,6 +57,9 @@ pub(crate) struct Company {
     pub(crate) sender: Api,
     /// With which the client's webhooks are signed.
     pub(crate) webhook_secret: String,
+    /// The reseller's key, and its price list for the client.
+    selling: Api,
+    retail: String,
 }
 
 /// How an operator is set up; the rest is as [`Company::operator`] says.
@@ -108,19 +111,35 @@ impl Company {
         let networks = [ON_SUBMIT, ON_DELIVERY];
         let prices = networks.map(|network| (Some(network.mnc), network.price, network.charge_on));
         let retail = plan(&selling, "Retail", &prices).await;
-        let client = json!({"name": "C", "role": "client", "plan_id": retail, "segments_per_second": 1_000_000});
-        let client = account(&selling, &client).await;
+        let client = account(&selling, &client_of(&retail)).await;
         top_up(&admin, reseller).await;
         top_up(&admin, client).await;
         for network in networks {
-            let prefix = json!({"prefix": network.prefix, "mcc": MCC, "mnc": network.mnc, "operator_name": "N"});
-            admin.post("/v1/prefixes", prefix).await;
+            prefix(&admin, network).await;
         }
         let sender = key_of(chappe, &admin, client, &SCOPES[..5]).await;
         let registered = sender.make("/v1/sender-ids", json!({ "sender": SENDER })).await;
         admin.post(&format!("/v1/sender-ids/{registered}/approve"), json!({})).await;
         let webhook_secret = sender.get("/v1/webhook-secret").await["secret"].as_str().unwrap().to_owned();
-        Self { house, reseller, client, admin, sender, webhook_secret }
+        Self { house, reseller, client, admin, sender, webhook_secret, selling, retail }
+    }
+
+    /// Sells one more network to the reseller's clients.
+    pub(crate) async fn network(&self, network: Network) {
+        let Network { mnc, price, charge_on, .. } = network;
+        let tariff = json!({"plan_id": self.retail, "mcc": MCC, "mnc": mnc, "price": price, "charge_on": charge_on});
+        self.selling.post("/v1/tariffs", tariff).await;
+        prefix(&self.admin, network).await;
+    }
+
+    /// One more client of the reseller, with this much money and the right to send as [`SENDER`].
+    pub(crate) async fn one_more(&self, amount: &str) -> AccountId {
+        let client = account(&self.selling, &client_of(&self.retail)).await;
+        credit(&self.admin, client, amount).await;
+        let sender = json!({"sender": SENDER, "account_id": client.to_string()});
+        let registered = self.admin.make("/v1/sender-ids", sender).await;
+        self.admin.post(&format!("/v1/sender-ids/{registered}/approve"), json!({})).await;
+        client
     }
 
     /// Makes an operator of ours out of `smsc` and waits until every session is up. Answers its id.
@@ -188,7 +207,11 @@ async fn install(chappe: &Chappe) -> (AccountId, String) {
 }
 
 async fn top_up(admin: &Api, account: AccountId) {
-    let amount = json!({"amount": BALANCE, "reason": "for the test"});
+    credit(admin, account, BALANCE).await;
+}
+
+async fn credit(admin: &Api, account: AccountId, amount: &str) {
+    let amount = json!({"amount": amount, "reason": "for the test"});
     admin.post(&format!("/v1/accounts/{account}/credit"), amount).await;
 }
 
@@ -200,6 +223,17 @@ async fn plan(seller: &Api, name: &str, prices: &[(Option<&str>, &str, &str)]) -
         seller.post("/v1/tariffs", tariff).await;
     }
     plan
+}
+
+/// A client with this price list.
+fn client_of(plan: &str) -> Value {
+    json!({"name": "C", "role": "client", "plan_id": plan, "segments_per_second": 1_000_000})
+}
+
+/// Says where a network's numbers are.
+async fn prefix(admin: &Api, network: Network) {
+    let prefix = json!({"prefix": network.prefix, "mcc": MCC, "mnc": network.mnc, "operator_name": "N"});
+    admin.post("/v1/prefixes", prefix).await;
 }
 
 async fn account(seller: &Api, new: &Value) -> AccountId {

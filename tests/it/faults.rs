@@ -1,8 +1,10 @@
 //! Faults with real processes: what customers were told is accepted reaches the operator and a final state,
 //! whatever dies in between.
 
+mod customers;
 mod database;
 mod edges;
+mod hostile;
 mod operators;
 mod process;
 mod sessions;

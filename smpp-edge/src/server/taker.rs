@@ -267,9 +267,13 @@ impl Taker {
         }
         if !self.settled.is_empty() {
             let settled = std::mem::take(&mut self.settled);
-            for result in self.parts.queue.settle(&self.name, settled).await {
-                if let Err(error) = result {
-                    tracing::warn!(error = %error, "cannot settle an envelope of {}", self.name);
+            let results = self.parts.queue.settle(&self.name, settled.clone()).await;
+            for (result, settled) in results.into_iter().zip(settled) {
+                let Err(error) = result else { continue };
+                tracing::warn!(error = %error, "cannot settle an envelope of {}", self.name);
+                // Else it would lie there until its lease is over.
+                if matches!(error, SettleError::Failed(_)) {
+                    self.settled.push(settled);
                 }
             }
         }

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use contract::OutcomeClass;
 use contract::edge::BindState;
+use contract::{OutcomeClass, ReceiptState};
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use smpp::Status;
 
@@ -18,7 +18,6 @@ pub(crate) struct Meters {
     pub(crate) unanswered: Counter,
     pub(crate) unmatched: Counter,
     pub(crate) throttles: Counter,
-    pub(crate) receipts: Counter,
     pub(crate) inbound: Counter,
     pub(crate) arrivals_refused: Counter,
     pub(crate) binds_refused: Counter,
@@ -26,6 +25,7 @@ pub(crate) struct Meters {
     pub(crate) in_flight: Gauge,
     pub(crate) answer_time: Histogram,
     answers: HashMap<Status, Counter>,
+    receipts: HashMap<ReceiptState, Counter>,
 }
 
 impl std::fmt::Debug for Meters {
@@ -43,7 +43,6 @@ impl Meters {
             unanswered: counter!("edge_unanswered_total", "operator" => name()),
             unmatched: counter!("edge_unmatched_answers_total", "operator" => name()),
             throttles: counter!("edge_throttles_total", "operator" => name()),
-            receipts: counter!("edge_receipts_total", "operator" => name()),
             inbound: counter!("edge_inbound_total", "operator" => name()),
             arrivals_refused: counter!("edge_arrivals_refused_total", "operator" => name()),
             binds_refused: counter!("edge_binds_refused_total", "operator" => name()),
@@ -51,6 +50,7 @@ impl Meters {
             in_flight: gauge!("edge_in_flight", "operator" => name(), "bind" => bind.to_string()),
             answer_time: histogram!("edge_answer_seconds", "operator" => name()),
             answers: HashMap::new(),
+            receipts: HashMap::new(),
         }
     }
 
@@ -67,6 +67,13 @@ impl Meters {
         if self.answers.len() < STATUSES_MAX {
             self.answers.insert(status, counter);
         }
+    }
+
+    /// A receipt, by what it says.
+    pub(crate) fn receipt(&mut self, state: ReceiptState) {
+        let operator = &self.operator;
+        let counter = || counter!("edge_receipts_total", "operator" => operator.clone(), "state" => state.name());
+        self.receipts.entry(state).or_insert_with(counter).increment(1);
     }
 
     /// A session goes from one state to another; `None` before the first and after the last.

@@ -174,6 +174,22 @@ pub enum ReceiptState {
     Rejected,
 }
 
+impl ReceiptState {
+    /// The name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enroute => "enroute",
+            Self::Delivered => "delivered",
+            Self::Expired => "expired",
+            Self::Deleted => "deleted",
+            Self::Undeliverable => "undeliverable",
+            Self::Accepted => "accepted",
+            Self::Unknown => "unknown",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
 /// Queue `dlr`: a receipt as an operator sent it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {

@@ -90,6 +90,10 @@ impl Dlr {
             publish::publish(tx, self.db.publishing(), queues::DLR, seal(&items, now)?, delay_ms).await?;
         }
         let given_up: Vec<Receipt> = given_up.into_iter().cloned().collect();
+        for receipt in &given_up {
+            let operator = receipt.operator_id.to_string();
+            metrics::counter!("chappe_unmatched_receipts_total", "operator" => operator).increment(1);
+        }
         dlr::store_unmatched(tx, &given_up).await
     }
 }

@@ -116,8 +116,9 @@ impl Session<'_> {
             return;
         }
         let what = if inbound::is_receipt(sm, &self.operator.profile) {
-            self.bind.meters.receipts.increment(1);
-            What::Receipt(inbound::receipt(&self.operator, sm, now.utc))
+            let receipt = inbound::receipt(&self.operator, sm, now.utc);
+            self.bind.meters.receipt(receipt.state);
+            What::Receipt(receipt)
         } else {
             self.bind.meters.inbound.increment(1);
             What::Inbound(inbound::part(&self.operator, sm, now.utc))

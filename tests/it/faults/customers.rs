@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use contract::IdForm;
 use domain::MessageId;
 use futures_util::future::join_all;
 use futures_util::{StreamExt as _, stream};
@@ -244,8 +245,9 @@ impl Client {
             ("undelivered" | "failed", 1 | 2) => Some(State::Undeliverable),
             _ => None,
         };
-        let expected =
-            rows.into_iter().map(|(id, state, asked)| (MessageId::from_uuid(id).to_string(), told(&state, asked)));
+        let expected = rows
+            .into_iter()
+            .map(|(id, state, asked)| (IdForm::Text.render(MessageId::from_uuid(id)), told(&state, asked)));
         self.expected = expected.collect();
     }
 

@@ -16,7 +16,7 @@ use smsc::{Profile, Receipts, Smsc};
 use crate::chappe::{Company, ON_SUBMIT, OperatorIs, smsc};
 
 /// Everything has ended within this time, leases of the dead (a minute) included.
-const END: Duration = Duration::from_secs(150);
+const END: Duration = Duration::from_mins(5);
 /// How long a moment of the load is waited for.
 const MOMENT: Duration = Duration::from_secs(90);
 

@@ -28,6 +28,9 @@ const FINISHED_MAX: usize = 1_000;
 const FATES_MAX: usize = 1_000;
 /// Wait after the queue failed.
 const QUEUE_PAUSE: Duration = Duration::from_secs(1);
+/// A lane waits so many times longer for its queue than others do: there is one for each bound system, and most
+/// are idle.
+const WAITS: u32 = 3;
 /// A lease is extended so often within its time.
 const EXTENSIONS_PER_LEASE: u32 = 3;
 /// Time for a lane to settle what is answered, once it ends.
@@ -139,7 +142,7 @@ impl Taker {
             return None;
         }
         let (queue, name) = (Arc::clone(&self.parts.queue), Arc::clone(&self.name));
-        let (wait, lease) = (self.parts.config.receive_wait, self.parts.config.lease);
+        let (wait, lease) = (self.parts.config.receive_wait * WAITS, self.parts.config.lease);
         Some(Box::pin(async move {
             let received = queue.receive(&name, Take { max: ENVELOPES_MAX, wait, lease }).await;
             if received.is_err() {

@@ -8,8 +8,9 @@ use tokio::time::{Instant, timeout};
 use super::{Postgres, millis};
 use crate::{Delivery, Error, Lease, RECEIVE_MAX, Take};
 
-/// The longest wait between two looks, should a notification be lost.
-const POLL: Duration = Duration::from_secs(1);
+/// The longest wait between two looks. Whoever lost the listening connection is rung when it is back, so this is only
+/// for a connection that is gone without anybody knowing; many idle queues must not cost the busy ones.
+const POLL: Duration = Duration::from_secs(5);
 
 /// The shortest wait between two looks, should a due message be locked by someone else.
 const POLL_MIN: Duration = Duration::from_millis(5);
@@ -55,8 +56,12 @@ pub(super) async fn receive(postgres: &Postgres, queue: &str, take: Take) -> Res
         if !found.is_empty() || left.is_zero() {
             return Ok(found);
         }
-        let pause = next_look(postgres, id).await?.min(left);
-        let _ = timeout(pause, rung).await;
+        let next = next_look(postgres, id).await?;
+        let is_silent = timeout(next.min(left), rung).await.is_err();
+        if is_silent && next >= left {
+            // Nothing was sent and nothing was due meanwhile: there is nothing to look for.
+            return Ok(Vec::new());
+        }
     }
 }
 

@@ -57,7 +57,6 @@ impl Platform {
             ("CHAPPE_INTERNAL_ADDR", internal.to_string()),
             ("CHAPPE_SMPP_ADDR", smpp.to_string()),
             ("CHAPPE_SMSC_ADDR", "127.0.0.1:0".to_owned()),
-            ("CHAPPE_SMPP_ADDR", "127.0.0.1:0".to_owned()),
         ];
         // The demo brings the log-in of the house; its operators carry nothing here.
         let process = Child::start("chappe up", &options.program, &["up", "--demo"], &settings)?;

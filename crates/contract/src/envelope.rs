@@ -1,7 +1,7 @@
 //! The envelope: what every queue message looks like.
 
 use chrono::{DateTime, Utc};
-use domain::EnvelopeId;
+use domain::{AccountId, EnvelopeId};
 use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -16,6 +16,11 @@ const VERSION: u16 = 1;
 pub trait Item: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// For example `message.accepted`.
     const KIND: &'static str;
+
+    /// Whose it is, where it is somebody's: queues that can share themselves fairly do so between accounts.
+    fn tenant(&self) -> Option<AccountId> {
+        None
+    }
 }
 
 /// Items of one kind that are handled together, in one transaction.
@@ -62,6 +67,8 @@ pub struct Sealed {
     pub id: EnvelopeId,
     /// JSON in UTF-8, at most [`BODY_BYTES_MAX`] unless one item alone is larger.
     pub body: Vec<u8>,
+    /// Whose its first item is. What is gathered from many is short anyway, and hurts nobody's share.
+    pub tenant: Option<AccountId>,
 }
 
 /// Packs `items` in as few envelopes as fit the bound, in their order.
@@ -74,7 +81,7 @@ pub fn seal<T: Item>(items: &[T], at: DateTime<Utc>) -> Result<Vec<Sealed>, serd
     for item in items {
         let mut envelope = match open.take() {
             Some(envelope) => envelope,
-            None => start::<T>(at)?,
+            None => start(item, at)?,
         };
         let before = envelope.body.len();
         if envelope.body.last() != Some(&b'[') {
@@ -84,7 +91,7 @@ pub fn seal<T: Item>(items: &[T], at: DateTime<Utc>) -> Result<Vec<Sealed>, serd
         if envelope.body.len() > BODY_BYTES_MAX - 2 && before > FRAME_BYTES {
             envelope.body.truncate(before);
             sealed.push(finish(envelope));
-            envelope = start::<T>(at)?;
+            envelope = start(item, at)?;
             serde_json::to_writer(&mut envelope.body, item)?;
         }
         open = Some(envelope);
@@ -93,13 +100,13 @@ pub fn seal<T: Item>(items: &[T], at: DateTime<Utc>) -> Result<Vec<Sealed>, serd
     Ok(sealed)
 }
 
-fn start<T: Item>(at: DateTime<Utc>) -> Result<Sealed, serde_json::Error> {
+fn start<T: Item>(first: &T, at: DateTime<Utc>) -> Result<Sealed, serde_json::Error> {
     let id = EnvelopeId::generate();
     let mut body = Vec::with_capacity(4096);
     body.extend_from_slice(format!(r#"{{"v":{VERSION},"id":"{id}","kind":"{}","at":"#, T::KIND).as_bytes());
     serde_json::to_writer(&mut body, &at)?;
     body.extend_from_slice(br#","items":["#);
-    Ok(Sealed { id, body })
+    Ok(Sealed { id, body, tenant: first.tenant() })
 }
 
 fn finish(mut envelope: Sealed) -> Sealed {

@@ -4,10 +4,14 @@ use chrono::{DateTime, Utc};
 use domain::inbound::Action;
 use domain::{AccountId, InboundId, MessageId, Micros, Number, Private, State};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::envelope::Item;
 use crate::message::Encoding;
+
+/// The type of an event about a message from a handset.
+pub const INBOUND: &str = "message.inbound";
 
 /// One event for one URL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +48,25 @@ impl CustomerEvent {
         }
     }
 
-    /// Where to.
+    /// The event's type, which webhooks and listeners are told: `message.delivered`, `message.inbound`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Message(event) => format!("message.{}", event.state),
+            Self::Inbound(_) => INBOUND.to_owned(),
+        }
+    }
+
+    /// What a customer gets, by webhook and by WebSocket. Documented in the API's description; fields are only ever
+    /// added.
+    pub fn body(&self) -> Value {
+        let (timestamp, data) = match self {
+            Self::Message(event) => (event.at, event.data()),
+            Self::Inbound(event) => (event.received_at, event.data()),
+        };
+        json!({ "type": self.name(), "timestamp": timestamp, "data": data })
+    }
+
+    /// Where to; empty: nowhere by webhook.
     pub fn url(&self) -> &str {
         match self {
             Self::Message(event) => &event.url,
@@ -55,6 +77,10 @@ impl CustomerEvent {
 
 impl Item for CustomerEvent {
     const KIND: &'static str = "customer.event";
+
+    fn tenant(&self) -> Option<AccountId> {
+        Some(self.account_id())
+    }
 }
 
 /// A message came to a state.
@@ -66,7 +92,8 @@ pub struct MessageEvent {
     pub account_id: AccountId,
     /// The message.
     pub message_id: MessageId,
-    /// Where to.
+    /// Where to; empty: nowhere by webhook.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub url: String,
     /// The state that was reached.
     pub state: State,
@@ -97,7 +124,8 @@ pub struct InboundEvent {
     pub account_id: AccountId,
     /// The message.
     pub inbound_id: InboundId,
-    /// Where to.
+    /// Where to; empty: nowhere by webhook.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub url: String,
     /// The handset: E.164 where it is a number, else as it came.
     pub from: Private,
@@ -120,4 +148,37 @@ pub struct InboundEvent {
     /// What it did besides being delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
+}
+
+impl MessageEvent {
+    fn data(&self) -> Value {
+        json!({
+            "id": self.message_id,
+            "account_id": self.account_id,
+            "state": self.state,
+            "code": self.code,
+            "to": self.to,
+            "client_reference": self.client_reference,
+            "segments": self.segments,
+            "price": { "amount": self.price, "currency": self.currency },
+        })
+    }
+}
+
+impl InboundEvent {
+    fn data(&self) -> Value {
+        json!({
+            "id": self.inbound_id,
+            "account_id": self.account_id,
+            "from": self.from,
+            "to": self.to,
+            "text": self.text,
+            "encoding": self.encoding,
+            "parts": self.parts,
+            "partial": self.partial,
+            "received_at": self.received_at,
+            "keyword": self.keyword,
+            "action": self.action,
+        })
+    }
 }

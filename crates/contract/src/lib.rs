@@ -11,9 +11,11 @@ pub mod fields;
 pub mod inbound;
 pub mod intake;
 pub mod message;
+pub mod news;
 pub mod octets;
 pub mod profile;
 pub mod queues;
+pub mod realtime;
 pub mod system;
 
 pub use deliver::{CustomerInbound, CustomerReceipt, Deliver, What};
@@ -25,4 +27,5 @@ pub use inbound::InboundPart;
 pub use message::{Accepted, Encoding, Outcome, OutcomeClass, Receipt, ReceiptState, Routed, SegmentOutcome};
 pub use octets::Octets;
 pub use profile::Profile;
+pub use realtime::RealtimeEvent;
 pub use system::{BindCounts, IdForm, Orders, SessionStatus, SystemSettings};

@@ -70,6 +70,10 @@ pub struct Accepted {
 
 impl Item for Accepted {
     const KIND: &'static str = "message.accepted";
+
+    fn tenant(&self) -> Option<AccountId> {
+        Some(self.account_id)
+    }
 }
 
 /// Queue `submit.<operator>`: a message for one operator.
@@ -100,6 +104,10 @@ pub struct Routed {
 
 impl Item for Routed {
     const KIND: &'static str = "message.routed";
+
+    fn tenant(&self) -> Option<AccountId> {
+        Some(self.account_id)
+    }
 }
 
 /// How a submit ended, as a whole.
@@ -150,6 +158,10 @@ pub struct Outcome {
 
 impl Item for Outcome {
     const KIND: &'static str = "submit.outcome";
+
+    fn tenant(&self) -> Option<AccountId> {
+        Some(self.account_id)
+    }
 }
 
 /// What a receipt says (SMPP 3.4 section 5.2.28, `message_state`).

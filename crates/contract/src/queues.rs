@@ -12,6 +12,8 @@ pub const DLR: &str = "dlr";
 pub const INBOUND: &str = "inbound";
 /// Events for customers' webhooks.
 pub const CALLBACK: &str = "callback";
+/// Events for customers that listen at this moment.
+pub const REALTIME: &str = "realtime";
 
 /// What waits for one operator: `submit.op_…`. Made when the operator is made, so that one slow operator
 /// never blocks another.
@@ -25,4 +27,4 @@ pub fn deliver(system: SmppSystemId) -> String {
 }
 
 /// The queues of every installation; those of operators come with the operators.
-pub const ALWAYS: [&str; 5] = [ROUTE, BILL, DLR, INBOUND, CALLBACK];
+pub const ALWAYS: [&str; 6] = [ROUTE, BILL, DLR, INBOUND, CALLBACK, REALTIME];

@@ -4,6 +4,7 @@
 //! [`EXIT_USAGE`].
 
 mod given;
+mod remote;
 mod strings;
 mod values;
 
@@ -14,10 +15,11 @@ use std::time::Duration;
 
 use secrecy::{SecretBox, SecretString};
 
+pub use remote::{Remote, Renew};
 pub use strings::{Environment, Strings, Unreadable};
 pub use values::LogFormat;
 
-use values::{Reader, log_format, positive_seconds, secret_key, socket_addr};
+use values::{Reader, connections, log_format, positive_seconds, secret_key, socket_addr};
 
 /// The exit code of a program whose settings are wrong (`EX_USAGE` of sysexits.h).
 pub const EXIT_USAGE: u8 = 64;
@@ -26,7 +28,7 @@ pub const EXIT_USAGE: u8 = 64;
 const PREFIX: &str = "CHAPPE_";
 
 /// Every variable that programs of ours may be given and that has our prefix.
-const KNOWN: [&str; 18] = [
+const KNOWN: &[&str] = &[
     "CHAPPE_HTTP_ADDR",
     "CHAPPE_INTERNAL_ADDR",
     "CHAPPE_SMPP_ADDR",
@@ -35,10 +37,17 @@ const KNOWN: [&str; 18] = [
     "CHAPPE_LOG_FORMAT",
     "CHAPPE_LOG",
     "CHAPPE_GRACE_SECONDS",
+    "CHAPPE_DB_CONNECTIONS",
+    "CHAPPE_DB_POOLER",
+    "CHAPPE_WEBHOOKS",
+    "CHAPPE_DATABASE_SECRET_ARN",
+    "CHAPPE_SECRET_KEY_ARN",
+    "CHAPPE_REDIS_SECRET_ARN",
     "CHAPPE_SMPP_TLS_ADDR",
     "CHAPPE_SMPP_TLS_CERT",
     "CHAPPE_SMPP_TLS_KEY",
     "CHAPPE_SMPP_PROXY_PROTOCOL",
+    "CHAPPE_REALTIME_ENDPOINT",
     // Read by the commands of `chappe`, so that one environment serves all of them.
     "CHAPPE_SMSC_ADDR",
     "CHAPPE_INTERNAL_URL",
@@ -78,6 +87,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `CHAPPE_SECRET_KEY`: 32 bytes, in base64.
     pub secret_key: Option<SecretBox<[u8; 32]>>,
+    /// `CHAPPE_REALTIME_ENDPOINT`: where API Gateway takes what goes to a WebSocket, on Lambda.
+    pub realtime_endpoint: Option<String>,
     /// `CHAPPE_LOG_FORMAT`: `json` or `pretty`.
     pub log_format: LogFormat,
     /// `CHAPPE_LOG`: a filter such as `info,route=debug`.
@@ -86,7 +97,20 @@ pub struct Config {
     pub grace: Duration,
     /// Whether AWS Lambda runs this process (`AWS_LAMBDA_RUNTIME_API` is set).
     pub is_lambda: bool,
+    /// `CHAPPE_DB_CONNECTIONS`: connections to the database at most. On Lambda [`LAMBDA_DB_CONNECTIONS`] unless set.
+    pub db_connections: Option<u32>,
+    /// `CHAPPE_DB_POOLER`: `transaction` when a pooler gives each transaction whatever connection is free.
+    pub has_transaction_pooler: bool,
+    /// `CHAPPE_WEBHOOKS`: `anywhere` when webhooks may reach private addresses.
+    pub private_webhooks: bool,
+    /// What lies in AWS Secrets Manager: see [`Config::fetch_secrets`].
+    pub remote: Remote,
 }
+
+/// Connections of one environment of Lambda to the database, unless set: one invocation at a time is handled, and
+/// as many of its records at once as there are connections. Two let the work of one record fill the round trips of
+/// another; more would only multiply with the number of environments, of which the database pays for each.
+pub const LAMBDA_DB_CONNECTIONS: u32 = 2;
 
 impl Config {
     /// Reads all settings, or says all that is wrong with them.
@@ -94,6 +118,8 @@ impl Config {
         let mut reader = Reader::new(strings);
         let database_url = reader.secret("DATABASE_URL");
         let queue_url = reader.secret("QUEUE_URL").or_else(|| database_url.clone().filter(values::is_postgres));
+        let is_lambda = reader.optional("AWS_LAMBDA_RUNTIME_API", |_| Ok(())).is_some();
+        let db_connections = reader.optional("CHAPPE_DB_CONNECTIONS", connections);
         let config = Self {
             queue_url,
             database_url,
@@ -103,11 +129,18 @@ impl Config {
             smpp_addr: reader.or("CHAPPE_SMPP_ADDR", "127.0.0.1:2775", socket_addr),
             data_dir: reader.or("CHAPPE_DATA_DIR", ".data", |text| Ok(PathBuf::from(text))),
             secret_key: reader.optional("CHAPPE_SECRET_KEY", secret_key),
+            realtime_endpoint: reader.optional("CHAPPE_REALTIME_ENDPOINT", values::http_url),
             log_format: reader.or("CHAPPE_LOG_FORMAT", "json", log_format),
             log_filter: reader.or("CHAPPE_LOG", "info", values::log_filter),
             grace: reader.or("CHAPPE_GRACE_SECONDS", "20", positive_seconds),
-            is_lambda: reader.optional("AWS_LAMBDA_RUNTIME_API", |_| Ok(())).is_some(),
+            is_lambda,
+            db_connections: db_connections.or(is_lambda.then_some(LAMBDA_DB_CONNECTIONS)),
+            has_transaction_pooler: reader
+                .or("CHAPPE_DB_POOLER", "none", |text| values::choice(text, "none", "transaction")),
+            private_webhooks: reader.or("CHAPPE_WEBHOOKS", "public", |text| values::choice(text, "public", "anywhere")),
+            remote: Remote::read(&mut reader),
         };
+        reader.check_remote(&config);
         for need in needs {
             reader.check(*need, &config);
         }

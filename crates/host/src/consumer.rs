@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue::{Delivery as Received, Lease, Queue, Settle, SettleError, Take};
+use queue::{Delivery as Received, Lease, Queue, Settle, SettleError, Take, chain};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -275,15 +275,4 @@ fn next_pause(last: Duration, is_well: bool) -> Duration {
         return Duration::ZERO;
     }
     (last * 2).clamp(BACK_OFF.0, BACK_OFF.1)
-}
-
-/// An error with its causes.
-fn chain(error: &queue::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

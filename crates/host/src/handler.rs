@@ -14,7 +14,7 @@ pub trait Handler: Send + Sync + 'static {
     const NAME: &'static str;
 
     /// How long one envelope may take. On Lambda the limits of a whole batch must fit into the function's timeout:
-    /// limit × batch / `lambda::FAN_OUT`, and a margin.
+    /// limit × batch / `lambda::FAN_OUT`, and a margin; where they would not, the host shortens them.
     const TIME_LIMIT: Duration = Duration::from_secs(30);
 
     /// What a body decodes to, as JSON.
@@ -23,6 +23,14 @@ pub trait Handler: Send + Sync + 'static {
     /// Handles one envelope. `Ok` means that its effect is durable and the delivery may be acknowledged.
     fn handle(&self, envelope: Self::Envelope, delivery: &Delivery)
     -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Comes to rest. Called where the process is frozen between its invocations (AWS Lambda): after each batch or
+    /// event, before its answer. What other hosts leave to a task in the background has its turn here, and must be
+    /// over at `until`; what is left is dropped in the middle. Does nothing unless the function says otherwise.
+    fn before_freeze(&self, until: tokio::time::Instant) -> impl Future<Output = ()> + Send {
+        let _ = until;
+        std::future::ready(())
+    }
 }
 
 /// Where an envelope came from.

@@ -11,6 +11,7 @@
 pub mod clock;
 pub mod config;
 pub mod consumer;
+mod events;
 mod handler;
 #[cfg(feature = "lambda")]
 pub mod lambda;
@@ -23,6 +24,7 @@ pub mod telemetry;
 pub use clock::Clock;
 pub use config::Config;
 pub use consumer::{Options, consume};
+pub use events::{Events, Function, Timer, Until};
 pub use handler::{Delivery, Failure, Handler};
-pub use process::{ATTEMPTS_MAX, RETRY_DELAY_MAX, Verdict, process};
-pub use run::run;
+pub use process::{ATTEMPTS_MAX, RETRY_DELAY_MAX, Verdict, process, process_within};
+pub use run::{run, run_timer, run_with, start};

@@ -43,16 +43,21 @@ impl Verdict {
 /// Handles one delivery. Never panics, and ends within the handler's time limit as long as the handler does not
 /// block its thread.
 pub async fn process<H: Handler>(handler: &H, body: &[u8], delivery: &Delivery) -> Verdict {
+    process_within(handler, body, delivery, H::TIME_LIMIT).await
+}
+
+/// The same within `limit`, where that is shorter than the handler's own.
+pub async fn process_within<H: Handler>(handler: &H, body: &[u8], delivery: &Delivery, limit: Duration) -> Verdict {
     let span =
         tracing::info_span!("handle", queue = %delivery.queue, message.id = %delivery.id, attempt = delivery.received);
     let started = Instant::now();
-    let verdict = judge(handler, body, delivery).instrument(span).await;
+    let verdict = judge(handler, body, delivery, limit.min(H::TIME_LIMIT)).instrument(span).await;
     metrics::counter!("chappe_handled_total", "handler" => H::NAME, "verdict" => verdict.name()).increment(1);
     metrics::histogram!("chappe_handle_seconds", "handler" => H::NAME).record(started.elapsed());
     verdict
 }
 
-async fn judge<H: Handler>(handler: &H, body: &[u8], delivery: &Delivery) -> Verdict {
+async fn judge<H: Handler>(handler: &H, body: &[u8], delivery: &Delivery, limit: Duration) -> Verdict {
     if delivery.received > ATTEMPTS_MAX {
         return park(format!("was received {} times and never settled", delivery.received));
     }
@@ -61,11 +66,11 @@ async fn judge<H: Handler>(handler: &H, body: &[u8], delivery: &Delivery) -> Ver
         Err(error) => return park(undecodable(H::NAME, &error)),
     };
     let handling = AssertUnwindSafe(handler.handle(envelope, delivery)).catch_unwind();
-    let failure = match tokio::time::timeout(H::TIME_LIMIT, handling).await {
+    let failure = match tokio::time::timeout(limit, handling).await {
         Ok(Ok(Ok(()))) => return Verdict::Ack,
         Ok(Ok(Err(failure))) => failure,
         Ok(Err(panic)) => anyhow::anyhow!("the handler panicked: {}", panic_text(panic.as_ref())).into(),
-        Err(_) => anyhow::anyhow!("the handler took longer than {:?}", H::TIME_LIMIT).into(),
+        Err(_) => anyhow::anyhow!("the handler took longer than {limit:?}").into(),
     };
     map(failure, delivery.received)
 }

@@ -3,6 +3,9 @@
 //! One secret of 32 bytes or more is configured; each use has a key of its own, HMAC-SHA-256 of a label under
 //! that secret (the extract-then-expand idea of RFC 5869 with one block), so that no key tells of another.
 
+#[cfg(feature = "aws")]
+pub(crate) mod manager;
+
 use std::fmt;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};

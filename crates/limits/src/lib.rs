@@ -7,15 +7,18 @@
 //! A cost larger than the burst goes when the key has any room, and what follows waits until the debt is paid; so
 //! nothing that can be asked for is refused for ever.
 //!
-//! And who may sit where: seats that are few, such as the binds of an operator, held on leases.
+//! And who may sit where: seats that are few, such as the binds of an operator, held on leases. What was answered
+//! lately, so that it is found without the database. And news for whoever listens at this moment.
 //!
-//! [`Limiter`] and [`Directory`] are the seams; [`open`] gives both, in the memory of this process or in a Redis that
-//! processes share.
+//! [`Limiter`], [`Directory`], [`Recall`] and [`Fanout`] are the seams; [`open`] gives all of them, in the memory of
+//! this process or in a Redis that processes share. `REDIS.md` says what happens while that Redis is away.
 
 mod directory;
+mod fanout;
 mod gcra;
 mod in_process;
 mod open;
+mod recall;
 mod redis;
 
 use std::fmt::Debug;
@@ -24,9 +27,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use directory::{Directory, InProcessDirectory, Seat, Unavailable};
+pub use fanout::{Fanout, Heard, InProcessFanout, Message, Subscription, TOPIC_BUFFER};
 pub use gcra::{InvalidRate, Rate};
 pub use in_process::InProcess;
 pub use open::{Opened, open};
+pub use recall::{InProcessRecall, KEPT_FOR, Recall, VALUE_BYTES_MAX};
 pub use redis::{InvalidUrl, Redis};
 
 /// Keeps the rates of many keys.

@@ -1,37 +1,50 @@
-//! Seats and rates that processes share, in a Redis of version 5 or newer.
+//! Seats, rates, answers and news that processes share, in a Redis of version 5 or newer.
 //!
-//! Each call is one script, so it is atomic, and each script reads the time of Redis, so that the clocks of the
-//! processes do not matter. Everything lies under `chappe:{<key>}:…` and ends by itself: there is nothing to clean up
-//! or to keep over a restart of Redis. A Redis of one's own is not needed; its eviction policy must spare keys with an
-//! end (`noeviction`, as it is by default, or `allkeys-lru` with room).
+//! Each call on seats and rates is one script, so it is atomic, and each script reads the time of Redis, so that the
+//! clocks of the processes do not matter. Everything lies under `chappe:{<key>}:…` and ends by itself: there is nothing
+//! to clean up or to keep over a restart of Redis. A Redis of one's own is not needed; its eviction policy must spare
+//! keys with an end (`noeviction`, as it is by default, or `allkeys-lru` with room).
 
 mod directory;
+mod fanout;
+mod instances;
 mod limiter;
+mod presence;
+mod recall;
 
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use ::redis::{Client, RedisError, Script};
-use tokio::time::Instant;
 
 use crate::InProcess;
+use crate::fanout::Topics;
+use instances::Instances;
 use limiter::Time;
+use presence::Presence;
 
-/// How long a connection and each answer may take. What waits for it holds a customer's request.
+/// How long a connection and each answer may take.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// How long a customer's request waits for Redis: for its rate, or for an answer given before. Once: while Redis is
+/// known to be away, no request asks it.
+pub(crate) const REQUEST_LIMIT: Duration = Duration::from_millis(250);
 
 /// A connection to Redis, with the scripts.
 pub struct Redis {
+    client: Client,
     connection: ConnectionManager,
     seats: directory::Scripts,
     rate: Script,
     time: Time,
-    /// Keeps the rates while Redis is away, each process for itself.
+    /// Keeps the rates while Redis is away, each process its share.
     alone: InProcess,
-    /// Until when Redis is not asked for rates, because it did not answer.
-    away_until: Mutex<Option<Instant>>,
+    presence: Arc<Presence>,
+    instances: Instances,
+    topics: Arc<Topics>,
+    /// Set when somebody listens for the first time.
+    listening: OnceLock<()>,
 }
 
 /// What `REDIS_URL` says cannot be read. The text does not repeat it: it may hold a password.
@@ -50,12 +63,16 @@ impl Redis {
             .set_response_timeout(Some(ANSWER_LIMIT));
         let client = Client::open(url).map_err(invalid)?;
         Ok(Self {
-            connection: ConnectionManager::new_lazy_with_config(client, config).map_err(invalid)?,
+            connection: ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(invalid)?,
+            client,
             seats: directory::Scripts::new(),
             rate: limiter::script(),
             time: Time::OfRedis,
             alone,
-            away_until: Mutex::new(None),
+            presence: Arc::default(),
+            instances: Instances::default(),
+            topics: Arc::default(),
+            listening: OnceLock::new(),
         })
     }
 
@@ -63,6 +80,23 @@ impl Redis {
     #[must_use]
     pub fn with_time_of_callers(self) -> Self {
         Self { time: Time::OfCallers, ..self }
+    }
+
+    /// Asks Redis for a request of a customer: nothing when it is away, or does not answer within [`REQUEST_LIMIT`].
+    async fn ask<T>(&self, question: impl Future<Output = Result<T, RedisError>>) -> Option<T> {
+        if self.presence.is_away() {
+            return None;
+        }
+        match tokio::time::timeout(REQUEST_LIMIT, question).await {
+            Ok(Ok(answer)) => Some(answer),
+            Ok(Err(error)) => self.miss(&error.to_string()),
+            Err(_) => self.miss("no answer in time"),
+        }
+    }
+
+    fn miss<T>(&self, why: &str) -> Option<T> {
+        presence::lost(&self.presence, &self.connection, why);
+        None
     }
 }
 

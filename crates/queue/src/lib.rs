@@ -14,6 +14,9 @@ mod error;
 mod message;
 mod open;
 mod postgres;
+mod rabbit;
+#[cfg(feature = "sqs")]
+pub mod sqs;
 #[cfg(feature = "suite")]
 pub mod suite;
 
@@ -22,10 +25,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use error::{Error, SendError, SettleError};
-pub use message::{Delivery, Depth, Lease, Out, Parked, Settle, Take};
+pub use error::{Error, SendError, SettleError, chain};
+pub use message::{Delivery, Depth, Lease, News, Out, Parked, Settle, Take, Topic};
 pub use open::{OpenError, open};
 pub use postgres::Postgres;
+pub use rabbit::Rabbit;
+#[cfg(feature = "sqs")]
+pub use sqs::Sqs;
 
 /// The longest body that every backend takes, in bytes. Envelopes aim at 60 KB, because SQS bills per 64 KB.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -74,6 +80,28 @@ pub trait Queue: Debug + Send + Sync {
     /// Drops a parked message for good. `false` when there is no such message.
     /// (Not named `drop`: on an `Arc<dyn Queue>` that would mean the destructor.)
     async fn discard(&self, queue: &str, id: &str) -> Result<bool, Error>;
+
+    /// How long a publisher does well to gather before it sends: what a request costs here against what a moment costs
+    /// a message.
+    fn linger(&self) -> Duration {
+        Duration::from_millis(5)
+    }
+
+    /// How long one call of [`receive`](Queue::receive) does well to wait while nothing comes.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+
+    /// Whether anybody outside can listen to news here; where not, none need be written.
+    fn has_listeners(&self) -> bool {
+        false
+    }
+
+    /// Tells the world outside. Returns one result per item, in order; `Ok` means that every listener's queue has it,
+    /// or that nobody listens.
+    async fn announce(&self, news: &[News]) -> Vec<Result<(), SendError>> {
+        news.iter().map(|_| Ok(())).collect()
+    }
 }
 
 /// Whether `name` may name a queue on every backend.

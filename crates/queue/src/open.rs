@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::{Postgres, Queue};
+use crate::{Postgres, Queue, Rabbit};
 
 /// Why a queue URL cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(
-        "queue URLs start with postgres: or postgresql:; {scheme}: is not built into this program \
-         (amqp: and sqs: are known, but not yet)"
+        "queue URLs start with postgres:, postgresql:, amqp:, amqps: or sqs:; there are no queues behind {scheme}:"
     )]
     Scheme { scheme: String },
+    /// The backend's libraries were left out of this program.
+    #[error("{scheme}: is not built into this program; build it with `--features {feature}`")]
+    LeftOut { scheme: &'static str, feature: &'static str },
     /// The URL itself is not shown: it may hold a password.
     #[error("the queue URL cannot be read")]
     Url(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -22,6 +24,18 @@ pub async fn open(url: &str) -> Result<Arc<dyn Queue>, OpenError> {
     let scheme = url.split(':').next().unwrap_or_default();
     match scheme {
         "postgres" | "postgresql" => Ok(Arc::new(Postgres::open(url)?)),
+        "amqp" | "amqps" => Ok(Arc::new(Rabbit::open(url)?)),
+        "sqs" => open_sqs(url),
         other => Err(OpenError::Scheme { scheme: other.to_owned() }),
     }
+}
+
+#[cfg(feature = "sqs")]
+fn open_sqs(url: &str) -> Result<Arc<dyn Queue>, OpenError> {
+    Ok(Arc::new(crate::Sqs::open(url)?))
+}
+
+#[cfg(not(feature = "sqs"))]
+fn open_sqs(_: &str) -> Result<Arc<dyn Queue>, OpenError> {
+    Err(OpenError::LeftOut { scheme: "sqs", feature: "sqs" })
 }

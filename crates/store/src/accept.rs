@@ -16,7 +16,8 @@ use domain::{AccountId, MessageId, Network, Number, Private, Sender, SmppSystemI
 use sqlx::{Connection as _, PgConnection};
 
 use crate::accept::statement::{Known, Stored};
-use crate::{Db, Error, opt_outs};
+use crate::tx::{Tx, hand_over};
+use crate::{Db, Error, chain, opt_outs};
 
 /// How long after its validity a message is final at the latest: receipts may be on their way.
 const GRACE: chrono::TimeDelta = chrono::TimeDelta::hours(1);
@@ -150,7 +151,8 @@ pub async fn accept_gathered(db: &Db, singles: &[Single]) -> Result<Vec<Acceptan
             stored => stored?,
         };
         match stored {
-            Stored::All => {
+            Stored::All(outboxed) => {
+                hand_over(db.hand_over.as_deref(), outboxed).await;
                 for at in open.drain(..) {
                     verdicts[at] = Some(Acceptance::Stored);
                 }
@@ -251,7 +253,8 @@ async fn decide_in_order(
     let fits = statement::fitting(&mut tx, &messages).await?;
     let batch: Vec<&Single> = open.iter().zip(&fits).filter(|(_, fits)| **fits).map(|(&at, _)| &singles[at]).collect();
     match statement::store_on(&mut tx, db, &batch).await {
-        Ok(Stored::All) => {
+        Ok(Stored::All(outboxed)) => {
+            tx.outboxed(outboxed);
             tx.commit().await?;
             for (at, fits) in open.drain(..).zip(fits) {
                 verdicts[at] = Some(if fits { Acceptance::Stored } else { Acceptance::NoCredit });
@@ -283,6 +286,8 @@ pub async fn accept_batch(
     key: Option<(String, [u8; 32])>,
     render: Render<'_>,
 ) -> Result<BatchAcceptance, Error> {
+    // A chain that is new takes a connection of its own: there may be no second one.
+    chain::remember(db, messages.iter().map(|message| &message.chain)).await?;
     let mut tx = db.begin().await?;
     if let Some((key, _)) = &key
         && let Some(record) = statement::known_key(&mut tx, account, key).await?
@@ -306,13 +311,14 @@ pub async fn accept_batch(
 }
 
 /// Stores all of `messages`; when that is not possible, those whose recipients want them, as far as the wallets reach.
-async fn store_what_fits(tx: &mut PgConnection, db: &Db, messages: &[NewMessage]) -> Result<Vec<Verdict>, Error> {
+async fn store_what_fits(tx: &mut Tx, db: &Db, messages: &[NewMessage]) -> Result<Vec<Verdict>, Error> {
     let singles: Vec<Single> =
         messages.iter().map(|message| Single { message: message.clone(), idempotency: None }).collect();
     let mut attempt = tx.begin().await?;
     let all: Vec<&Single> = singles.iter().collect();
-    if matches!(statement::store_on(&mut attempt, db, &all).await?, Stored::All) {
+    if let Stored::All(outboxed) = statement::store_on(&mut attempt, db, &all).await? {
         attempt.commit().await?;
+        tx.outboxed(outboxed);
         return Ok(vec![Verdict::Stored; messages.len()]);
     }
     attempt.rollback().await?;
@@ -321,8 +327,13 @@ async fn store_what_fits(tx: &mut PgConnection, db: &Db, messages: &[NewMessage]
         let stored = |(single, verdict): (_, &Verdict)| (*verdict == Verdict::Stored).then_some(single);
         let batch: Vec<&Single> = singles.iter().zip(&verdicts).filter_map(stored).collect();
         // Who opts out between the two statements stops the second: judge again.
-        if !matches!(statement::store_on(tx, db, &batch).await?, Stored::OptedOut(_)) {
-            return Ok(verdicts);
+        match statement::store_on(tx, db, &batch).await? {
+            Stored::OptedOut(_) => {}
+            Stored::All(outboxed) => {
+                tx.outboxed(outboxed);
+                return Ok(verdicts);
+            }
+            _ => return Ok(verdicts),
         }
     }
 }
@@ -350,7 +361,7 @@ pub async fn stored(db: &Db, messages: &[(AccountId, MessageId)]) -> Result<Hash
 
 /// What was answered to a key before.
 pub async fn idempotency_record(db: &Db, account: AccountId, key: &str) -> Result<Option<IdempotencyRecord>, Error> {
-    let mut connection = db.pool.acquire().await?;
+    let mut connection = db.pool.lend().await?;
     statement::known_key(&mut connection, account, key).await
 }
 

@@ -18,8 +18,7 @@ pub async fn version(db: &Db) -> Result<i64, Error> {
 
 /// Reads the whole catalogue on one snapshot of the database.
 pub async fn load(db: &Db) -> Result<Catalogue, Error> {
-    let mut tx = db.pool.begin().await?;
-    query!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;
+    let mut tx = db.begin_picture().await?;
     let version = query!("SELECT version FROM catalogue_version").fetch_one(&mut *tx).await?.version;
     let mut catalogue = Catalogue { version, ..Catalogue::default() };
     accounts(&mut tx, &mut catalogue).await?;

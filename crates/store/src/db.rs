@@ -1,25 +1,31 @@
-//! The pool, and how plans are chosen on it.
+//! The database: how it is reached, and how plans are chosen on it.
 
-use std::time::Duration;
+mod opening;
+mod pool;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use std::sync::Arc;
+
 use sqlx::{PgPool, Postgres, Transaction};
 
 use crate::chain::Chains;
 use crate::error::Error;
+use crate::outbox::HandOver;
 use crate::publish::Publish;
+use crate::realtime::Listening;
+use crate::tx::Tx;
 
-/// Connections of one process at most.
-const CONNECTIONS_MAX: u32 = 16;
-/// How long a caller waits for a connection before it gets [`Error::Unavailable`].
-const ACQUIRE_LIMIT: Duration = Duration::from_secs(5);
+pub use opening::{Opening, Renew};
+pub(crate) use pool::Pool;
 
 /// The database of the product: a cheap handle.
 #[derive(Debug, Clone)]
 pub struct Db {
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     pub(crate) publish: Publish,
     pub(crate) chains: Chains,
+    pub(crate) hand_over: Option<Arc<dyn HandOver>>,
+    pub(crate) has_listeners: bool,
+    pub(crate) listening: Listening,
 }
 
 impl Db {
@@ -28,18 +34,29 @@ impl Db {
     /// # Errors
     /// [`Error::Sql`] when the URL cannot be read.
     pub fn open(url: &str, publish: Publish) -> Result<Self, Error> {
-        let options: PgConnectOptions = url.parse()?;
-        Ok(Self { pool: pool(options), publish, chains: Chains::default() })
+        Opening::new(url, publish).open()
     }
 
     /// The same over a pool that the caller made.
     pub fn from_pool(pool: PgPool, publish: Publish) -> Self {
-        Self { pool, publish, chains: Chains::default() }
+        Self::over(Pool::direct(pool), publish)
+    }
+
+    fn over(pool: Pool, publish: Publish) -> Self {
+        let (chains, listening) = (Chains::default(), Listening::default());
+        Self { pool, publish, chains, hand_over: None, has_listeners: false, listening }
+    }
+
+    /// The same, whose transactions hand what they wrote to the outbox over to `to`. `has_listeners` says whether
+    /// news for the world outside are written, too.
+    #[must_use]
+    pub fn handing_over(self, to: Arc<dyn HandOver>, has_listeners: bool) -> Self {
+        Self { hand_over: Some(to), has_listeners, ..self }
     }
 
     /// The pool, for health checks and tests.
     pub fn pool(&self) -> &PgPool {
-        &self.pool
+        self.pool.inner()
     }
 
     /// How messages leave a transaction.
@@ -48,8 +65,13 @@ impl Db {
     }
 
     /// Begins a transaction.
-    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, Error> {
-        Ok(self.pool.begin().await?)
+    pub async fn begin(&self) -> Result<Tx, Error> {
+        Ok(Tx::new(self.pool.begin().await?, self.hand_over.clone()))
+    }
+
+    /// Begins a transaction that reads one picture of everything, and writes nothing.
+    pub(crate) async fn begin_picture(&self) -> Result<Transaction<'static, Postgres>, Error> {
+        Ok(self.pool.begin_picture().await?)
     }
 
     /// Answers when the database does.
@@ -59,26 +81,8 @@ impl Db {
     }
 }
 
-/// Our statements join a short list of ids with large tables. The planner cannot know the length of a list
-/// that is a parameter; these settings keep it to index look-ups, and keep it from planning each call anew.
-/// Statements give a lower bound on the id, so that old partitions are left out; never both bounds, for a short
-/// range would look cheaper to it than the list.
-fn pool(options: PgConnectOptions) -> PgPool {
-    let options = options.application_name("chappe").options([
-        ("enable_hashjoin", "off"),
-        ("enable_mergejoin", "off"),
-        ("enable_seqscan", "off"),
-        ("plan_cache_mode", "force_generic_plan"),
-        ("jit", "off"),
-    ]);
-    PgPoolOptions::new()
-        .max_connections(CONNECTIONS_MAX)
-        .acquire_timeout(ACQUIRE_LIMIT)
-        .test_before_acquire(false)
-        .connect_lazy_with(options)
-}
-
-/// Brings the schema up to date.
+/// Brings the schema up to date. Needs a connection of its own to the server itself: migrations hold a lock of the
+/// session, which a pooler in transaction mode cannot keep.
 ///
 /// # Errors
 /// [`Error::Migrate`] when a migration fails or was changed after it ran.

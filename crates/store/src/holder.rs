@@ -1,7 +1,7 @@
 //! The catalogue in memory: one immutable picture that requests and routing decisions read without waiting.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 use domain::Catalogue;
@@ -12,20 +12,30 @@ use crate::{Db, Error, catalogue};
 /// How often the version is looked at: a change made elsewhere is seen within this time.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// How old a picture may be that is only looked at on demand: see [`Holder::keep_fresh`].
+const FRESH: Duration = Duration::from_secs(2);
+
 /// Holds the newest catalogue that this process has read.
 #[derive(Debug)]
 pub struct Holder {
     db: Db,
     current: ArcSwap<Catalogue>,
-    /// One reader at a time: whoever waited finds the work done.
-    reading: Mutex<()>,
+    /// When the version was looked at; never, while nothing was read. Locked by one reader at a time: whoever waited
+    /// finds the work done.
+    looked_at: Mutex<Option<Instant>>,
 }
 
 impl Holder {
     /// Reads the catalogue for the first time.
     pub async fn load(db: Db) -> Result<Arc<Self>, Error> {
         let first = catalogue::load(&db).await?;
-        Ok(Arc::new(Self { db, current: ArcSwap::from_pointee(first), reading: Mutex::new(()) }))
+        Ok(Arc::new(Self { db, current: ArcSwap::from_pointee(first), looked_at: Mutex::new(Some(Instant::now())) }))
+    }
+
+    /// An empty catalogue: who uses it asks for [`Holder::keep_fresh`] before, so that a process starts without its
+    /// database.
+    pub fn unread(db: Db) -> Arc<Self> {
+        Arc::new(Self { db, current: ArcSwap::from_pointee(Catalogue::default()), looked_at: Mutex::new(None) })
     }
 
     /// The catalogue as it stands. Cheap; hold it for one request.
@@ -36,10 +46,35 @@ impl Holder {
     /// Reads the catalogue anew when its version has changed. Behind a change that has committed, the next
     /// [`Holder::get`] sees it: a process reads its own writes.
     pub async fn refresh(&self) -> Result<(), Error> {
-        let _reading = self.reading.lock().await;
-        if catalogue::version(&self.db).await? != self.current.load().version {
+        let mut looked_at = self.looked_at.lock().await;
+        self.look(&mut looked_at).await
+    }
+
+    /// Looks for changes unless that was done a moment ago: for a process that is frozen between its requests, where
+    /// nobody [follows](Holder::follow). When the database does not answer, the last picture stays in force.
+    ///
+    /// # Errors
+    /// When there is no picture yet.
+    pub async fn keep_fresh(&self) -> Result<(), Error> {
+        let mut looked_at = self.looked_at.lock().await;
+        match *looked_at {
+            Some(at) if at.elapsed() < FRESH => Ok(()),
+            None => self.look(&mut looked_at).await,
+            Some(_) => {
+                if let Err(error) = self.look(&mut looked_at).await {
+                    tracing::warn!(error = %error, "cannot refresh the catalogue");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn look(&self, looked_at: &mut Option<Instant>) -> Result<(), Error> {
+        let is_new = looked_at.is_none() || catalogue::version(&self.db).await? != self.current.load().version;
+        if is_new {
             self.current.store(Arc::new(catalogue::load(&self.db).await?));
         }
+        *looked_at = Some(Instant::now());
         Ok(())
     }
 

@@ -9,9 +9,10 @@ use domain::{AccountId, InboundId, InboundRuleId, OperatorId, Private};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
+use crate::conclude::tell;
 use crate::page::{Page, narrow, parse};
 use crate::publish::publish;
-use crate::{Db, Error, Publish};
+use crate::{Db, Error, Publish, Tx};
 
 /// What all parts of one message share. Two handsets never do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -255,9 +256,9 @@ pub async fn store(connection: &mut PgConnection, messages: &[InboundMessage]) -
 }
 
 /// Publishes what goes to SMPP systems, each to the queue of its system, which is made where it is missing, and what
-/// goes to webhooks.
+/// goes to webhooks and to who listens.
 pub async fn deliver(
-    connection: &mut PgConnection,
+    tx: &mut Tx,
     db: &Db,
     deliveries: &[Deliver],
     events: &[CustomerEvent],
@@ -270,12 +271,12 @@ pub async fn deliver(
         let queue = queues::deliver(system);
         if db.publish == Publish::InTransaction {
             let missing = "SELECT queue.create($1) WHERE NOT EXISTS (SELECT FROM queue.queues WHERE name = $1)";
-            sqlx::query(missing).bind(&queue).execute(&mut *connection).await?;
+            sqlx::query(missing).bind(&queue).execute(&mut **tx).await?;
         }
         let own: Vec<Deliver> = deliveries.iter().filter(|delivery| delivery.system_id == system).cloned().collect();
-        publish(connection, db.publish, &queue, seal(&own, at)?, 0).await?;
+        publish(tx, db.publish, &queue, seal(&own, at)?, 0).await?;
     }
-    publish(connection, db.publish, queues::CALLBACK, seal(events, at)?, 0).await
+    tell(tx, db, events.to_vec(), at).await
 }
 
 /// Which messages are listed; `None` asks for any.

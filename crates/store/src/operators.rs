@@ -157,7 +157,7 @@ pub async fn get_for_update(tx: &mut PgConnection, id: OperatorId) -> Result<Opt
 
 /// One operator.
 pub async fn get(db: &Db, id: OperatorId) -> Result<Option<Operator>, Error> {
-    let mut connection = db.pool.acquire().await?;
+    let mut connection = db.pool.lend().await?;
     get_for_update(&mut connection, id).await
 }
 

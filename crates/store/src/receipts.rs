@@ -7,7 +7,9 @@ use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use crate::advance::Moved;
-use crate::{Db, Error, Publish};
+use crate::outbox::Outboxed;
+use crate::publish::{outbox, outboxed};
+use crate::{Db, Error, Publish, Tx};
 
 /// How long a receipt waits for its customer.
 const KEPT: TimeDelta = TimeDelta::days(7);
@@ -56,33 +58,26 @@ pub struct Submitter {
 }
 
 /// Publishes a receipt for each of `moved` whose customer asked for one.
-pub(crate) async fn publish(
-    connection: &mut PgConnection,
-    db: &Db,
-    moved: &[Moved],
-    at: DateTime<Utc>,
-) -> Result<(), Error> {
+pub(crate) async fn publish(tx: &mut Tx, db: &Db, moved: &[Moved], at: DateTime<Utc>) -> Result<(), Error> {
     let mut receipts: Vec<Deliver> = moved.iter().filter_map(|moved| receipt(moved, at)).collect();
     if receipts.is_empty() {
         return Ok(());
     }
     receipts.sort_by_key(|receipt| receipt.system_id);
-    let (mut queues, mut ids, mut bodies) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rows: Vec<Outboxed> = Vec::new();
     for of_one in receipts.chunk_by(|a, b| a.system_id == b.system_id) {
-        for sealed in seal(of_one, at)? {
-            queues.push(queues::deliver(of_one[0].system_id));
-            ids.push(sealed.id.uuid());
-            bodies.push(sealed.body);
-        }
+        let queue = queues::deliver(of_one[0].system_id);
+        rows.extend(seal(of_one, at)?.into_iter().map(|sealed| outboxed(&queue, sealed, 0)));
     }
     match db.publish {
-        Publish::InTransaction => send(connection, &queues, &bodies).await,
-        Publish::Outbox => outbox(connection, &queues, &ids, &bodies).await,
+        Publish::InTransaction => send(tx, rows).await,
+        Publish::Outbox => outbox(tx, rows).await,
     }
 }
 
 /// Sends to many queues at once. A queue that is missing is made: no message may fail for want of it.
-async fn send(connection: &mut PgConnection, queues: &[String], bodies: &[Vec<u8>]) -> Result<(), Error> {
+async fn send(connection: &mut PgConnection, rows: Vec<Outboxed>) -> Result<(), Error> {
+    let (queues, bodies): (Vec<String>, Vec<Vec<u8>>) = rows.into_iter().map(|row| (row.queue, row.body)).unzip();
     query!(
         "WITH named AS (
              SELECT i.name, array_agg(i.body ORDER BY i.place) AS bodies
@@ -93,25 +88,8 @@ async fn send(connection: &mut PgConnection, queues: &[String], bodies: &[Vec<u8
          )
          SELECT queue.send(n.name, n.bodies, array_fill(0::bigint, ARRAY[cardinality(n.bodies)]))
          FROM named n, (SELECT count(*) FROM made) AS first",
-        queues,
-        bodies
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn outbox(
-    connection: &mut PgConnection,
-    queues: &[String],
-    ids: &[Uuid],
-    bodies: &[Vec<u8>],
-) -> Result<(), Error> {
-    query!(
-        "INSERT INTO outbox (id, queue, body) SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[])",
-        ids,
-        queues,
-        bodies
+        &queues,
+        &bodies
     )
     .execute(connection)
     .await?;

@@ -166,7 +166,7 @@ pub async fn get_for_update(
 
 /// One system of the tenant's subtree.
 pub async fn get(db: &Db, tenant: AccountId, id: SmppSystemId) -> Result<Option<System>, Error> {
-    let mut connection = db.pool.acquire().await?;
+    let mut connection = db.pool.lend().await?;
     get_for_update(&mut connection, tenant, id).await
 }
 

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use domain::{AccountId, MessageId, State};
 use sqlx::{PgConnection, query};
-use uuid::Uuid;
 
 use crate::dlr::uuid_at;
 use crate::{Db, Error};
@@ -66,33 +65,6 @@ pub async fn overdue(connection: &mut PgConnection, now: DateTime<Utc>) -> Resul
             })
         })
         .collect()
-}
-
-/// One row of the outbox.
-#[derive(Debug, Clone)]
-pub struct Outboxed {
-    /// The envelope's id.
-    pub id: Uuid,
-    /// Where it goes.
-    pub queue: String,
-    /// The envelope.
-    pub body: Vec<u8>,
-    /// How long it waits there before it may be read.
-    pub delay_ms: i32,
-}
-
-/// Takes up to `max` rows of the outbox, locked until the transaction ends, the oldest first.
-pub async fn outbox(connection: &mut PgConnection, max: i64) -> Result<Vec<Outboxed>, Error> {
-    let rows = query!("SELECT id, queue, body, delay_ms FROM outbox ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED", max)
-        .fetch_all(connection)
-        .await?;
-    Ok(rows.into_iter().map(|r| Outboxed { id: r.id, queue: r.queue, body: r.body, delay_ms: r.delay_ms }).collect())
-}
-
-/// Deletes rows of the outbox that were published.
-pub async fn outbox_done(connection: &mut PgConnection, ids: &[Uuid]) -> Result<(), Error> {
-    query!("DELETE FROM outbox WHERE id = ANY ($1)", ids).execute(connection).await?;
-    Ok(())
 }
 
 /// Counts the submits of the last minutes by operator, and stores health where it changed by at least 1 %.

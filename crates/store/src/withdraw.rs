@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::advance::{Advance, Event, advance, append_events, count};
 use crate::conclude::conclude;
 use crate::page::parse;
-use crate::{Db, Error};
+use crate::{Db, Error, Tx};
 
 /// How long after its validity a message is final at the latest.
 const GRACE: TimeDelta = TimeDelta::hours(1);
@@ -130,12 +130,7 @@ pub async fn lock(
 
 /// Withdraws a message that the caller has locked and that is withdrawable: what is held for it is free again, its
 /// customer is told. Call it last before the commit.
-pub async fn cancel(
-    connection: &mut PgConnection,
-    db: &Db,
-    standing: &Standing,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
+pub async fn cancel(tx: &mut Tx, db: &Db, standing: &Standing, now: DateTime<Utc>) -> Result<(), Error> {
     let (message, code) = (standing.message, Some("canceled".to_owned()));
     let step = Advance {
         account: standing.account,
@@ -146,10 +141,10 @@ pub async fn cancel(
         accepted: 0,
         entry: Uuid::now_v7(),
     };
-    let moved = advance(connection, vec![step], now).await?;
+    let moved = advance(tx, vec![step], now).await?;
     let event = Event { message, at: now, state: State::Canceled, code, segment: None, operator: None };
-    append_events(connection, "api", &[event]).await?;
-    conclude(connection, db, &moved, now).await
+    append_events(tx, "api", &[event]).await?;
+    conclude(tx, db, &moved, now).await
 }
 
 /// What replaces text and times of a message.

@@ -1,4 +1,4 @@
-//! What tests share: a database of one's own, a PostgreSQL and a Redis of one's own, and waiting for a condition instead of
+//! What tests share: a database of one's own, a PostgreSQL, a RabbitMQ and a Redis of one's own, and waiting for a condition instead of
 //! for a time.
 //!
 //! ```no_run
@@ -11,11 +11,13 @@
 //! Helpers panic with the whole story when the machine does not play along: a test has nobody to report to.
 
 mod database;
+mod rabbitmq;
 mod redis;
 mod server;
 mod wait;
 
 pub use database::Database;
+pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 pub use server::{durable_postgres, postgres};
 pub use wait::{eventually, until_some};

@@ -6,10 +6,14 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
 use crate::{temp_dir, until_some};
 
 /// A start on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(30);
+/// What a Redis with TLS asks for.
+const PASSWORD: &str = "a-token-of-sixteen-or-more";
 /// Names of the program: distributions ship one or the other.
 const PROGRAMS: [&str; 2] = ["redis-server", "valkey-server"];
 /// Runs a program until its own standard input ends, which it does when whoever holds the other end is gone.
@@ -20,24 +24,53 @@ const GUARD: &str = r#""$@" & child=$!; read -r _; kill -9 "$child"; wait"#;
 pub struct Redis {
     guard: Option<Child>,
     dir: tempfile::TempDir,
+    /// Where it listens in TLS, as a managed Redis does, and asks for [`PASSWORD`].
+    tls_port: Option<u16>,
 }
 
 impl Redis {
     /// Starts one.
     pub async fn start() -> Self {
-        let mut redis = Self { guard: None, dir: temp_dir() };
+        Self::begin(None).await
+    }
+
+    /// Starts one that is reached in TLS and with a password only, as `ElastiCache` with an AUTH token is. Its
+    /// certificate is for `localhost`, by the authority of [`Redis::authority`].
+    pub async fn start_tls() -> Self {
+        Self::begin(Some(crate::free_port())).await
+    }
+
+    async fn begin(tls_port: Option<u16>) -> Self {
+        let mut redis = Self { guard: None, dir: temp_dir(), tls_port };
+        if tls_port.is_some() {
+            redis.certify().expect("cannot make a certificate");
+        }
         redis.restart().await;
         redis
     }
 
     /// What names it in `REDIS_URL`.
     pub fn url(&self) -> String {
-        format!("unix://{}", self.socket().display())
+        match self.tls_port {
+            Some(port) => format!("rediss://:{PASSWORD}@localhost:{port}"),
+            None => format!("unix://{}", self.socket().display()),
+        }
+    }
+
+    /// The certificate of the authority that vouches for it, in PEM: for `SSL_CERT_FILE`.
+    pub fn authority(&self) -> PathBuf {
+        self.dir.path().join("authority.pem")
     }
 
     /// Forgets everything.
     pub fn empty(&self) {
         assert_eq!(self.ask("FLUSHALL").as_deref(), Some("+OK\r\n"), "redis does not answer");
+    }
+
+    /// The first keys that it knows: what fits into one small answer.
+    pub fn keys(&self) -> Vec<String> {
+        let answer = self.ask("KEYS *").unwrap_or_default();
+        answer.lines().filter(|line| !line.starts_with(['$', '*'])).map(str::to_owned).collect()
     }
 
     /// Ends it at once, with everything that it knew.
@@ -55,6 +88,12 @@ impl Redis {
         guard.args(["-c", GUARD, "sh", program()]).arg("--unixsocket").arg(self.socket());
         guard.arg("--dir").arg(self.dir.path());
         guard.args(["--port", "0", "--save", "", "--appendonly", "no", "--loglevel", "warning"]);
+        if let Some(port) = self.tls_port {
+            guard.args(["--tls-port", &port.to_string(), "--tls-auth-clients", "no", "--requirepass", PASSWORD]);
+            for (option, file) in [("cert", "server.pem"), ("key", "server.key"), ("ca-cert", "authority.pem")] {
+                guard.arg(format!("--tls-{option}-file")).arg(self.dir.path().join(file));
+            }
+        }
         guard.stdin(Stdio::piped()).stdout(Stdio::null());
         self.guard = Some(guard.spawn().expect("cannot start a shell"));
         until_some(START_LIMIT, async || self.ask("PING").filter(|answer| answer == "+PONG\r\n")).await;
@@ -64,14 +103,39 @@ impl Redis {
         self.dir.path().join("redis.sock")
     }
 
-    /// One command without arguments, and the beginning of its answer.
+    /// One command, and the beginning of its answer.
     fn ask(&self, command: &str) -> Option<String> {
         let mut stream = UnixStream::connect(self.socket()).ok()?;
-        stream.write_all(format!("{command}\r\n").as_bytes()).ok()?;
-        let mut answer = [0; 64];
-        let octets = stream.read(&mut answer).ok()?;
-        Some(String::from_utf8_lossy(&answer[..octets]).into_owned())
+        if self.tls_port.is_some() {
+            exchange(&mut stream, &format!("AUTH {PASSWORD}"))?;
+        }
+        exchange(&mut stream, command)
     }
+
+    /// Makes an authority, and a certificate by it.
+    fn certify(&self) -> anyhow::Result<()> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        let server_key = KeyPair::generate()?;
+        let server = CertificateParams::new(vec!["localhost".to_owned()])?.signed_by(&server_key, &authority)?;
+        let files = [
+            ("authority.pem", authority.pem()),
+            ("server.pem", server.pem()),
+            ("server.key", server_key.serialize_pem()),
+        ];
+        for (name, pem) in files {
+            std::fs::write(self.dir.path().join(name), pem)?;
+        }
+        Ok(())
+    }
+}
+
+fn exchange(stream: &mut UnixStream, command: &str) -> Option<String> {
+    stream.write_all(format!("{command}\r\n").as_bytes()).ok()?;
+    let mut answer = [0; 4096];
+    let octets = stream.read(&mut answer).ok()?;
+    Some(String::from_utf8_lossy(&answer[..octets]).into_owned())
 }
 
 impl Drop for Redis {

@@ -1,14 +1,16 @@
 //! What every request passes: an id, a time limit, security headers, metrics, and the body of refusals.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, header};
 use uuid::Uuid;
 
+use crate::Api;
 use crate::problem::{Code, Problem};
 
 /// How long a request may take.
@@ -30,7 +32,7 @@ pub(crate) async fn front(request: Request, next: Next) -> Response {
     let id = format!("req_{}", Uuid::now_v7().simple());
     let path = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
-    let mut response = match tokio::time::timeout(TIME_LIMIT, next.run(request)).await {
+    let mut response = match tokio::time::timeout(time_limit(&request), next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             Problem::new(Code::Unavailable, "the request took too long; its outcome is not known").into_response()
@@ -49,6 +51,21 @@ pub(crate) async fn front(request: Request, next: Next) -> Response {
     let route = path.as_ref().map_or("none", MatchedPath::as_str);
     measure(route, method.as_str(), response.status().as_u16(), started.elapsed());
     response
+}
+
+/// Less where the host has less time.
+fn time_limit(request: &Request) -> Duration {
+    let until = request.extensions().get::<host::Until>();
+    until.map_or(TIME_LIMIT, |until| TIME_LIMIT.min(until.0.saturating_duration_since(tokio::time::Instant::now())))
+}
+
+/// Where nobody follows the catalogue, it is looked at before it is used. What says that the process lives, or what
+/// it offers, needs none.
+pub(crate) async fn fresh(State(api): State<Arc<Api>>, request: Request, next: Next) -> Result<Response, Problem> {
+    if !["/healthz", "/openapi.json", "/errors"].contains(&request.uri().path()) {
+        api.catalogue.keep_fresh().await?;
+    }
+    Ok(next.run(request).await)
 }
 
 /// The chain of causes, once, where the refusal leaves us. Refusals that are the caller's fault are not logged.

@@ -111,6 +111,7 @@ pub async fn report_binds(db: &Db, report: &BindReport) -> Result<Orders, store:
 }
 
 /// The internal API over HTTP.
+#[expect(clippy::needless_pass_by_value, reason = "a router keeps it")]
 pub fn internal_router(api: Arc<Api>) -> Router {
     let router = Router::new()
         .route("/internal/edge/snapshot", get(get_snapshot))
@@ -122,8 +123,8 @@ pub fn internal_router(api: Arc<Api>) -> Router {
         .route("/internal/smpp/operators", get(look::operators))
         .layer(DefaultBodyLimit::max(SUBMISSIONS_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), authenticate))
-        .with_state(api);
-    dress(router)
+        .with_state(Arc::clone(&api));
+    dress(&api, router)
 }
 
 async fn authenticate(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {

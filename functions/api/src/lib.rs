@@ -23,6 +23,7 @@ mod operators;
 mod pace;
 mod prices;
 mod problem;
+mod realtime;
 mod routing;
 mod senders;
 mod serve;
@@ -52,6 +53,9 @@ pub use serve::run;
 pub use smpp_systems::{blank as smpp_system, make_password as smpp_password};
 pub use state::{Api, Parts, Settings};
 
+/// The processes that serve the API, which share its rates: see [`limits::Opened::join`].
+pub const INSTANCES: &str = "api";
+
 /// Bytes of a body at most, but of a batch.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 
@@ -77,18 +81,25 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(numbering::routes())
         .merge(routing::routes())
         .merge(smpp_systems::routes())
+        .merge(realtime::routes())
         .merge(trail::routes())
         .merge(health::routes())
 }
 
 /// The public API.
+#[expect(clippy::needless_pass_by_value, reason = "a router keeps it")]
 pub fn router(api: Arc<Api>) -> Router {
     let (router, _) = routes().split_for_parts();
-    dress(router.with_state(api))
+    dress(&api, router.with_state(Arc::clone(&api)))
 }
 
 /// What stands around every router: limits, a net for panics, and the front.
-fn dress(router: Router) -> Router {
+fn dress(api: &Arc<Api>, router: Router) -> Router {
+    let router = if api.settings.on_demand {
+        router.layer(middleware::from_fn_with_state(Arc::clone(api), front::fresh))
+    } else {
+        router
+    };
     router
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || {

@@ -21,6 +21,7 @@ use crate::problem::ProblemBody;
     modifiers(&Schemes),
     tags(
         (name = "messages", description = "Sending, and reading back"),
+        (name = "realtime", description = "Events as they happen, over WebSocket"),
         (name = "auth", description = "Logging in"),
         (name = "account", description = "What an account has: balance, keys, people, sender IDs"),
         (name = "accounts", description = "The accounts below one's own"),

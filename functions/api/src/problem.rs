@@ -90,6 +90,8 @@ codes! {
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, false, "The body must be JSON";
     /// Faster than agreed. Nothing was done.
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, true, "Too fast";
+    /// As many connections as an account, or a process, can have.
+    TooManyConnections = "too_many_connections", TOO_MANY_REQUESTS, true, "Too many connections";
     /// The platform cannot take it at this moment.
     Unavailable = "unavailable", SERVICE_UNAVAILABLE, true, "Not available at this moment";
     /// A fault of ours.

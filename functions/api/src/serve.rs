@@ -6,72 +6,103 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::Router;
 use axum::serve::ListenerExt as _;
-use host::config::{Config, EXIT_USAGE, Environment, Need};
-use host::secrets::Keys;
+use host::config::{Config, Need};
 use host::{shutdown, telemetry};
 use secrecy::ExposeSecret;
 use store::holder::Holder;
-use store::{Db, Publish};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Api, Parts, Settings, internal_router, router};
 
 /// Runs the API until it is asked to stop: the public one on `CHAPPE_HTTP_ADDR`, the internal one on
-/// `CHAPPE_INTERNAL_ADDR`.
+/// `CHAPPE_INTERNAL_ADDR`; on Lambda, the public one for API Gateway.
 pub fn run() -> ExitCode {
-    let config = match Config::read(&Environment, &[Need::Database, Need::Queue, Need::SecretKey]) {
-        Ok(config) => config,
-        Err(errors) => {
-            eprintln!("{errors}");
-            return ExitCode::from(EXIT_USAGE);
-        }
-    };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime.context("no runtime").and_then(|runtime| runtime.block_on(serve(&config))) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("api failed: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    host::start("api", &[Need::Database, Need::Queue, Need::SecretKey], async |config| {
+        if config.is_lambda { serve_lambda(config).await } else { serve(config).await }
+    })
+}
+
+/// Behind an HTTP API. Nothing is asked of database and queue at the start, so that it stands while they are away;
+/// queues are made by whoever made the function.
+#[cfg(feature = "lambda")]
+async fn serve_lambda(config: &Config) -> anyhow::Result<()> {
+    telemetry::init_logs(config)?;
+    let outbox::Opened { db, queue, .. } = outbox::open(config).await?;
+    let settings = Settings { private_webhooks: config.private_webhooks, on_demand: true, ..Settings::default() };
+    let api = Api::new(Parts {
+        catalogue: Holder::unread(db.clone()),
+        db,
+        keys: Arc::new(config.keys()?),
+        queue,
+        limits: limits::open(config.redis_url.as_ref().map(ExposeSecret::expose_secret)).context("REDIS_URL")?,
+        settings,
+        // Who is frozen does not stop.
+        stop: CancellationToken::new(),
+        // They go to CloudWatch: nobody can ask this environment, or knows which one it is.
+        metrics: Arc::new(String::new),
+    });
+    let resting = Arc::clone(&api);
+    host::lambda::run_http(router(api), move || {
+        let api = Arc::clone(&resting);
+        async move { api.before_freeze().await }
+    })
+    .await
+}
+
+#[cfg(not(feature = "lambda"))]
+#[expect(clippy::unused_async, reason = "stands in for the host that was left out")]
+async fn serve_lambda(_: &Config) -> anyhow::Result<()> {
+    anyhow::bail!("this program was built without the feature `lambda`")
 }
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let metrics = telemetry::init(config)?;
     let stop = shutdown::signal()?;
-    let (database_url, queue_url) = (config.database_url()?, config.queue_url()?);
-    let db = Db::open(database_url, Publish::between(database_url, queue_url))?;
+    let outbox::Opened { db, queue, .. } = outbox::open(config).await?;
     let catalogue = Holder::load(db.clone()).await.context("cannot read the catalogue")?;
-    let secret = config.secret_key.as_ref().context("there is no secret key")?;
-    let queue = queue::open(queue_url).await?;
     // Accepting publishes to `route`: it must be there before the first send, whoever starts first.
     for name in contract::queues::ALWAYS {
         queue.create(name).await.with_context(|| format!("cannot make the queue {name}"))?;
     }
+    let limits = limits::open(config.redis_url.as_ref().map(ExposeSecret::expose_secret)).context("REDIS_URL")?;
+    limits.join(crate::INSTANCES);
     let api = Api::new(Parts {
         db,
         catalogue: Arc::clone(&catalogue),
-        keys: Arc::new(Keys::new(secret.expose_secret())?),
+        keys: Arc::new(config.keys()?),
         queue,
-        settings: Settings::default(),
+        limits,
+        settings: Settings { private_webhooks: config.private_webhooks, ..Settings::default() },
+        stop: stop.clone(),
         metrics: Arc::new(move || metrics.render()),
     });
+    listen_both(config, api, &catalogue, stop).await
+}
+
+async fn listen_both(
+    config: &Config,
+    api: Arc<Api>,
+    catalogue: &Holder,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let public =
         TcpListener::bind(config.http_addr).await.with_context(|| format!("cannot listen on {}", config.http_addr))?;
     let internal = TcpListener::bind(config.internal_addr)
         .await
         .with_context(|| format!("cannot listen on {}", config.internal_addr))?;
-    let listening = async {
-        tokio::try_join!(listen(public, router(Arc::clone(&api)), &stop), listen(internal, internal_router(api), &stop))
-    };
+    let (public, internal) = (listen(public, router(Arc::clone(&api)), &stop), {
+        let router = internal_router(Arc::clone(&api));
+        listen(internal, router, &stop)
+    });
+    let listening = async { tokio::try_join!(public, internal) };
     let grace_is_over = async {
         stop.cancelled().await;
         tokio::time::sleep(config.grace).await;
     };
     let following = catalogue.follow(stop.cancelled());
     tokio::select! {
-        (listened, ()) = async { tokio::join!(listening, following) } => listened.map(|_| ()),
+        (listened, (), ()) = async { tokio::join!(listening, following, api.closed()) } => listened.map(|_| ()),
         () = grace_is_over => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use contract::{Envelope, Outcome, queues, seal};
 use host::{Clock, Delivery, Failure, Handler};
-use store::{Db, Publish, conclude, inbox, outcome, publish};
+use store::{Db, conclude, inbox, outcome, publish};
 
 use crate::verdict::Verdicts;
 
@@ -27,8 +27,8 @@ impl Bill {
     ///
     /// # Errors
     /// When a URL of the settings is missing or cannot be read.
-    pub fn open(config: &host::Config) -> anyhow::Result<Self> {
-        let db = Db::open(config.database_url()?, Publish::between(config.database_url()?, config.queue_url()?))?;
+    pub async fn open(config: &host::Config) -> anyhow::Result<Self> {
+        let db = outbox::open(config).await?.db;
         Ok(Self::new(db, Arc::new(host::clock::System)))
     }
 

@@ -1,4 +1,4 @@
 //! bill as a program of its own: on Lambda, or as a consumer of its queue.
 fn main() -> std::process::ExitCode {
-    host::run(async |config| bill::Bill::open(config))
+    host::run(async |config| bill::Bill::open(config).await)
 }

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use contract::{CustomerEvent, InboundEvent, MessageEvent};
+use contract::CustomerEvent;
 use host::secrets::Keys;
-use serde_json::{Value, json};
 use store::webhooks::Attempt;
 
 use crate::guard::{Guarded, Reach};
@@ -15,7 +14,7 @@ use crate::schedule::Schedule;
 use crate::sign::signature;
 
 /// How long a customer may take to answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// How long a connection may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
@@ -43,10 +42,10 @@ impl Sender {
         Ok(Self { client, keys, reach, schedule })
     }
 
-    /// Tries `event` once; `attempts` were made before.
-    pub async fn attempt(&self, event: &CustomerEvent, attempts: i16, now: DateTime<Utc>) -> Attempt {
+    /// Tries `event` once; `attempts` were made before. The customer may take `limit` to answer.
+    pub async fn attempt(&self, event: &CustomerEvent, attempts: i16, now: DateTime<Utc>, limit: Duration) -> Attempt {
         let tries = usize::try_from(attempts).unwrap_or(0) + 1;
-        match self.post(event, now).await {
+        match self.post(event, now, limit).await {
             Ok(response) if response.status().is_success() => Attempt::Delivered { status: response.status().as_u16() },
             Ok(response) => {
                 let status = response.status().as_u16();
@@ -58,10 +57,15 @@ impl Sender {
         }
     }
 
-    async fn post(&self, event: &CustomerEvent, now: DateTime<Utc>) -> anyhow::Result<reqwest::Response> {
+    async fn post(
+        &self,
+        event: &CustomerEvent,
+        now: DateTime<Utc>,
+        limit: Duration,
+    ) -> anyhow::Result<reqwest::Response> {
         let url: reqwest::Url = event.url().parse().context("the URL cannot be read")?;
         self.check(&url)?;
-        let body = body(event);
+        let body = event.body().to_string().into_bytes();
         let id = format!("evt_{}", event.id().simple());
         let secret = self.keys.webhook_secret(&event.account_id().to_string());
         let signed = signature(&secret, &id, now.timestamp(), &body).context("the signing key cannot be read")?;
@@ -72,6 +76,7 @@ impl Sender {
             .header("webhook-id", id)
             .header("webhook-timestamp", now.timestamp())
             .header("webhook-signature", signed)
+            .timeout(limit)
             .body(body);
         request.send().await.map_err(|error| anyhow::Error::new(error.without_url()))
     }
@@ -85,52 +90,6 @@ impl Sender {
         }
         Ok(())
     }
-}
-
-/// What a customer gets. Documented in the API's description; fields are only ever added.
-fn body(event: &CustomerEvent) -> Vec<u8> {
-    let body = match event {
-        CustomerEvent::Message(event) => of_message(event),
-        CustomerEvent::Inbound(event) => of_inbound(event),
-    };
-    body.to_string().into_bytes()
-}
-
-fn of_message(event: &MessageEvent) -> Value {
-    json!({
-        "type": format!("message.{}", event.state),
-        "timestamp": event.at,
-        "data": {
-            "id": event.message_id,
-            "account_id": event.account_id,
-            "state": event.state,
-            "code": event.code,
-            "to": event.to,
-            "client_reference": event.client_reference,
-            "segments": event.segments,
-            "price": { "amount": event.price, "currency": event.currency },
-        }
-    })
-}
-
-fn of_inbound(event: &InboundEvent) -> Value {
-    json!({
-        "type": "message.inbound",
-        "timestamp": event.received_at,
-        "data": {
-            "id": event.inbound_id,
-            "account_id": event.account_id,
-            "from": event.from,
-            "to": event.to,
-            "text": event.text,
-            "encoding": event.encoding,
-            "parts": event.parts,
-            "partial": event.partial,
-            "received_at": event.received_at,
-            "keyword": event.keyword,
-            "action": event.action,
-        }
-    })
 }
 
 /// `Retry-After` in seconds (RFC 9110 section 10.2.3); the form with a date is not honoured.

@@ -9,9 +9,10 @@ use host::Clock;
 use store::webhooks::{self, Delivery};
 use store::{Db, Error};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::attempt::Sender;
+use crate::attempt::{ANSWER_LIMIT, Sender};
 
 /// Tries under way at once.
 const TRIES_MAX: usize = 256;
@@ -23,6 +24,8 @@ const TAKE_MAX: i64 = 64;
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// A delivery whose host has enough to do is looked at again after this.
 const BUSY_HOST: TimeDelta = TimeDelta::milliseconds(250);
+/// With less time left than this no try is begun: most customers answer within it.
+const TRY_MIN: Duration = Duration::from_secs(5);
 /// How often it looks without being woken.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -49,7 +52,7 @@ impl Deliverer {
         let tasks = TaskTracker::new();
         tokio::pin!(shutdown);
         loop {
-            let more = match self.round(&tasks).await {
+            let more = match self.round(&tasks, ANSWER_LIMIT).await {
                 Ok(taken) => taken > 0,
                 Err(error) => {
                     tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), "cannot take due webhooks");
@@ -67,8 +70,31 @@ impl Deliverer {
         tasks.wait().await;
     }
 
-    /// Takes what is due and starts a try of each. Answers how many were taken.
-    async fn round(&self, tasks: &TaskTracker) -> Result<usize, Error> {
+    /// Delivers what is due, until nothing is or the time is over; then nothing of it runs any more. A customer who
+    /// takes longer than the time that is left has failed one try. Answers how many were taken.
+    ///
+    /// # Errors
+    /// When the database fails. What was taken comes again when its lease ends.
+    pub async fn deliver_due(&self, until: Instant) -> Result<usize, Error> {
+        let mut done = 0;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left < TRY_MIN {
+                return Ok(done);
+            }
+            let tasks = TaskTracker::new();
+            let taken = self.round(&tasks, ANSWER_LIMIT.min(left)).await;
+            tasks.close();
+            tasks.wait().await;
+            match taken? {
+                0 => return Ok(done),
+                taken => done += taken,
+            }
+        }
+    }
+
+    /// Takes what is due and starts a try of each, which takes no longer than `limit`. Answers how many were taken.
+    async fn round(&self, tasks: &TaskTracker, limit: Duration) -> Result<usize, Error> {
         let now = self.clock.now();
         let free = i64::try_from(self.tries.available_permits()).unwrap_or(0).min(TAKE_MAX);
         if free == 0 {
@@ -80,7 +106,7 @@ impl Deliverer {
             let Ok(permit) = self.tries.clone().acquire_owned().await else { break };
             if let Some(host) = self.enter(&delivery) {
                 let this = self.clone();
-                tasks.spawn(async move { this.deliver(delivery, host, permit).await });
+                tasks.spawn(async move { this.deliver(delivery, host, permit, limit).await });
             } else {
                 let event = &delivery.event;
                 webhooks::postpone(&self.db, event.account_id(), event.id(), now + BUSY_HOST).await?;
@@ -89,9 +115,9 @@ impl Deliverer {
         Ok(taken)
     }
 
-    async fn deliver(&self, delivery: Delivery, host: String, permit: OwnedSemaphorePermit) {
+    async fn deliver(&self, delivery: Delivery, host: String, permit: OwnedSemaphorePermit, limit: Duration) {
         let event = &delivery.event;
-        let attempt = self.sender.attempt(event, delivery.attempts, self.clock.now()).await;
+        let attempt = self.sender.attempt(event, delivery.attempts, self.clock.now(), limit).await;
         let result = match &attempt {
             webhooks::Attempt::Delivered { .. } => "delivered",
             webhooks::Attempt::Failed { next_attempt_at: Some(_), .. } => "retry",

@@ -8,13 +8,15 @@ mod deliverer;
 mod guard;
 mod schedule;
 mod sign;
+mod timer;
 
 use std::sync::Arc;
 
 use contract::{CustomerEvent, Envelope, queues};
 use host::{Clock, Delivery, Failure, Handler};
-use store::{Db, Publish, webhooks};
+use store::{Db, webhooks};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 pub use attempt::Sender;
 pub use deliverer::Deliverer;
@@ -28,25 +30,31 @@ pub struct Callback {
     db: Db,
     clock: Arc<dyn Clock>,
     stored: Arc<Notify>,
+    /// Delivers when the handler comes to rest, where nothing runs in the background.
+    on_demand: Option<Deliverer>,
 }
 
 impl Callback {
-    /// A handler as the settings say, with a deliverer beside it.
+    /// A handler as the settings say, with a deliverer beside it; on Lambda, with one inside.
     ///
     /// # Errors
     /// When a setting is missing or cannot be read.
-    pub fn open(config: &host::Config) -> anyhow::Result<Self> {
-        let db = Db::open(config.database_url()?, Publish::between(config.database_url()?, config.queue_url()?))?;
+    pub async fn open(config: &host::Config) -> anyhow::Result<Self> {
+        let db = outbox::open(config).await?.db;
         let (clock, stored) = (Arc::new(host::clock::System), Arc::new(Notify::new()));
-        let sender = Sender::new(Arc::new(config.keys()?), Reach::Public, Schedule::default())?;
+        let reach = if config.private_webhooks { Reach::Anywhere } else { Reach::Public };
+        let sender = Sender::new(Arc::new(config.keys()?), reach, Schedule::default())?;
         let deliverer = Deliverer::new(db.clone(), sender, clock.clone(), stored.clone());
+        if config.is_lambda {
+            return Ok(Self { on_demand: Some(deliverer), ..Self::new(db, clock, stored) });
+        }
         tokio::spawn(async move { deliverer.run(std::future::pending()).await });
         Ok(Self::new(db, clock, stored))
     }
 
     /// A handler over `db` that wakes a deliverer of the same process by `stored`.
     pub fn new(db: Db, clock: Arc<dyn Clock>, stored: Arc<Notify>) -> Self {
-        Self { db, clock, stored }
+        Self { db, clock, stored, on_demand: None }
     }
 }
 
@@ -59,5 +67,12 @@ impl Handler for Callback {
         webhooks::store(&self.db, &envelope.items, self.clock.now()).await?;
         self.stored.notify_one();
         Ok(())
+    }
+    async fn before_freeze(&self, until: Instant) {
+        if let Some(deliverer) = &self.on_demand
+            && let Err(error) = deliverer.deliver_due(until).await
+        {
+            tracing::warn!(error = format!("{:#}", anyhow::Error::new(error)), "cannot take due webhooks");
+        }
     }
 }

@@ -1,4 +1,4 @@
 //! callback as a program of its own: on Lambda, or as a consumer of its queue.
 fn main() -> std::process::ExitCode {
-    host::run(async |config| callback::Callback::open(config))
+    host::run_with(async |config| Ok(host::Function::with_events(callback::Callback::open(config).await?)))
 }

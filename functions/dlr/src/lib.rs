@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use contract::{Envelope, Receipt, queues, seal};
 use host::{Clock, Delivery, Failure, Handler};
-use store::{Db, Publish, conclude, dlr, inbox, publish};
+use store::{Db, conclude, dlr, inbox, publish};
 
 use crate::verdict::{Matched, Verdicts};
 
@@ -41,8 +41,8 @@ impl Dlr {
     ///
     /// # Errors
     /// When a URL of the settings is missing or cannot be read.
-    pub fn open(config: &host::Config) -> anyhow::Result<Self> {
-        let db = Db::open(config.database_url()?, Publish::between(config.database_url()?, config.queue_url()?))?;
+    pub async fn open(config: &host::Config) -> anyhow::Result<Self> {
+        let db = outbox::open(config).await?.db;
         Ok(Self::new(db, Arc::new(host::clock::System)))
     }
 
@@ -74,7 +74,7 @@ impl Dlr {
 
     async fn look_again(
         &self,
-        tx: &mut store::Connection,
+        tx: &mut store::Tx,
         missing: &[Receipt],
         now: DateTime<Utc>,
     ) -> Result<(), store::Error> {

@@ -8,7 +8,7 @@ use domain::inbound::{Action, Rule, address, find, words};
 use domain::{AccountId, Number, Private};
 use store::inbound::InboundMessage;
 use store::opt_outs::OptOut;
-use store::{Connection, Db, inbound, inbound_rules, opt_outs};
+use store::{Db, Tx, inbound, inbound_rules, opt_outs};
 use uuid::Uuid;
 
 use crate::assemble::Whole;
@@ -28,7 +28,7 @@ struct Told {
 /// Stores messages, does what their words say and publishes them to their customers. Answers which are new; nothing
 /// is done for the others.
 pub(crate) async fn hand_over(
-    tx: &mut Connection,
+    tx: &mut Tx,
     db: &Db,
     wholes: &[Whole],
     now: DateTime<Utc>,
@@ -76,7 +76,7 @@ fn tell(whole: &Whole, first: &InboundPart, rules: &[Rule], now: DateTime<Utc>) 
         received_at: first.received_at,
     };
     let delivery = rule.and_then(|rule| deliver(&message, first, rule, now));
-    let event = rule.and_then(|rule| event(&message, rule));
+    let event = rule.map(|rule| event(&message, rule));
     Told { message, delivery, event }
 }
 
@@ -99,16 +99,16 @@ fn deliver(message: &InboundMessage, first: &InboundPart, rule: &Rule, now: Date
     })
 }
 
-fn event(message: &InboundMessage, rule: &Rule) -> Option<InboundEvent> {
+fn event(message: &InboundMessage, rule: &Rule) -> InboundEvent {
     let from = match Number::parse(message.from.expose()) {
         Ok(number) => Private::new(number.e164()),
         Err(_) => message.from.clone(),
     };
-    Some(InboundEvent {
+    InboundEvent {
         id: Uuid::now_v7(),
         account_id: rule.account,
         inbound_id: message.id,
-        url: rule.url.clone()?,
+        url: rule.url.clone().unwrap_or_default(),
         from,
         to: message.to.clone(),
         text: message.text.clone(),
@@ -118,11 +118,11 @@ fn event(message: &InboundMessage, rule: &Rule) -> Option<InboundEvent> {
         received_at: message.received_at,
         keyword: rule.keyword.clone(),
         action: message.action,
-    })
+    }
 }
 
 /// The last word of each handset counts.
-async fn act(tx: &mut Connection, told: &[Told]) -> Result<(), store::Error> {
+async fn act(tx: &mut Tx, told: &[Told]) -> Result<(), store::Error> {
     let mut last: BTreeMap<(AccountId, Number), &InboundMessage> = BTreeMap::new();
     for Told { message, .. } in told.iter().filter(|told| told.message.action.is_some()) {
         if let (Some(account), Ok(number)) = (message.account, Number::parse(message.from.expose())) {

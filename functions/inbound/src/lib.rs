@@ -16,7 +16,7 @@ use contract::{Envelope, InboundPart, queues};
 use domain::Private;
 use host::{Clock, Delivery, Failure, Handler};
 use store::inbound::InboundMessage;
-use store::{Db, Publish, inbox};
+use store::{Db, inbox};
 
 use crate::assemble::{REPEATED, Whole, assemble, key_of};
 
@@ -37,8 +37,8 @@ impl Inbound {
     ///
     /// # Errors
     /// When a URL of the settings is missing or cannot be read.
-    pub fn open(config: &host::Config) -> anyhow::Result<Self> {
-        let db = Db::open(config.database_url()?, Publish::between(config.database_url()?, config.queue_url()?))?;
+    pub async fn open(config: &host::Config) -> anyhow::Result<Self> {
+        let db = outbox::open(config).await?.db;
         Ok(Self::new(db, Arc::new(host::clock::System)))
     }
 

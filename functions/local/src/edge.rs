@@ -18,6 +18,8 @@ pub(crate) use link::Link;
 
 /// How often the states of the sessions are reported; an edge that is silent for 30 s counts as gone.
 const REPORT_EVERY: Duration = Duration::from_secs(2);
+/// The edges, which share the rates of SMPP customers' systems: see [`limits::Opened::join`].
+pub(crate) const INSTANCES: &str = "edge";
 /// The wait before an edge that ended by a fault is started again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use dlr::Dlr;
 use host::{Handler, Options, consume};
 use inbound::Inbound;
+use realtime::Realtime;
 use route::Route;
 use store::sweep::Retention;
 use sweep::Sweep;
@@ -47,6 +48,8 @@ pub(crate) enum Function {
     Inbound,
     /// Events go to customers' webhooks
     Callback,
+    /// Events go to clients that listen over WebSocket; shares a Redis with the API, or a process
+    Realtime,
     /// Timers: outbox, expiry, health, partitions
     Sweep,
 }
@@ -57,7 +60,8 @@ const CONCURRENCY: usize = 3;
 
 impl Function {
     /// Every function.
-    pub(crate) const ALL: [Self; 6] = [Self::Route, Self::Bill, Self::Dlr, Self::Inbound, Self::Callback, Self::Sweep];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Route, Self::Bill, Self::Dlr, Self::Inbound, Self::Callback, Self::Realtime, Self::Sweep];
 
     /// Starts the function; it ends at the platform's shutdown.
     pub(crate) fn start(self, platform: &Platform, webhooks: Webhooks) -> Result<()> {
@@ -68,6 +72,9 @@ impl Function {
             Self::Dlr => start_consumer(platform, Dlr::new(db, clock)),
             Self::Inbound => start_consumer(platform, Inbound::new(db, clock)),
             Self::Callback => return start_callback(platform, webhooks),
+            Self::Realtime => {
+                start_consumer(platform, Realtime::over(Arc::clone(&platform.limits.fanout), clock));
+            }
             Self::Sweep => start_sweep(platform),
         }
         Ok(())

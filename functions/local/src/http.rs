@@ -40,12 +40,15 @@ pub(crate) async fn listen(setting: &str, addr: SocketAddr) -> Result<TcpListene
 /// The API of this process.
 pub(crate) fn api(platform: &Platform, metrics: Metrics, webhooks: Webhooks) -> Arc<Api> {
     let settings = Settings { private_webhooks: webhooks == Webhooks::Anywhere, ..Settings::default() };
+    platform.limits.join(api::INSTANCES);
     Api::new(Parts {
         db: platform.db.clone(),
         catalogue: Arc::clone(&platform.catalogue),
         keys: Arc::clone(&platform.keys),
         queue: Arc::clone(&platform.queue),
+        limits: platform.limits.clone(),
         settings,
+        stop: platform.shutdown.clone(),
         metrics,
     })
 }
@@ -54,6 +57,10 @@ pub(crate) fn api(platform: &Platform, metrics: Metrics, webhooks: Webhooks) -> 
 /// of the public API.
 pub(crate) fn start(platform: &Platform, doors: Doors, api: Arc<Api>, watch: Router) -> Result<String> {
     let url = url_of(doors.public.local_addr()?);
+    platform.run({
+        let api = Arc::clone(&api);
+        async move { api.closed().await }
+    });
     platform.run(serve(platform.clone(), doors.public, api::router(Arc::clone(&api))));
     platform.run(serve(platform.clone(), doors.internal, api::internal_router(api).merge(watch)));
     Ok(url)

@@ -40,7 +40,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let out = Output::new(cli.common.json);
     let common = &cli.common;
     match cli.command {
-        Command::Up(options) => command::up::run(common, options).await,
+        Command::Up(options) => Box::pin(command::up::run(common, options)).await,
         Command::Worker(options) => command::worker::run(common, options).await,
         Command::Edge(options) => command::edge::run(common, options).await,
         Command::Smsc(options) => command::smsc::run(options).await,

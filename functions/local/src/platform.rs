@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use contract::queues;
+use futures_util::future::try_join_all;
 use host::{Clock, Config, clock};
 use queue::Queue;
 use secrecy::ExposeSecret;
+use store::Db;
 use store::holder::Holder;
-use store::{Db, Publish};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use host::secrets::Keys;
+use outbox::{Opened, Pump};
 
 use crate::exit::Misused;
 
@@ -22,8 +25,11 @@ use crate::exit::Misused;
 pub(crate) struct Platform {
     pub(crate) db: Db,
     pub(crate) queue: Arc<dyn Queue>,
+    /// What carries from the outbox to the queues, where these are elsewhere.
+    pub(crate) pump: Option<Arc<Pump>>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) catalogue: Arc<Holder>,
+    pub(crate) limits: limits::Opened,
     pub(crate) clock: Arc<dyn Clock>,
     /// How long a stop lets work finish.
     pub(crate) grace: Duration,
@@ -35,11 +41,11 @@ pub(crate) struct Platform {
 impl Platform {
     /// Opens everything; the schema must be up to date. `config` has a database, a queue and a secret.
     pub(crate) async fn open(config: &Config, shutdown: CancellationToken) -> Result<Self> {
-        let (db, queue) = (open_db(config)?, open_queue(config).await?);
+        let Opened { db, queue, pump } = Opened::new(open_db(config)?, open_queue(config).await?, false);
         // Whoever accepts the first message finds the queue that it goes to, however late its reader starts.
-        for name in queues::ALWAYS {
-            queue.create(name).await.with_context(|| format!("cannot make the queue {name}"))?;
-        }
+        let making = queues::ALWAYS
+            .map(async |name| queue.create(name).await.with_context(|| format!("cannot make the queue {name}")));
+        try_join_all(making).await?;
         let secret = config.secret_key.as_ref().context("there is no secret key")?;
         let keys = Arc::new(Keys::new(secret.expose_secret())?);
         let catalogue =
@@ -47,8 +53,10 @@ impl Platform {
         let platform = Self {
             db,
             queue,
+            pump,
             keys,
             catalogue,
+            limits: open_limits(config)?,
             clock: Arc::new(clock::System),
             grace: config.grace,
             shutdown,
@@ -69,17 +77,19 @@ impl Platform {
         self.shutdown.cancelled().await;
         self.tasks.close();
         self.tasks.wait().await;
+        if let Some(pump) = &self.pump {
+            let _ = timeout(self.grace, pump.drained()).await;
+        }
     }
 }
 
 /// The database of the settings.
 pub(crate) fn open_db(config: &Config) -> Result<Db> {
-    let url = config.database_url.as_ref().context("there is no database")?.expose_secret();
-    let queue = config.queue_url.as_ref().map_or(url, ExposeSecret::expose_secret);
-    Db::open(url, Publish::between(url, queue)).map_err(|error| Misused(format!("DATABASE_URL: {error}")).into())
+    let opened: Result<Db> = store::open!(config);
+    opened.map_err(|error| Misused(format!("DATABASE_URL: {error:#}")).into())
 }
 
-/// What keeps seats and rates: the Redis of the settings, or this process where there is none.
+/// What keeps seats and rates, remembers and spreads: the Redis of the settings, or this process where there is none.
 pub(crate) fn open_limits(config: &Config) -> Result<limits::Opened> {
     let url = config.redis_url.as_ref().map(ExposeSecret::expose_secret);
     limits::open(url).map_err(|error| Misused(format!("REDIS_URL: {error}")).into())

@@ -49,6 +49,18 @@ pub(crate) fn read(
     Config::read(&Layered { above, below }, needs).map_err(|errors| Misused(errors.to_string()))
 }
 
+/// The same, with the secrets that lie elsewhere.
+pub(crate) async fn read_whole(
+    common: &Common,
+    secret: Option<String>,
+    database_url: Option<String>,
+    needs: &[Need],
+) -> Result<Config, Misused> {
+    let mut config = read(common, secret, database_url, needs)?;
+    config.fetch_secrets().await.map_err(|errors| Misused(errors.to_string()))?;
+    Ok(config)
+}
+
 fn owned(setting: Option<&str>) -> Option<String> {
     given(setting).map(str::to_owned)
 }

@@ -62,7 +62,7 @@ impl Ports {
     /// What an edge serves customers with; `None` where it listens nowhere.
     pub(crate) fn server(
         self,
-        (directory, limiter): &limits::Opened,
+        limits: &limits::Opened,
         link: &Arc<Link>,
         keys: &Arc<Keys>,
         edge: &str,
@@ -73,8 +73,8 @@ impl Ports {
         Some(Server {
             listeners: self.listeners,
             intake: Arc::<Link>::clone(link),
-            directory: Arc::clone(directory),
-            limiter: Arc::clone(limiter),
+            directory: Arc::clone(&limits.directory),
+            limiter: Arc::clone(&limits.limiter),
             keys: Arc::clone(keys),
             edge: edge.to_owned(),
             bounds: Bounds::default(),

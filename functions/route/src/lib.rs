@@ -10,7 +10,7 @@ use std::sync::Arc;
 use contract::{Accepted, Envelope, queues, seal};
 use host::{Clock, Delivery, Failure, Handler};
 use store::holder::Holder;
-use store::{Db, Publish, conclude, inbox, publish, routing};
+use store::{Db, conclude, inbox, publish, routing};
 
 use crate::plan::Plan;
 
@@ -20,24 +20,31 @@ pub struct Route {
     db: Db,
     catalogue: Arc<Holder>,
     clock: Arc<dyn Clock>,
+    /// Nobody follows the catalogue: it is looked at when there is something to route.
+    on_demand: bool,
 }
 
 impl Route {
-    /// A handler as the settings say, with a catalogue that follows its database.
+    /// A handler as the settings say, with a catalogue that follows its database; on Lambda, where nothing follows,
+    /// with one that is looked at before it is used.
     ///
     /// # Errors
     /// When a URL of the settings is missing or cannot be read, or the database does not answer.
     pub async fn open(config: &host::Config) -> anyhow::Result<Self> {
-        let db = Db::open(config.database_url()?, Publish::between(config.database_url()?, config.queue_url()?))?;
+        let db = outbox::open(config).await?.db;
+        let clock = Arc::new(host::clock::System);
+        if config.is_lambda {
+            return Ok(Self { on_demand: true, ..Self::new(db.clone(), Holder::unread(db), clock) });
+        }
         let catalogue = Holder::load(db.clone()).await?;
         let follower = catalogue.clone();
         tokio::spawn(async move { follower.follow(std::future::pending()).await });
-        Ok(Self::new(db, catalogue, Arc::new(host::clock::System)))
+        Ok(Self::new(db, catalogue, clock))
     }
 
     /// A handler over `db` that decides by `catalogue`.
     pub fn new(db: Db, catalogue: Arc<Holder>, clock: Arc<dyn Clock>) -> Self {
-        Self { db, catalogue, clock }
+        Self { db, catalogue, clock, on_demand: false }
     }
 }
 
@@ -46,6 +53,9 @@ impl Handler for Route {
     type Envelope = Envelope<Accepted>;
 
     async fn handle(&self, envelope: Envelope<Accepted>, _: &Delivery) -> Result<(), Failure> {
+        if self.on_demand {
+            self.catalogue.keep_fresh().await?;
+        }
         let now = self.clock.now();
         let plan = Plan::make(&self.catalogue.get(), envelope.items, now)?;
         Ok(self.save(envelope.id, plan, now).await?)

@@ -3,19 +3,17 @@
 //! Each look is a function of its own that can be called alone, by a process that runs them all at their
 //! intervals ([`Sweep::run`]) or by a scheduler.
 
-mod outbox;
+mod timer;
 mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use contract::{queues, seal};
+use chrono::TimeDelta;
 use host::Clock;
 use queue::Queue;
 use store::sweep::Retention;
-use store::{Db, Publish, conclude, publish, schedule, sweep};
-
-pub use outbox::publish_outbox;
+use store::{Db, conclude, schedule, sweep};
 
 /// How often overdue messages are looked for.
 const OVERDUE_EVERY: Duration = Duration::from_secs(10);
@@ -28,7 +26,7 @@ const HEALTH_EVERY: Duration = Duration::from_secs(15);
 /// How often parts are looked for whose others did not come.
 const PARTS_EVERY: Duration = Duration::from_secs(5);
 /// How long the parts of a message from a handset wait for each other, when nothing else is said.
-pub const PARTS_WAIT: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
+pub const PARTS_WAIT: TimeDelta = TimeDelta::minutes(10);
 /// How often partitions are made and dropped.
 const PARTITIONS_EVERY: Duration = Duration::from_hours(1);
 /// How often the outbox is looked at; publishers publish their own, this finds what a crash left.
@@ -41,7 +39,7 @@ pub struct Sweep {
     queue: Arc<dyn Queue>,
     clock: Arc<dyn Clock>,
     retention: Retention,
-    parts_wait: chrono::TimeDelta,
+    parts_wait: TimeDelta,
 }
 
 impl Sweep {
@@ -50,8 +48,7 @@ impl Sweep {
     /// # Errors
     /// When a URL of the settings is missing or cannot be read, or the queue does not answer.
     pub async fn open(config: &host::Config) -> anyhow::Result<Self> {
-        let db = Db::open(config.database_url()?, Publish::between(config.database_url()?, config.queue_url()?))?;
-        let queue = queue::open(config.queue_url()?).await?;
+        let outbox::Opened { db, queue, .. } = outbox::open(config).await?;
         Ok(Self::new(db, queue, Arc::new(host::clock::System), Retention::default()))
     }
 
@@ -62,7 +59,7 @@ impl Sweep {
 
     /// Lets the parts of a message from a handset wait for each other so long, at most [`inbound::TOGETHER`].
     #[must_use]
-    pub fn with_parts_wait(self, parts_wait: chrono::TimeDelta) -> Self {
+    pub fn with_parts_wait(self, parts_wait: TimeDelta) -> Self {
         Self { parts_wait: parts_wait.min(inbound::TOGETHER), ..self }
     }
 
@@ -93,18 +90,23 @@ impl Sweep {
         Ok(u64::try_from(moved.len())?)
     }
 
-    /// Sends messages on their way whose time has come, each once: the mark and the queue message are one
-    /// transaction. Answers how many.
+    /// Sends messages on their way whose time has come. Answers how many.
     pub async fn scheduled(&self) -> anyhow::Result<u64> {
+        self.send_scheduled(TimeDelta::zero()).await
+    }
+
+    /// The same, and what is due before the next tick of a timer that ticks once a minute: it waits in the queue.
+    pub async fn scheduled_ahead(&self) -> anyhow::Result<u64> {
+        self.send_scheduled(schedule::AHEAD).await
+    }
+
+    async fn send_scheduled(&self, ahead: TimeDelta) -> anyhow::Result<u64> {
         let mut released = 0;
         loop {
             let now = self.clock.now();
-            let mut tx = self.db.begin().await?;
-            let items = schedule::release(&mut tx, now, i64::from(SCHEDULED_MAX)).await?;
-            publish::publish(&mut tx, self.db.publishing(), queues::ROUTE, seal(&items, now)?, 0).await?;
-            tx.commit().await?;
-            released += u64::try_from(items.len())?;
-            if items.len() < usize::from(SCHEDULED_MAX) {
+            let sent = schedule::send(&self.db, now, now + ahead, SCHEDULED_MAX).await?;
+            released += u64::try_from(sent)?;
+            if sent < usize::from(SCHEDULED_MAX) {
                 return Ok(released);
             }
         }
@@ -128,9 +130,9 @@ impl Sweep {
         Ok(dropped + u64::try_from(made)?)
     }
 
-    /// Publishes what lies in the outbox. Answers how many.
+    /// Publishes what a crash left in the outbox. Answers how many rows.
     pub async fn outbox(&self) -> anyhow::Result<u64> {
-        publish_outbox(&self.db, self.queue.as_ref()).await
+        outbox::sweep_up(&self.db, self.queue.as_ref(), self.clock.now()).await
     }
 }
 

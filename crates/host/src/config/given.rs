@@ -17,6 +17,11 @@ impl Config {
         Ok(self.queue_url.as_ref().context("QUEUE_URL is missing")?.expose_secret())
     }
 
+    /// `CHAPPE_REALTIME_ENDPOINT`, or an error that names it.
+    pub fn realtime_endpoint(&self) -> anyhow::Result<&str> {
+        self.realtime_endpoint.as_deref().context("CHAPPE_REALTIME_ENDPOINT is missing")
+    }
+
     /// The keys that are derived from `CHAPPE_SECRET_KEY`, or an error that names it.
     pub fn keys(&self) -> anyhow::Result<Keys> {
         let secret = self.secret_key.as_ref().context("CHAPPE_SECRET_KEY is missing")?;

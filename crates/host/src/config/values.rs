@@ -10,6 +10,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Config, Errors, KNOWN, Need, PREFIX, Strings};
 
+/// The most connections to the database that one process may be given.
+const CONNECTIONS_MAX: u32 = 500;
+
 /// The longest time that a shutdown may be given, in seconds.
 const GRACE_SECONDS_MAX: u64 = 3600;
 
@@ -58,12 +61,23 @@ impl<'a> Reader<'a> {
             Need::Queue if config.queue_url.is_none() => {
                 "QUEUE_URL is missing, and there is no DATABASE_URL of PostgreSQL to take its place"
             }
-            Need::SecretKey if config.secret_key.is_none() && !self.has_fault("CHAPPE_SECRET_KEY") => {
+            Need::SecretKey
+                if config.secret_key.is_none()
+                    && config.remote.secret_key.is_none()
+                    && !self.has_fault("CHAPPE_SECRET_KEY") =>
+            {
                 "CHAPPE_SECRET_KEY is missing: 32 random bytes in base64, as `openssl rand -base64 32` makes them"
             }
             _ => return,
         };
         self.faults.push(fault.to_owned());
+    }
+
+    /// What lies in AWS Secrets Manager needs a place to go to, and must not be given twice.
+    pub(super) fn check_remote(&mut self, config: &Config) {
+        for fault in config.remote.faults(config) {
+            self.faults.push(fault);
+        }
     }
 
     /// A misspelt setting would be silently ignored; with our prefix it is an error.
@@ -104,6 +118,11 @@ pub(super) fn socket_addr(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:8080 or [::]:8080".to_owned())
 }
 
+pub(super) fn http_url(text: &str) -> Result<String, String> {
+    let url = Some(text).filter(|text| text.starts_with("https://") || text.starts_with("http://"));
+    url.map(str::to_owned).ok_or_else(|| "must be a URL that begins with https:// or http://".to_owned())
+}
+
 pub(super) fn secret_key(text: &str) -> Result<SecretBox<[u8; 32]>, String> {
     let bytes = STANDARD.decode(text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let bytes = bytes.ok_or("must be exactly 32 bytes in base64, as `openssl rand -base64 32` makes them")?;
@@ -123,6 +142,23 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
     valid.map_err(|_| "must be a filter such as info or info,route=debug".to_owned())
 }
 
+pub(super) fn connections(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (1..=CONNECTIONS_MAX).contains(number));
+    number.ok_or(format!("must be a whole number from 1 to {CONNECTIONS_MAX}"))
+}
+
+/// One word of two; whether it is the second.
+pub(super) fn choice(text: &str, usual: &str, other: &str) -> Result<bool, String> {
+    let is_known = text == usual || text == other;
+    is_known.then(|| text == other).ok_or(format!("must be {usual} or {other}"))
+}
+
+/// The name of a secret of AWS Secrets Manager.
+pub(super) fn secret_arn(text: &str) -> Result<String, String> {
+    let is_arn = text.starts_with("arn:") && text.contains(":secretsmanager:");
+    is_arn.then(|| text.to_owned()).ok_or("must be the ARN of a secret of AWS Secrets Manager".to_owned())
+}
+
 pub(super) fn positive_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| (1..=GRACE_SECONDS_MAX).contains(seconds));
     seconds.map(Duration::from_secs).ok_or(format!("must be a whole number from 1 to {GRACE_SECONDS_MAX}"))
@@ -130,7 +166,7 @@ pub(super) fn positive_seconds(text: &str) -> Result<Duration, String> {
 
 /// The known name that `name` is most likely a slip of.
 fn closest(name: &str) -> Option<&'static str> {
-    let by_distance = KNOWN.into_iter().map(|known| (distance(name, known), known));
+    let by_distance = KNOWN.iter().copied().map(|known| (distance(name, known), known));
     by_distance.min().filter(|(distance, _)| *distance <= SLIP_MAX).map(|(_, known)| known)
 }
 

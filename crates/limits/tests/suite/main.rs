@@ -1,12 +1,16 @@
-//! One set of rows for everything that keeps seats and rates.
+//! One set of rows for everything that keeps seats and rates, remembers answers and spreads news.
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
+mod answers;
+mod away;
+mod news;
 mod rates;
 mod seats;
+mod tls;
 
 use std::sync::Arc;
 
-use limits::{Directory, InProcess, InProcessDirectory, Limiter, Redis};
+use limits::{Directory, InProcess, InProcessDirectory, InProcessFanout, InProcessRecall, Limiter, Redis};
 use testkit::Redis as Server;
 
 #[tokio::test]
@@ -37,4 +41,32 @@ async fn rates_in_redis() {
         Arc::new(Redis::open(&server.url(), InProcess::new(16)).unwrap().with_time_of_callers())
     })
     .await;
+}
+
+#[tokio::test]
+async fn answers_in_process() {
+    let recall = Arc::new(InProcessRecall::new());
+    answers::run(&*recall, &*recall).await;
+}
+
+#[tokio::test]
+async fn answers_in_redis() {
+    let server = Server::start().await;
+    let open = || limits::open(Some(&server.url())).unwrap();
+    let (one, other) = (open(), open());
+    answers::run(&*one.recall, &*other.recall).await;
+}
+
+#[tokio::test]
+async fn news_in_process() {
+    let fanout = Arc::new(InProcessFanout::new());
+    news::run(&*fanout, &*fanout).await;
+}
+
+#[tokio::test]
+async fn news_in_redis() {
+    let server = Server::start().await;
+    let open = || limits::open(Some(&server.url())).unwrap();
+    let (one, other) = (open(), open());
+    news::run(&*one.fanout, &*other.fanout).await;
 }

@@ -9,6 +9,7 @@ use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use crate::accept::{IdempotencyRecord, NewMessage, Single, needs};
+use crate::outbox::Outboxed;
 use crate::{Db, Error, Publish, chain, opt_outs};
 
 /// Keys that were used before, and what was answered then.
@@ -16,8 +17,8 @@ pub(super) type Known = Vec<((AccountId, String), IdempotencyRecord)>;
 
 /// What became of one statement.
 pub(super) enum Stored {
-    /// Everything.
-    All,
+    /// Everything; what was written to the outbox with it.
+    All(Vec<Outboxed>),
     /// Nothing, for these keys were used before.
     Known(Known),
     /// Nothing, for these messages are stored already.
@@ -33,15 +34,19 @@ pub(super) enum Stored {
 /// The wallets come last in it, after all that takes time, since everybody else waits for them. Whether they have
 /// enough is said by the constraint on the wallet, so that nothing can come between a look and the hold.
 pub(super) async fn store(db: &Db, batch: &[&Single]) -> Result<Stored, Error> {
-    let mut connection = db.pool.acquire().await?;
-    store_on(&mut connection, db, batch).await
+    // A chain that is new takes a connection of its own: there may be no second one.
+    chain::remember(db, batch.iter().map(|single| &single.message.chain)).await?;
+    let mut connection = db.pool.lend().await?;
+    let stored = store_on(&mut connection, db, batch).await?;
+    connection.done().await?;
+    Ok(stored)
 }
 
 /// The same within a transaction of the caller.
 #[expect(clippy::too_many_lines, reason = "one statement: its text and its parameters")]
 pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&Single]) -> Result<Stored, Error> {
     if batch.is_empty() {
-        return Ok(Stored::All);
+        return Ok(Stored::All(Vec::new()));
     }
     let rows = Rows::of(db, batch).await?;
     let answer = query!(
@@ -158,7 +163,7 @@ pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&S
         answer => answer?,
     };
     if answer.ok {
-        return Ok(Stored::All);
+        return Ok(Stored::All(rows.outboxed(db)));
     }
     let known = known_keys(connection, batch).await?;
     if !known.is_empty() {
@@ -307,6 +312,7 @@ struct Rows<'a> {
     smpp: SmppRows<'a>,
     envelope_ids: Vec<Uuid>,
     envelopes: Vec<Vec<u8>>,
+    tenants: Vec<Option<AccountId>>,
 }
 
 /// The columns of what SMPP customers say beyond that.
@@ -359,6 +365,7 @@ impl<'a> Rows<'a> {
         let at = batch.first().map(|s| s.message.created_at).unwrap_or_default();
         for sealed in seal(&items, at)? {
             rows.envelope_ids.push(sealed.id.uuid());
+            rows.tenants.push(sealed.tenant);
             rows.envelopes.push(sealed.body);
         }
         Ok(rows)
@@ -386,6 +393,15 @@ impl<'a> Rows<'a> {
         self.created.push(message.created_at);
         self.scheduled.push(message.scheduled_at);
         self.smpp.message(message)
+    }
+
+    /// What the statement wrote to the outbox.
+    fn outboxed(self, db: &Db) -> Vec<Outboxed> {
+        if db.publish == Publish::InTransaction {
+            return Vec::new();
+        }
+        let row = |((id, body), tenant)| Outboxed { id, queue: queues::ROUTE.to_owned(), body, delay_ms: 0, tenant };
+        self.envelope_ids.into_iter().zip(self.envelopes).zip(self.tenants).map(row).collect()
     }
 
     fn key(&mut self, account: AccountId, record: &IdempotencyRecord) -> Result<(), Error> {

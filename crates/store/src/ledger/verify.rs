@@ -15,8 +15,7 @@ pub struct Violation {
 
 /// Checks every invariant on one snapshot of the database. An empty answer means that the books are right.
 pub async fn verify(db: &Db) -> Result<Vec<Violation>, Error> {
-    let mut tx = db.pool.begin().await?;
-    query!("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").execute(&mut *tx).await?;
+    let mut tx = db.begin_picture().await?;
     // These statements read whole tables: let the planner join as it likes.
     for setting in ["SET LOCAL enable_hashjoin = on", "SET LOCAL enable_seqscan = on"] {
         sqlx::query(setting).execute(&mut *tx).await?;

@@ -103,6 +103,17 @@ pub(super) async fn authenticate(api: &Api, secret: &str) -> Result<Identity, Pr
     Ok((known.account, Actor::Key(id), *scopes))
 }
 
+/// Whether a key that was good is still in force. A database that does not answer changes nothing.
+pub(crate) async fn is_in_force(api: &Api, id: KeyId) -> bool {
+    let entry = match api.key_cache.0.get(&id) {
+        Some(entry) => Ok(entry),
+        None => read(api, id).await,
+    };
+    let Ok(entry) = entry else { return true };
+    let in_force = |(known, _): &(Known, Scopes)| known.expires_at.is_none_or(|at| at > chrono::Utc::now());
+    entry.known.as_ref().is_some_and(in_force)
+}
+
 async fn read(api: &Api, id: KeyId) -> Result<Arc<Entry>, Problem> {
     let entry = load(&api.db, id).await?;
     api.key_cache.0.insert(id, Arc::clone(&entry));

@@ -83,7 +83,10 @@ async fn send_batch(
 ) -> Result<Response, Problem> {
     caller.may(Scope::MessagesWrite)?;
     let key = idempotency::read(&headers, PATH, &raw.0)?;
-    let (prepared, rate) = match admit(&api, &caller, &raw) {
+    if let Some(answer) = idempotency::recall(&api, caller.account, key.as_ref()).await? {
+        return Ok(answer);
+    }
+    let (prepared, rate) = match admit(&api, &caller, &raw).await {
         Ok(admitted) => admitted,
         Err(refusal) => return idempotency::or_earlier(&api, caller.account, key.as_ref(), refusal).await,
     };
@@ -91,11 +94,21 @@ async fn send_batch(
     let seat = tokio::time::timeout(SEAT_LIMIT, api.batches.acquire()).await;
     let _seat = seat.ok().and_then(Result::ok).ok_or_else(busy)?;
     let messages: Vec<NewMessage> = prepared.iter().filter_map(|verdict| verdict.as_ref().ok()).cloned().collect();
+    for message in &messages {
+        api.note_time(message);
+    }
     let render = |fates: &[accept::Verdict]| (StatusCode::ACCEPTED.as_u16(), answer(&prepared, fates));
     let fingerprint = key.as_ref().map(|key| key.fingerprint).unwrap_or_default();
-    let key = key.map(|key| (key.key, key.fingerprint));
-    let mut response = match accept_batch(&api.db, caller.account, &messages, key, &render).await? {
-        BatchAcceptance::Stored(fates) => idempotency::json(StatusCode::ACCEPTED, answer(&prepared, &fates)),
+    let stored = key.clone().map(|key| (key.key, key.fingerprint));
+    let mut response = match accept_batch(&api.db, caller.account, &messages, stored, &render).await? {
+        BatchAcceptance::Stored(fates) => {
+            let body = answer(&prepared, &fates);
+            // Where nothing was stored, the key may have been another request's.
+            if let Some(key) = key.filter(|_| fates.contains(&accept::Verdict::Stored)) {
+                idempotency::keep(&api, caller.account, key, StatusCode::ACCEPTED, &body);
+            }
+            idempotency::json(StatusCode::ACCEPTED, body)
+        }
         BatchAcceptance::Replayed(record) => idempotency::replay(record, &fingerprint)?,
     };
     rate.write(response.headers_mut());
@@ -104,17 +117,19 @@ async fn send_batch(
 
 type Prepared = Vec<Result<NewMessage, Vec<FieldError>>>;
 
-fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(Prepared, pace::Rate), Problem> {
+async fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(Prepared, pace::Rate), Problem> {
     let Batch { messages } = raw.parse()?;
     if !(1..=MESSAGES_MAX).contains(&messages.len()) {
         return Err(Problem::field("/messages", Code::InvalidRequest, "expected 1 to 10000 messages"));
     }
-    let catalogue = api.catalogue.get();
-    let terms = Terms { now: crate::time::now(), private_urls: api.settings.private_webhooks };
-    let prepared: Prepared =
-        messages.into_iter().map(|request| prepare(&catalogue, caller.account, request, terms)).collect();
+    let (prepared, agreed): (Prepared, _) = {
+        let catalogue = api.catalogue.get();
+        let terms = Terms { now: crate::time::now(), private_urls: api.settings.private_webhooks };
+        let prepare = |request| prepare(&catalogue, caller.account, request, terms);
+        (messages.into_iter().map(prepare).collect(), api.pace.agreed(&catalogue, caller.account))
+    };
     let segments = prepared.iter().flatten().map(|message| u32::from(message.segments)).sum();
-    let rate = api.pace.take(&catalogue, caller.account, segments)?;
+    let rate = api.pace.take(agreed, segments).await?;
     Ok((prepared, rate))
 }
 

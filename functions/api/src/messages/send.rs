@@ -36,16 +36,26 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
 async fn send(State(api): State<Arc<Api>>, caller: Caller, headers: HeaderMap, raw: Raw) -> Result<Response, Problem> {
     caller.may(Scope::MessagesWrite)?;
     let key = idempotency::read(&headers, PATH, &raw.0)?;
-    let (message, rate) = match admit(&api, &caller, &raw) {
+    if let Some(answer) = idempotency::recall(&api, caller.account, key.as_ref()).await? {
+        return Ok(answer);
+    }
+    let (message, rate) = match admit(&api, &caller, &raw).await {
         Ok(admitted) => admitted,
         Err(refusal) => return idempotency::or_earlier(&api, caller.account, key.as_ref(), refusal).await,
     };
     let body = serde_json::to_vec(&AcceptedMessage::of(&message)).map_err(Problem::internal)?;
-    let fingerprint = key.as_ref().map(|key| key.fingerprint);
-    let idempotency = key.map(|key: Key| key.record(StatusCode::CREATED, body.clone()));
+    let idempotency = key.clone().map(|key: Key| key.record(StatusCode::CREATED, body.clone()));
+    api.note_time(&message);
     let mut response = match api.intake.accept(Single { message, idempotency }).await? {
-        Acceptance::Stored => idempotency::json(StatusCode::CREATED, body),
-        Acceptance::Replayed(record) => idempotency::replay(record, &fingerprint.unwrap_or_default())?,
+        Acceptance::Stored => {
+            if let Some(key) = key {
+                idempotency::keep(&api, caller.account, key, StatusCode::CREATED, &body);
+            }
+            idempotency::json(StatusCode::CREATED, body)
+        }
+        Acceptance::Replayed(record) => {
+            idempotency::replay(record, &key.map(|key| key.fingerprint).unwrap_or_default())?
+        }
         Acceptance::NoCredit => return Err(no_credit()),
         Acceptance::OptedOut => return Err(opted_out()),
     };
@@ -54,12 +64,15 @@ async fn send(State(api): State<Arc<Api>>, caller: Caller, headers: HeaderMap, r
 }
 
 /// Everything before the database: reads, prepares, and takes the message's segments from the account's rate.
-fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(NewMessage, pace::Rate), Problem> {
+async fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(NewMessage, pace::Rate), Problem> {
     let request: SendRequest = raw.parse()?;
-    let catalogue = api.catalogue.get();
-    let terms = Terms { now: crate::time::now(), private_urls: api.settings.private_webhooks };
-    let message = prepare(&catalogue, caller.account, request, terms).map_err(Problem::fields)?;
-    let rate = api.pace.take(&catalogue, caller.account, u32::from(message.segments))?;
+    let (message, agreed) = {
+        let catalogue = api.catalogue.get();
+        let terms = Terms { now: crate::time::now(), private_urls: api.settings.private_webhooks };
+        let message = prepare(&catalogue, caller.account, request, terms).map_err(Problem::fields)?;
+        (message, api.pace.agreed(&catalogue, caller.account))
+    };
+    let rate = api.pace.take(agreed, u32::from(message.segments)).await?;
     Ok((message, rate))
 }
 

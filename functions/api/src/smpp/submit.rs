@@ -1,16 +1,19 @@
 //! Submits of SMPP customers, through the gatherer that sends over HTTPS go through.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use chrono::{DateTime, Utc};
 use contract::intake::{Submission, Submissions, SubmitVerdict};
-use domain::{Catalogue, MessageId};
-use store::accept::{self, Acceptance, Single};
+use domain::{AccountId, MessageId};
+use futures_util::future::join_all;
+use store::accept::{self, Acceptance, NewMessage, Single};
 
 use super::prepare::prepare;
 use super::status::Why;
 use crate::Api;
 use crate::messages::intake::Waiting;
+
+/// A submission on its way: stored before (`None`), ready for the gatherer, or refused.
+type Step = Result<Option<NewMessage>, Why>;
 
 /// Accepts or refuses each submission, in their order. What is accepted is durable and paid for.
 ///
@@ -18,17 +21,11 @@ use crate::messages::intake::Waiting;
 /// When the outcome of some is not known: the same can be asked again with [`Submissions::repeated`].
 pub async fn submit(api: &Api, submissions: &Submissions) -> anyhow::Result<Vec<SubmitVerdict>> {
     let stored = stored_before(api, submissions).await?;
-    let (catalogue, now) = (api.catalogue.get(), crate::time::now());
-    let begun: Vec<Result<Option<Waiting>, Why>> = submissions
-        .submissions
-        .iter()
-        .map(|submission| {
-            if stored.contains(&submission.message_id) {
-                return Ok(None);
-            }
-            begin(api, &catalogue, submission, now).map(Some)
-        })
-        .collect();
+    let mut steps = prepare_all(api, submissions, &stored);
+    hold_back(api, &mut steps).await;
+    let offer = |message| api.intake.offer(Single { message, idempotency: None }).map_err(|_| Why::Busy);
+    let begun: Vec<Result<Option<Waiting>, Why>> =
+        steps.into_iter().map(|step| step.and_then(|message| message.map(offer).transpose())).collect();
     let mut verdicts = Vec::with_capacity(begun.len());
     for begun in begun {
         verdicts.push(match begun {
@@ -40,6 +37,40 @@ pub async fn submit(api: &Api, submissions: &Submissions) -> anyhow::Result<Vec<
     Ok(verdicts)
 }
 
+fn prepare_all(api: &Api, submissions: &Submissions, stored: &HashSet<MessageId>) -> Vec<Step> {
+    let (catalogue, now) = (api.catalogue.get(), crate::time::now());
+    let step = |submission: &Submission| {
+        if stored.contains(&submission.message_id) {
+            return Ok(None);
+        }
+        prepare(&catalogue, submission, now).map(Some)
+    };
+    submissions.submissions.iter().map(step).collect()
+}
+
+/// Takes the segments from the accounts' rates, all accounts at once; what a rate does not let through is refused.
+async fn hold_back(api: &Api, steps: &mut [Step]) {
+    let mut of_account: BTreeMap<AccountId, (Vec<usize>, Vec<u32>)> = BTreeMap::new();
+    for (at, step) in steps.iter().enumerate() {
+        if let Ok(Some(message)) = step {
+            let (places, segments) = of_account.entry(message.account_id).or_default();
+            places.push(at);
+            segments.push(u32::from(message.segments));
+        }
+    }
+    let agreed: Vec<_> = {
+        let catalogue = api.catalogue.get();
+        of_account.keys().map(|account| api.pace.agreed(&catalogue, *account)).collect()
+    };
+    let asked = of_account.values().zip(agreed).map(|((_, segments), agreed)| api.pace.pass(agreed, segments));
+    let passed = join_all(asked).await;
+    for ((places, _), passed) in of_account.values().zip(passed) {
+        for at in places.iter().skip(passed) {
+            steps[*at] = Err(Why::RateLimited);
+        }
+    }
+}
+
 /// Those that came before and were stored, whatever would be said of them now.
 async fn stored_before(api: &Api, submissions: &Submissions) -> anyhow::Result<HashSet<MessageId>> {
     if !submissions.repeated {
@@ -47,14 +78,6 @@ async fn stored_before(api: &Api, submissions: &Submissions) -> anyhow::Result<H
     }
     let ids: Vec<_> = submissions.submissions.iter().map(|one| (one.account_id, one.message_id)).collect();
     Ok(accept::stored(&api.db, &ids).await?)
-}
-
-/// Everything before the database: prepares, and takes the segments from the account's rate.
-fn begin(api: &Api, catalogue: &Catalogue, submission: &Submission, now: DateTime<Utc>) -> Result<Waiting, Why> {
-    let message = prepare(catalogue, submission, now)?;
-    let segments = u32::from(message.segments);
-    api.pace.take(catalogue, message.account_id, segments).map_err(|_| Why::RateLimited)?;
-    api.intake.offer(Single { message, idempotency: None }).map_err(|_| Why::Busy)
 }
 
 fn verdict(acceptance: &Acceptance) -> SubmitVerdict {

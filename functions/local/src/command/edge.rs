@@ -47,7 +47,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
-    let config = settings::read(common, None, None, &[Need::Queue, Need::SecretKey])?;
+    let config = settings::read_whole(common, None, None, &[Need::Queue, Need::SecretKey]).await?;
     let metrics = telemetry::init(&config)?;
     let door = listen("CHAPPE_WATCH_ADDR", options.watch_addr).await?;
     let secret = config.secret_key.as_ref().context("there is no secret key")?;
@@ -59,6 +59,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         line(&format!("customers bind over SMPP at {addr}"));
     }
     let limits = platform::open_limits(&config)?;
+    limits.join(edge::INSTANCES);
     line(&format!("the edge is watched at {}", url_of(door.local_addr()?)));
     let (status, shutdown) = (EdgeStatus::new(), shutdown::signal()?);
     let watch = watch::router(status.tracer().clone(), Arc::clone(&keys), shutdown.clone());
@@ -70,7 +71,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         name,
         link,
         queue: platform::open_queue(&config).await?,
-        directory: limits.0,
+        directory: limits.directory,
         grace: config.grace,
         status,
         shutdown,

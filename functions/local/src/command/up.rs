@@ -23,7 +23,7 @@ use crate::folder::Folder;
 use crate::functions::{Function, Webhooks};
 use crate::http::{self, Doors};
 use crate::output::line;
-use crate::platform::{Platform, open_limits};
+use crate::platform::Platform;
 use crate::smpp::{self, Ports};
 use crate::{banner, edge, settings};
 
@@ -72,8 +72,9 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let ports = Ports::open(Some(options.smpp_addr), &options.smpp).await?;
     let shutdown = shutdown::signal()?;
     // A start that is broken off drops what it has begun, and with it stops the private database.
-    let started =
-        shutdown.run_until_cancelled(start(common, &options, &folder, (doors, ports), shutdown.clone())).await;
+    let started = shutdown
+        .run_until_cancelled(Box::pin(start(common, &options, &folder, (doors, ports), shutdown.clone())))
+        .await;
     let Some(started) = started else { return Ok(()) };
     started?.stopped().await
 }
@@ -113,7 +114,8 @@ async fn start(
     let simulated = if options.demo { Some(Simulated::start(options.smsc_addr).await?) } else { None };
     let server = start_database(common, options, folder).await?;
     let url = server.as_ref().map(|server| server.socket_url().unwrap_or_else(|| server.url()));
-    let config = settings::read(common, Some(folder.secret()?), url, &[Need::Database, Need::Queue, Need::SecretKey])?;
+    let needs = [Need::Database, Need::Queue, Need::SecretKey];
+    let config = settings::read_whole(common, Some(folder.secret()?), url, &needs).await?;
     let metrics = telemetry::init(&config)?;
     let metrics = Arc::new(move || metrics.render());
     migrate(&config).await?;
@@ -128,7 +130,7 @@ async fn start(
     let api = http::api(&platform, metrics, options.reach());
     let smpp = ports.addr()?.map(|addr| addr.to_string()).unwrap_or_default();
     let status = EdgeStatus::new();
-    platform.run(edge::run(station(&platform, &config, ports, (&api, &status))?));
+    platform.run(edge::run(station(&platform, &config, ports, (&api, &status))));
     let watch = watch::router(status.tracer().clone(), Arc::clone(&platform.keys), platform.shutdown.clone());
     if let Some(server) = &server {
         platform.run(keep_database(server.clone(), platform.shutdown.clone()));
@@ -148,27 +150,23 @@ async fn start(
 }
 
 /// The edge of this process.
-fn station(
-    platform: &Platform,
-    config: &Config,
-    ports: Ports,
-    (api, status): (&Arc<Api>, &EdgeStatus),
-) -> Result<Station> {
+fn station(platform: &Platform, config: &Config, ports: Ports, (api, status): (&Arc<Api>, &EdgeStatus)) -> Station {
     let (db, keys) = (platform.db.clone(), Arc::clone(&platform.keys));
     let link = Arc::new(Link::Direct { db, keys, api: Arc::clone(api) });
-    let limits = open_limits(config)?;
+    let limits = &platform.limits;
+    limits.join(edge::INSTANCES);
     // With a Redis there are others.
     let name = config.redis_url.as_ref().map_or("local".to_owned(), |_| format!("local-{}", std::process::id()));
-    Ok(Station {
-        server: ports.server(&limits, &link, &platform.keys, &name),
+    Station {
+        server: ports.server(limits, &link, &platform.keys, &name),
         name,
         status: status.clone(),
         link,
-        directory: limits.0,
+        directory: Arc::clone(&limits.directory),
         queue: Arc::clone(&platform.queue),
         grace: platform.grace,
         shutdown: platform.shutdown.clone(),
-    })
+    }
 }
 
 /// The private database, unless another one was named.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use host::config::Need;
 use host::{shutdown, telemetry};
 
 use crate::cli::Common;
+use crate::exit::Misused;
 use crate::functions::{Function, Webhooks};
 use crate::http::{self, Doors};
 use crate::output::line;
@@ -21,7 +22,8 @@ Examples:
   chappe worker sweep                   the timers; one process of these is enough
   chappe worker --api                   the HTTP API and the internal API, without any function
 
-Needs DATABASE_URL, CHAPPE_SECRET_KEY, and QUEUE_URL where the queues are not in the database.";
+Needs DATABASE_URL, CHAPPE_SECRET_KEY, and QUEUE_URL where the queues are not in the database; REDIS_URL where there
+are several of the API, or realtime apart from it.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -38,7 +40,9 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
-    let config = settings::read(common, None, None, &[Need::Database, Need::Queue, Need::SecretKey])?;
+    let config = settings::read_whole(common, None, None, &[Need::Database, Need::Queue, Need::SecretKey]).await?;
+    let alone = options.functions.contains(&Function::Realtime) && config.redis_url.is_none() && !options.api;
+    ensure!(!alone, Misused("realtime needs REDIS_URL to reach the API, or --api in this process".to_owned()));
     let doors = if options.api { Some(Doors::open(&config).await?) } else { None };
     let metrics = telemetry::init(&config)?;
     let platform = Platform::open(&config, shutdown::signal()?).await?;

@@ -1,0 +1,75 @@
+//! Receiving, in a task of its own: whoever stops waiting for it loses no message, because the task gives back what
+//! it got.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use lapin::message::Delivery as Raw;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::Shared;
+use super::fault::Fault;
+use super::intake::give_back;
+use super::stamp::Stamp;
+use crate::{Delivery, Error, RECEIVE_MAX, Settle, Take, name_is_valid};
+
+pub(super) async fn receive(shared: &Arc<Shared>, queue: &str, take: Take) -> Result<Vec<Delivery>, Error> {
+    if !name_is_valid(queue) {
+        return Err(Error::NoQueue(queue.to_owned()));
+    }
+    if take.max == 0 {
+        return Ok(Vec::new());
+    }
+    let (answer, answered) = oneshot::channel();
+    tokio::spawn(run(Arc::clone(shared), queue.to_owned(), take, answer));
+    match answered.await {
+        Ok(received) => received.map_err(|fault| fault.of(queue)),
+        Err(_) => Err(Fault::Cancelled.into()),
+    }
+}
+
+type Answer = oneshot::Sender<Result<Vec<Delivery>, Fault>>;
+
+async fn run(shared: Arc<Shared>, queue: String, take: Take, mut answer: Answer) {
+    let received = look_until(&shared, &queue, take, &mut answer).await;
+    if let Err(Ok(unwanted)) = answer.send(received) {
+        let batch = unwanted.into_iter().map(|one| (one.lease, Settle::Retry(std::time::Duration::ZERO))).collect();
+        super::settle::settle(&shared, &queue, batch).await;
+    }
+}
+
+/// Looks until something came that is due, or the time is over.
+async fn look_until(shared: &Shared, queue: &str, take: Take, answer: &mut Answer) -> Result<Vec<Delivery>, Fault> {
+    let max = u16::try_from(take.max.min(RECEIVE_MAX)).unwrap_or(u16::MAX);
+    let deadline = Instant::now() + take.wait;
+    loop {
+        let intake = shared.taking.session().await?.intake(queue).await?;
+        let came = intake.take(max, deadline, answer).await?;
+        let (early, due): (Vec<Raw>, Vec<Raw>) = came.into_iter().partition(|raw| Stamp::of(raw).left_ms > 0);
+        let found = intake.lease(due, take.lease);
+        wait_on(shared, queue, early).await;
+        if !found.is_empty() || Instant::now() >= deadline || answer.is_closed() {
+            return Ok(found);
+        }
+    }
+}
+
+/// Puts messages that must wait longer into their next bucket. Nobody received them yet.
+async fn wait_on(shared: &Shared, queue: &str, early: Vec<Raw>) {
+    if early.is_empty() {
+        return;
+    }
+    let mut ackers = Vec::with_capacity(early.len());
+    let mut parcels = Vec::with_capacity(early.len());
+    for raw in early {
+        let stamp = Stamp::of(&raw);
+        ackers.push(raw.acker);
+        parcels.push((stamp.left_ms, stamp, Bytes::from(raw.data)));
+    }
+    let moved = shared.put(queue, parcels).await;
+    let (done, left): (Vec<_>, Vec<_>) = ackers.into_iter().zip(moved).partition(|(_, moved)| moved.is_ok());
+    join_all(done.iter().map(|(acker, _)| acker.ack(<_>::default()))).await;
+    give_back(left.into_iter().map(|(acker, _)| acker)).await;
+}

@@ -12,6 +12,7 @@ mod micro;
 mod operator;
 mod options;
 mod platform;
+mod queues;
 mod report;
 mod run;
 mod setup;
@@ -30,6 +31,8 @@ use load::Plan;
 use operator::Operator;
 use options::{Only, Options};
 use platform::Platform;
+use queues::{Kind, Queues};
+use report::Outcome;
 use run::{Mode, measure};
 
 /// Latencies of the two operators; the first must be the quick one.
@@ -43,6 +46,8 @@ const BATCHES: [(u64, usize); 2] = [(100, 8), (1000, 4)];
 #[derive(Debug)]
 struct Bench {
     platform: Platform,
+    /// Behind the platform: dropped after it.
+    queues: Queues,
     operators: Vec<Arc<Operator>>,
     books: Books,
     key: String,
@@ -50,15 +55,16 @@ struct Bench {
 }
 
 impl Bench {
-    async fn start(options: &Options) -> Result<Self> {
+    async fn start(options: &Options, kind: Kind) -> Result<Self> {
         let mut operators = Vec::new();
         for latency_ms in LATENCIES_MS {
             operators.push(Arc::new(Operator::start(&options.program, latency_ms).await?));
         }
-        let platform = Platform::start(options).await?;
+        let queues = Queues::start(kind).await?;
+        let platform = Platform::start(options, queues.url()).await?;
         let books = Books::open(&platform.database_url()?).await?;
         let key = setup::run(platform.http, &operators).await.context("cannot make accounts and operators")?;
-        Ok(Self { platform, operators, books, key, ticks_per_second: usage::ticks_per_second()? })
+        Ok(Self { platform, queues, operators, books, key, ticks_per_second: usage::ticks_per_second()? })
     }
 
     /// What the load sends to an operator.
@@ -82,6 +88,7 @@ fn main() -> ExitCode {
     let done = match std::env::args().nth(1).as_deref() {
         Some("load") => load::main(),
         Some("esme") => smpp::esme::main(),
+        Some("sqs") => queues::emulator_main(),
         Some("edge-alone") => smpp::edge_alone(),
         Some("smpp") => smpp::main(),
         _ => all(),
@@ -109,15 +116,52 @@ fn all() -> Result<()> {
 }
 
 async fn bench(options: &Options) -> Result<()> {
-    let mut bench = Bench::start(options).await?;
-    let done = runs(&mut bench, options).await;
+    let mut outcomes = on(options, Kind::Postgres).await?;
+    if !options.queues {
+        return Ok(());
+    }
+    for kind in Kind::ELSEWHERE {
+        outcomes.extend(on(options, kind).await.with_context(|| format!("with queues in {}", kind.name()))?);
+    }
+    report::queues(&outcomes);
+    Ok(())
+}
+
+/// All runs with the queues at one place.
+async fn on(options: &Options, kind: Kind) -> Result<Vec<Outcome>> {
+    let mut bench = Bench::start(options, kind).await?;
+    let done = match kind {
+        Kind::Postgres => runs(&mut bench, options).await,
+        _ => short_runs(&mut bench, kind, options).await,
+    };
     if done.is_err() {
         say(&format!("chappe said:{}", bench.platform.process.said()));
     }
     bench.platform.stop().await.and(done)
 }
 
-async fn runs(bench: &mut Bench, options: &Options) -> Result<()> {
+/// Each way of sending once, to the quick operator.
+async fn short_runs(bench: &mut Bench, kind: Kind, options: &Options) -> Result<Vec<Outcome>> {
+    let modes = modes(options);
+    measure(bench, &modes[0], 0, WARM_UP).await.context("at the warm-up")?;
+    let mut outcomes = Vec::new();
+    for mode in &modes {
+        let outcome = measure(bench, mode, 0, options.messages).await?;
+        outcomes.push(Outcome { queues: kind.name(), ..outcome });
+    }
+    verified(bench).await?;
+    Ok(outcomes)
+}
+
+async fn verified(bench: &mut Bench) -> Result<()> {
+    bench.books.nothing_left().await?;
+    let verified = bench.platform.ask(&["ledger", "verify"]).await?;
+    print(&format!("\nchappe ledger verify: {}", verified.trim()));
+    print("queues, outbox and holds: empty");
+    Ok(())
+}
+
+async fn runs(bench: &mut Bench, options: &Options) -> Result<Vec<Outcome>> {
     let modes = modes(options);
     for operator in 0..LATENCIES_MS.len() {
         measure(bench, &modes[0], operator, WARM_UP).await.context("at the warm-up")?;
@@ -135,11 +179,8 @@ async fn runs(bench: &mut Bench, options: &Options) -> Result<()> {
         let long = endurance::run(bench, &modes[0], options.endurance).await?;
         report::runs(&[long]);
     }
-    bench.books.nothing_left().await?;
-    let verified = bench.platform.ask(&["ledger", "verify"]).await?;
-    print(&format!("\nchappe ledger verify: {}", verified.trim()));
-    print("queues, outbox and holds: empty");
-    Ok(())
+    verified(bench).await?;
+    Ok(outcomes)
 }
 
 /// The runs that were asked for.

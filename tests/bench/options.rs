@@ -12,6 +12,7 @@ BENCH_CONNECTIONS  connections that post single messages (64)
 BENCH_ONLY         single or batch: only these runs
 BENCH_ENDURANCE    messages of the long run that watches memory (200000); 0 leaves it out
 BENCH_MICRO        0 leaves the micro-benchmarks out
+BENCH_QUEUES       0 leaves the runs with queues in RabbitMQ and SQS out
 BENCH_CHAPPE       the program to measure (chappe beside this one)
 BENCH_DIR          where the temporary data folder is made; a disk, not memory
 BENCH_PAUSE        1 waits for Enter before each run, to attach a profiler";
@@ -31,6 +32,7 @@ pub(crate) struct Options {
     pub(crate) only: Option<Only>,
     pub(crate) endurance: u64,
     pub(crate) micro: bool,
+    pub(crate) queues: bool,
     pub(crate) pause: bool,
     pub(crate) program: PathBuf,
     pub(crate) dir: PathBuf,
@@ -51,6 +53,7 @@ impl Options {
             only,
             endurance: number("BENCH_ENDURANCE", 200_000)?,
             micro: number("BENCH_MICRO", 1)? != 0,
+            queues: number("BENCH_QUEUES", 1)? != 0,
             pause: number("BENCH_PAUSE", 0)? != 0,
             program: text("BENCH_CHAPPE")?.map_or_else(beside, |path| Ok(PathBuf::from(path)))?,
             dir: text("BENCH_DIR")?.map_or_else(std::env::temp_dir, PathBuf::from),

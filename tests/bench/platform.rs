@@ -25,6 +25,7 @@ pub(crate) struct Platform {
     pub(crate) smpp: SocketAddr,
     pub(crate) process: Child,
     program: PathBuf,
+    queue_url: Option<String>,
     data: PathBuf,
     /// Behind the process: dropped after it has ended.
     folder: Folder,
@@ -46,21 +47,24 @@ impl Drop for Folder {
 }
 
 impl Platform {
-    pub(crate) async fn start(options: &Options) -> Result<Self> {
+    /// With its queues at `queue_url`, or in its database.
+    pub(crate) async fn start(options: &Options, queue_url: Option<String>) -> Result<Self> {
         let temporary = make_folder(&options.dir)?;
         let data = temporary.path().join("data");
         let folder = Folder { postgres: pgserver::reachable_dir(&data.join("postgres"))?, temporary };
         let [http, internal, smpp] = free_ports()?;
-        let settings = [
+        let mut settings = vec![
             ("CHAPPE_DATA_DIR", data.display().to_string()),
             ("CHAPPE_HTTP_ADDR", http.to_string()),
             ("CHAPPE_INTERNAL_ADDR", internal.to_string()),
             ("CHAPPE_SMPP_ADDR", smpp.to_string()),
             ("CHAPPE_SMSC_ADDR", "127.0.0.1:0".to_owned()),
         ];
+        settings.extend(queue_url.clone().map(|url| ("QUEUE_URL", url)));
         // The demo brings the log-in of the house; its operators carry nothing here.
         let process = Child::start("chappe up", &options.program, &["up", "--demo"], &settings)?;
-        let mut platform = Self { http, smpp, process, program: options.program.clone(), data, folder };
+        let program = options.program.clone();
+        let mut platform = Self { http, smpp, process, program, queue_url, data, folder };
         platform.ready().await?;
         let (pid, dir) = (platform.process.pid(), platform.data.display());
         say(&format!("chappe is process {pid}, on {http}, with its data in {dir}"));
@@ -90,6 +94,7 @@ impl Platform {
     pub(crate) async fn ask(&self, args: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.program);
         command.args(args).env("CHAPPE_DATA_DIR", &self.data).env_remove("DATABASE_URL").env_remove("QUEUE_URL");
+        command.envs(self.queue_url.as_ref().map(|url| ("QUEUE_URL", url)));
         let output = command.kill_on_drop(true).output().await.context("cannot run chappe")?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {

@@ -1,8 +1,12 @@
 //! Figures and tables, in whole numbers.
 
+use std::collections::BTreeMap;
+
 use crate::load::Tally;
 use crate::print;
 
+/// Requests to SQS for 1,000 messages at most: of batches of 100 or more, and of single sends.
+const REQUESTS_AIMS: [u64; 2] = [30, 4000];
 /// The aims, and what others need for the same on two cores.
 const DELIVERED_AIM: u64 = 5000;
 const CPU_AIM_US: u64 = 300;
@@ -13,6 +17,8 @@ const OTHERS: [(&str, u64, u64); 2] =
 /// What one run showed.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
+    /// Where the queues were.
+    pub(crate) queues: &'static str,
     pub(crate) name: String,
     pub(crate) operator_ms: u64,
     pub(crate) messages: u64,
@@ -23,6 +29,10 @@ pub(crate) struct Outcome {
     pub(crate) chappe_us: u64,
     pub(crate) postgres_us: u64,
     pub(crate) smsc_us: u64,
+    /// Of the broker, where there is one.
+    pub(crate) broker_us: u64,
+    /// Requests to SQS by action, where somebody counted them.
+    pub(crate) requests: BTreeMap<String, u64>,
     pub(crate) load_us: u64,
     /// The share of the machine that processes of others used meanwhile: where it is large, nothing here counts.
     pub(crate) elsewhere_percent: u64,
@@ -162,4 +172,49 @@ pub(crate) fn thousandths(number: u64) -> String {
 pub(crate) fn ratio(part: u64, whole: u64) -> String {
     let hundredths = part * 100 / whole.max(1);
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+/// The places of queues side by side, and what SQS would bill.
+pub(crate) fn queues(outcomes: &[Outcome]) {
+    print("\nQueues side by side, operator of 0 ms. CPU: seconds for 1,000 messages. Requests: for 1,000 messages.\n");
+    let quick = || outcomes.iter().filter(|outcome| outcome.operator_ms == 0);
+    let titles =
+        ["run", "queues", "delivered", "/ postgresql", "p50", "p99", "chappe", "postgres", "broker", "all", "requests"];
+    let row = |outcome: &Outcome| {
+        let base = quick().find(|base| base.name == outcome.name).map_or(0, Outcome::delivered_per_second);
+        let each = |us: u64| thousandths(us / outcome.messages);
+        vec![
+            outcome.name.clone(),
+            outcome.queues.to_owned(),
+            outcome.delivered_per_second().to_string(),
+            ratio(outcome.delivered_per_second(), base),
+            thousandths(outcome.tally.p50_us),
+            thousandths(outcome.tally.p99_us),
+            each(outcome.chappe_us),
+            each(outcome.postgres_us),
+            each(outcome.broker_us),
+            each(outcome.chappe_us + outcome.postgres_us + outcome.broker_us),
+            outcome.requests_cell(),
+        ]
+    };
+    let mut rows: Vec<Vec<String>> = quick().map(row).collect();
+    rows.sort();
+    table(&titles, &rows);
+    for outcome in quick().filter(|outcome| !outcome.requests.is_empty()) {
+        let of = |(action, count): (&String, &u64)| format!("{action} {}", count * 1000 / outcome.messages);
+        let actions: Vec<String> = outcome.requests.iter().map(of).collect();
+        print(&format!("{}, requests for 1,000 messages: {}", outcome.name, actions.join(", ")));
+    }
+}
+
+impl Outcome {
+    fn requests_cell(&self) -> String {
+        if self.requests.is_empty() {
+            return String::new();
+        }
+        let requests = self.requests.values().sum::<u64>() * 1000 / self.messages;
+        let [batches, singles] = REQUESTS_AIMS;
+        let aim = if self.name == "single" { singles } else { batches };
+        verdict(requests <= aim, &requests.to_string())
+    }
 }

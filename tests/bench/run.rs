@@ -1,5 +1,6 @@
 //! One run: the load as another process, and what everything used until the last message was delivered.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::books::{Books, Progress};
 use crate::child::Child;
 use crate::load::{Plan, Tally};
 use crate::operator::Operator;
+use crate::queues::{Kind, Queues};
 use crate::report::Outcome;
 use crate::say;
 use crate::usage::{self, Ticks};
@@ -36,6 +38,7 @@ struct Used {
     chappe: Ticks,
     postgres: Ticks,
     smsc: Ticks,
+    broker: Ticks,
     /// The machine: busy, and busy or idle.
     machine: (Ticks, Ticks),
 }
@@ -47,6 +50,7 @@ impl Used {
             chappe: usage::of(chappe)?,
             postgres: usage::of_postgres_below(chappe)?,
             smsc: usage::of(operator.process.pid())?,
+            broker: bench.queues.used()?,
             machine: usage::of_machine()?,
         })
     }
@@ -60,19 +64,24 @@ pub(crate) async fn measure(bench: &mut Bench, mode: &Mode, operator: usize, mes
     let plan = bench.plan(mode, &operator, messages);
     let after = bench.books.last_message().await?;
     usage::forget_peak(bench.platform.process.pid());
+    let requests_before = bench.queues.requests().await?;
     let before = Used::now(bench, &operator)?;
     let tally = load(&plan).await?;
     let end = delivered(bench, after, messages).await?;
     settled_books(&mut bench.books).await?;
+    settled_queues(bench).await?;
     let used = Used::now(bench, &operator)?;
     let per_second = bench.ticks_per_second;
     let micros = |from: Ticks, to: Ticks| (to - from).micros(per_second);
     let [chappe_us, postgres_us, smsc_us] =
         [micros(before.chappe, used.chappe), micros(before.postgres, used.postgres), micros(before.smsc, used.smsc)];
+    let broker_us = micros(before.broker, used.broker);
     let load_us = tally.cpu.micros(per_second);
-    let ours_us = chappe_us + postgres_us + smsc_us + load_us;
+    let ours_us = chappe_us + postgres_us + smsc_us + load_us + broker_us;
     let busy_us = micros(before.machine.0, used.machine.0);
+    let requests = less(bench.queues.requests().await?, &requests_before);
     let outcome = Outcome {
+        queues: Kind::Postgres.name(),
         name: mode.name.clone(),
         operator_ms: operator.latency_ms,
         messages,
@@ -80,6 +89,8 @@ pub(crate) async fn measure(bench: &mut Bench, mode: &Mode, operator: usize, mes
         chappe_us,
         postgres_us,
         smsc_us,
+        broker_us,
+        requests,
         load_us,
         elsewhere_percent: busy_us.saturating_sub(ours_us) * 100 / micros(before.machine.1, used.machine.1).max(1),
         peak_kib: usage::peak_kib(bench.platform.process.pid())?,
@@ -138,4 +149,33 @@ pub(crate) async fn settled_books(books: &mut Books) -> Result<()> {
         every.tick().await;
     }
     Ok(())
+}
+
+/// Waits until every queue that is not in the database is empty, too.
+async fn settled_queues(bench: &Bench) -> Result<()> {
+    if matches!(bench.queues, Queues::Postgres) {
+        return Ok(());
+    }
+    let limit = Instant::now() + STALL_LIMIT;
+    let mut every = interval(Duration::from_millis(500));
+    loop {
+        every.tick().await;
+        let told = bench.platform.ask(&["queues", "--json"]).await?;
+        let queues: Vec<serde_json::Value> = serde_json::from_str(&told).context("chappe queues says no JSON")?;
+        let lies = |what: &str| queues.iter().filter_map(|queue| queue[what].as_u64()).sum::<u64>();
+        ensure!(lies("parked") == 0, "envelopes are parked: {told}");
+        if lies("ready") + lies("waiting") == 0 {
+            return Ok(());
+        }
+        ensure!(Instant::now() < limit, "queues do not run empty: {told}");
+    }
+}
+
+/// What was added to each count.
+fn less(after: BTreeMap<String, u64>, before: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let added = |(action, count): (String, u64)| {
+        let old = before.get(&action).copied().unwrap_or(0);
+        (action, count - old)
+    };
+    after.into_iter().map(added).collect()
 }

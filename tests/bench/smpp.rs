@@ -130,7 +130,7 @@ fn alone_cells(outcome: &Outcome) -> Vec<String> {
 
 async fn whole(options: &Options) -> Result<()> {
     let operator = Arc::new(Operator::start(&options.program, 0).await?);
-    let platform = Platform::start(options).await?;
+    let platform = Platform::start(options, None).await?;
     let mut books = Books::open(&platform.database_url()?).await?;
     let customer = setup::run_for_smpp(platform.http, &operator).await.context("cannot make accounts and operators")?;
     let done = runs(&platform, &mut books, &customer, options).await;

@@ -97,11 +97,15 @@ pub(crate) fn of(pid: u32) -> Result<Ticks> {
 
 /// Of all of PostgreSQL below a process: postmaster, backends and helpers that run, and those that ended.
 pub(crate) fn of_postgres_below(ancestor: u32) -> Result<Ticks> {
+    of_named_below(ancestor, "postgres")
+}
+
+/// Of all processes below another whose name begins so, and of those that they waited for.
+pub(crate) fn of_named_below(ancestor: u32, name: &str) -> Result<Ticks> {
     let all = processes()?;
-    let postgres =
-        all.iter().filter(|(pid, stat)| stat.name.starts_with("postgres") && is_below(**pid, ancestor, &all));
+    let named = all.iter().filter(|(pid, stat)| stat.name.starts_with(name) && is_below(**pid, ancestor, &all));
     let mut sum = Ticks::default();
-    postgres.for_each(|(_, stat)| sum += stat.own + stat.ended_children);
+    named.for_each(|(_, stat)| sum += stat.own + stat.ended_children);
     Ok(sum)
 }
 

@@ -2,6 +2,7 @@
 //! set up through its API. Dropping it ends the whole tree of processes and removes what it wrote.
 
 mod api;
+mod backend;
 mod binary;
 mod books;
 mod company;
@@ -27,6 +28,7 @@ use store::{Db, Publish};
 use testkit::{Database, eventually, until_some};
 
 pub(crate) use api::Api;
+pub(crate) use backend::{Backend, Queues, on_every_backend};
 pub(crate) use books::{Leftovers, Story};
 pub(crate) use company::{
     Company, Network, ON_DELIVERY, ON_SUBMIT, OperatorIs, PASSWORD, SENDER, SYSTEM_ID, smsc, smsc_of,
@@ -72,6 +74,7 @@ const WITHOUT_EDGE: &[&str] =
 #[derive(Debug)]
 pub(crate) struct Chappe {
     data: Data,
+    queues: Queues,
     arguments: &'static [&'static str],
     child: Option<Child>,
     http_port: u16,
@@ -93,25 +96,37 @@ impl Chappe {
 
     /// The same with these further variables in its environment.
     pub(crate) async fn with_settings(more: Vec<(&'static str, String)>) -> Self {
-        Self::over(Data::Clone(Box::new(Database::fresh().await)), UP, more).await
+        Self::over(Data::Clone(Box::new(Database::fresh().await)), Queues::Database, UP, more).await
+    }
+
+    /// Over a fast database, with queues of this kind.
+    pub(crate) async fn on(backend: Backend) -> Self {
+        Self::over(Data::Clone(Box::new(Database::fresh().await)), backend.queues().await, UP, Vec::new()).await
     }
 
     /// The same without sessions, see [`Chappe::start_edge`].
     pub(crate) async fn without_edge() -> Self {
-        Self::over(Data::Clone(Box::new(Database::fresh().await)), WITHOUT_EDGE, Vec::new()).await
+        let data = Data::Clone(Box::new(Database::fresh().await));
+        Self::over(data, Queues::Database, WITHOUT_EDGE, Vec::new()).await
     }
 
     /// Over a durable server of its own, see [`Chappe::server`].
     pub(crate) async fn on_own_server() -> Self {
-        Self::over(Data::Server(testkit::durable_postgres().await), UP, Vec::new()).await
+        let data = Data::Server(testkit::durable_postgres().await);
+        Self::over(data, Queues::Database, UP, Vec::new()).await
     }
 
     /// With the private database that it runs by itself.
     pub(crate) async fn with_private_database() -> Self {
-        Self::over(Data::Private(PathBuf::new()), UP, Vec::new()).await
+        Self::over(Data::Private(PathBuf::new()), Queues::Database, UP, Vec::new()).await
     }
 
-    async fn over(data: Data, arguments: &'static [&'static str], more: Vec<(&'static str, String)>) -> Self {
+    async fn over(
+        data: Data,
+        queues: Queues,
+        arguments: &'static [&'static str],
+        more: Vec<(&'static str, String)>,
+    ) -> Self {
         let dir = testkit::temp_dir();
         // The account that PostgreSQL runs under must be able to pass through.
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -122,7 +137,8 @@ impl Chappe {
         let log = File::options().create(true).append(true).read(true).open(dir.path().join("log")).unwrap();
         let [http_port, internal_port, smpp_port] = [free_port(), free_port(), free_port()];
         let (child, inside) = (None, None);
-        let mut chappe = Self { data, arguments, child, http_port, internal_port, smpp_port, more, inside, log, dir };
+        let mut chappe =
+            Self { data, queues, arguments, child, http_port, internal_port, smpp_port, more, inside, log, dir };
         chappe.restart().await;
         chappe
     }
@@ -146,9 +162,9 @@ impl Chappe {
 
     /// Opens its database anew: after a restart of either of them the old connections are of no use.
     pub(crate) async fn look_inside(&mut self) {
-        let url = self.database_url();
-        let db = Db::open(&url, Publish::InTransaction).unwrap();
-        self.inside = Some((db, queue::open(&url).await.unwrap()));
+        let (url, queue_url) = (self.database_url(), self.queue_url());
+        let db = Db::open(&url, Publish::between(&url, &queue_url)).unwrap();
+        self.inside = Some((db, queue::open(&queue_url).await.unwrap()));
     }
 
     /// The program in this installation.
@@ -170,6 +186,9 @@ impl Chappe {
             Data::Server(server) => command.env("DATABASE_URL", server.url()),
             Data::Private(_) => &mut command,
         };
+        if let Some(url) = self.queues.url() {
+            command.env("QUEUE_URL", url);
+        }
         let log = || Stdio::from(self.log.try_clone().unwrap());
         command.stdin(Stdio::null()).stdout(log()).stderr(log());
         command
@@ -206,13 +225,18 @@ impl Chappe {
         }
     }
 
+    /// Where its queues are.
+    pub(crate) fn queue_url(&self) -> String {
+        self.queues.url().map_or_else(|| self.database_url(), str::to_owned)
+    }
+
     /// Its database, for checks that a user cannot make.
     pub(crate) fn db(&self) -> Db {
         self.inside.as_ref().unwrap().0.clone()
     }
 
     /// Its queues, likewise.
-    fn queue(&self) -> &dyn Queue {
+    pub(crate) fn queue(&self) -> &dyn Queue {
         self.inside.as_ref().unwrap().1.as_ref()
     }
 

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use contract::{Accepted, CustomerEvent, Deliver, Envelope, InboundPart, Item, Outcome, Receipt, Routed};
+use contract::news::News;
+use contract::{
+    Accepted, CustomerEvent, Deliver, Envelope, InboundPart, Item, Outcome, RealtimeEvent, Receipt, Routed,
+};
 
 fn check<T: Item>(version: &str) -> String {
     let name = format!("{}.json", T::KIND);
@@ -26,6 +29,8 @@ fn every_envelope_of_version_1_still_decodes() {
         check::<CustomerEvent>("v1"),
         check::<InboundPart>("v1"),
         check::<Deliver>("v1"),
+        check::<News>("v1"),
+        check::<RealtimeEvent>("v1"),
     ];
     known.sort();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/envelopes/v1");

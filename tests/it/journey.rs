@@ -16,7 +16,9 @@ use serde_json::json;
 use smsc::{Outcome, Profile, Receipts, Rule, Smsc};
 use testkit::eventually;
 
-use crate::chappe::{Chappe, Company, Hook, Leftovers, ON_DELIVERY, ON_SUBMIT, OperatorIs, SENDER, Story, smsc};
+use crate::chappe::{
+    Chappe, Company, Hook, Leftovers, ON_DELIVERY, ON_SUBMIT, OperatorIs, SENDER, Story, on_every_backend, smsc,
+};
 
 /// Everything of a journey has happened within this time.
 pub(crate) const JOURNEY: Duration = Duration::from_mins(1);
@@ -220,23 +222,24 @@ async fn assert_records(chappe: &Chappe, rows: &[Row]) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_text_meets_every_end_and_everything_is_exact() {
-    let (chappe, hook) = (Chappe::start().await, Hook::start().await);
-    let company = Company::found(&chappe).await;
-    let carriers = carriers(&company).await;
-    let rows = send_all(&company, &hook).await;
-    assert_eq!(rows.len(), 32);
-    chappe.assert_settled(JOURNEY, Leftovers::default()).await;
-    for row in &rows {
-        assert_shown(&carriers, row);
-        assert_story(&company, row).await;
+on_every_backend! {
+    async fn every_text_meets_every_end_and_everything_is_exact(backend) {
+        let (chappe, hook) = (Chappe::on(backend).await, Hook::start().await);
+        let company = Company::found(&chappe).await;
+        let carriers = carriers(&company).await;
+        let rows = send_all(&company, &hook).await;
+        assert_eq!(rows.len(), 32);
+        chappe.assert_settled(JOURNEY, Leftovers::default()).await;
+        for row in &rows {
+            assert_shown(&carriers, row);
+            assert_story(&company, row).await;
+        }
+        assert_told(&company, &hook, &rows);
+        assert_money(&chappe, &company, &rows).await;
+        assert_records(&chappe, &rows).await;
+        let repeated: u64 = carriers.iter().map(|carrier| carrier.repeats().repeated).sum();
+        assert_eq!(repeated, 0, "an operator got something twice");
     }
-    assert_told(&company, &hook, &rows);
-    assert_money(&chappe, &company, &rows).await;
-    assert_records(&chappe, &rows).await;
-    let repeated: u64 = carriers.iter().map(|carrier| carrier.repeats().repeated).sum();
-    assert_eq!(repeated, 0, "an operator got something twice");
 }
 
 /// Waits until a message stands so.

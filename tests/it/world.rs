@@ -39,7 +39,7 @@ impl World {
         let database = Database::fresh().await;
         let db = Db::open(&database.url(), Publish::InTransaction).unwrap();
         let queue = queue::open(&database.url()).await.unwrap();
-        for name in [queues::ROUTE, queues::BILL, queues::DLR, queues::INBOUND, queues::CALLBACK] {
+        for name in queues::ALWAYS {
             queue.create(name).await.unwrap();
         }
         let house = account(database.pool(), None, "admin").await;
@@ -61,6 +61,11 @@ impl World {
             .unwrap();
         let catalogue = Holder::load(db.clone()).await.unwrap();
         Self { db, queue, catalogue, house, reseller, client, operators, database }
+    }
+
+    /// Where the database is.
+    pub(crate) fn url(&self) -> String {
+        self.database.url()
     }
 
     /// The database itself.

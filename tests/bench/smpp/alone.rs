@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use async_trait::async_trait;
 use contract::edge::{EdgeSnapshot, SubmitKey};
 use contract::intake::{AboutMessage, Answer, Submissions, SubmitVerdict};
@@ -29,19 +29,19 @@ pub(crate) fn main() -> Result<()> {
         let keys = Arc::new(Keys::new(&[7; 32])?);
         let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         crate::print(&listener.addr()?.to_string());
-        let (directory, limiter) = limits::open(None).context("no limits")?;
+        let limits = limits::Opened::in_process();
         let edge = Edge {
             config: Config::default(),
             settings: Arc::new(OneSystem(system(&keys))),
             queue: Arc::new(Empty),
             status: EdgeStatus::new(),
-            directory: Arc::clone(&directory),
+            directory: Arc::clone(&limits.directory),
             name: "bench".to_owned(),
             server: Some(Server {
                 listeners: vec![listener],
                 intake: Arc::new(TakesAll),
-                directory,
-                limiter,
+                directory: limits.directory,
+                limiter: limits.limiter,
                 keys,
                 edge: "bench".to_owned(),
                 bounds: smpp_edge::Bounds::default(),

@@ -97,6 +97,9 @@ fn routes_of_messages(Victim { account, message, .. }: &Victim) -> Vec<Route> {
         plain("post /v1/messages", send(&json!({})), Refused(400)),
         plain("post /v1/messages/batch", json!({"messages": [send(&json!({}))]}), Refused(202)),
         plain("get /v1/messages", None, SeesNothing),
+        // Whom a connection hears of is judged in `realtime`; a ticket is one's own.
+        plain("get /v1/realtime", None, Refused(400)),
+        plain("post /v1/realtime/tickets", None, Refused(201)),
         route("get /v1/messages/{id}", format!("/v1/messages/{message}"), None, NotFound),
         route("delete /v1/messages/{id}", format!("/v1/messages/{message}"), None, NotFound),
         route("get /v1/balance", format!("/v1/balance?account_id={account}"), None, NotFound),

@@ -11,6 +11,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use store::keys::NewKey;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::world::World;
@@ -82,7 +83,9 @@ impl Rig {
             catalogue: Arc::clone(&world.catalogue),
             keys: Arc::clone(&keys),
             queue: Arc::clone(&world.queue),
-            settings: Settings { segments_per_second: 1_000_000, private_webhooks: false },
+            limits: limits::Opened::in_process(),
+            settings: Settings { segments_per_second: 1_000_000, ..Settings::default() },
+            stop: CancellationToken::new(),
             metrics: Arc::new(String::new),
         });
         let router = api::router(Arc::clone(&api));
@@ -117,9 +120,7 @@ impl Rig {
 
     /// Sends a request as it stands.
     pub(super) async fn raw(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        Answer { status: parts.status, headers: parts.headers, bytes: body.collect().await.unwrap().to_bytes() }
+        answer(&self.router, request).await
     }
 
     /// Calls with a bearer token, where there is one.
@@ -168,6 +169,13 @@ impl Rig {
     pub(super) async fn messages(&self) -> i64 {
         self.world.count("SELECT count(*) FROM messages").await
     }
+}
+
+/// What `router` answers.
+pub(super) async fn answer(router: &Router, request: Request<Body>) -> Answer {
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    Answer { status: parts.status, headers: parts.headers, bytes: body.collect().await.unwrap().to_bytes() }
 }
 
 /// A good send, with `changes` on top; null takes a field away.

@@ -65,16 +65,17 @@ impl Chappe {
             waiting.is_empty()
         })
         .await;
+        // What is published is deleted a moment later.
+        eventually(limit, async || self.count("SELECT count(*) FROM outbox").await == 0).await;
         let untold = "SELECT count(*) FROM webhook_deliveries WHERE status = 'pending'";
         eventually(limit, async || self.count(untold).await == 0).await;
         for (what, sql) in [
-            ("outbox", "SELECT count(*) FROM outbox"),
-            ("parked", "SELECT count(*) FROM queue.parked"),
             ("holds", "SELECT count(*) FROM account_balances WHERE held_micros <> 0"),
             ("webhooks that were given up", "SELECT count(*) FROM webhook_deliveries WHERE status <> 'delivered'"),
         ] {
             assert_eq!(self.count(sql).await, 0, "left over: {what}");
         }
+        assert_eq!(self.parked().await, Vec::<String>::new(), "left over: parked envelopes");
         let violations = store::ledger::verify(&self.db()).await.unwrap();
         assert!(violations.is_empty(), "{violations:#?}");
     }
@@ -83,6 +84,16 @@ impl Chappe {
     pub(crate) async fn until_ended(&self, limit: Duration) {
         let open = "SELECT count(*) FROM messages WHERE state_rank < 8";
         eventually(limit, async || self.count(open).await == 0).await;
+    }
+
+    /// Why each of the parked envelopes lies where it does.
+    async fn parked(&self) -> Vec<String> {
+        let mut parked = Vec::new();
+        for name in self.queue().queues().await.unwrap() {
+            let found = self.queue().parked(&name, 10).await.unwrap();
+            parked.extend(found.into_iter().map(|one| format!("{name}: {}", one.why)));
+        }
+        parked
     }
 
     /// The queues that are not empty, with how much is in them.

@@ -18,7 +18,7 @@ impl Chappe {
     /// Starts an edge that shares operators with those that name the same Redis.
     pub(crate) fn start_edge(&self, name: &str, redis_url: &str) -> Edge {
         let mut command = self.command();
-        command.args(["edge", "--name", name]).env("REDIS_URL", redis_url).env("QUEUE_URL", self.database_url());
+        command.args(["edge", "--name", name]).env("REDIS_URL", redis_url).env("QUEUE_URL", self.queue_url());
         command.env("CHAPPE_INTERNAL_URL", format!("http://127.0.0.1:{}", self.internal_port));
         let smpp_port = free_port();
         command.env("CHAPPE_SMPP_ADDR", format!("127.0.0.1:{smpp_port}"));

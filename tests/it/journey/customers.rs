@@ -14,7 +14,9 @@ use testkit::{eventually, until_some};
 
 use self::esme::{Esme, Got};
 use super::{BAD_NUMBER, BALANCE, JOURNEY, RESELLER, balance};
-use crate::chappe::{Chappe, Company, Leftovers, ON_DELIVERY, ON_SUBMIT, OperatorIs, SENDER, Story, smsc};
+use crate::chappe::{
+    Chappe, Company, Leftovers, ON_DELIVERY, ON_SUBMIT, OperatorIs, SENDER, Story, on_every_backend, smsc,
+};
 
 /// The name that the customer binds by.
 pub(super) const NAME: &str = "shop";
@@ -76,44 +78,45 @@ async fn operator(company: &Company) -> smsc::Smsc {
     operator
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_end_comes_back_as_a_receipt_and_the_money_is_exact() {
-    let chappe = Chappe::start().await;
-    let company = Company::found(&chappe).await;
-    let carrier = operator(&company).await;
-    let password = system(&company, json!({})).await;
-    let mut esme = bound(chappe.smpp(), &password, CommandId::BIND_TRANSCEIVER).await;
-    // The network that charges on delivery has no operator: no route.
-    let rows = [
-        (format!("{}0000001", ON_SUBMIT.prefix), "DELIVRD", 1),
-        (format!("{}0000002", ON_SUBMIT.prefix), "UNDELIV", 1),
-        (format!("{}0000003", ON_SUBMIT.prefix), "UNDELIV", 0),
-        (format!("{}0000004", ON_SUBMIT.prefix), "EXPIRED", 1),
-        (format!("{}0000001", ON_DELIVERY.prefix), "REJECTD", 0),
-    ];
-    let mut paid = 0;
-    for (to, state, segments) in &rows {
-        let answer = esme.ask(&Body::SubmitSm(sm(to, b"Hello"))).await;
-        assert_eq!(answer.status, Status::ROK, "{to}");
-        let (id, told) = receipt(&mut esme).await;
-        assert_eq!((id, told.as_str()), (answer.id(), *state), "{to}");
-        let story = Story::of(&company.sender, &full(&answer.id())).await;
-        assert_eq!((&story.0["to"], &story.0["text"]), (&json!(format!("+{to}")), &json!("Hello")));
-        paid += segments;
+on_every_backend! {
+    async fn every_end_comes_back_as_a_receipt_and_the_money_is_exact(backend) {
+        let chappe = Chappe::on(backend).await;
+        let company = Company::found(&chappe).await;
+        let carrier = operator(&company).await;
+        let password = system(&company, json!({})).await;
+        let mut esme = bound(chappe.smpp(), &password, CommandId::BIND_TRANSCEIVER).await;
+        // The network that charges on delivery has no operator: no route.
+        let rows = [
+            (format!("{}0000001", ON_SUBMIT.prefix), "DELIVRD", 1),
+            (format!("{}0000002", ON_SUBMIT.prefix), "UNDELIV", 1),
+            (format!("{}0000003", ON_SUBMIT.prefix), "UNDELIV", 0),
+            (format!("{}0000004", ON_SUBMIT.prefix), "EXPIRED", 1),
+            (format!("{}0000001", ON_DELIVERY.prefix), "REJECTD", 0),
+        ];
+        let mut paid = 0;
+        for (to, state, segments) in &rows {
+            let answer = esme.ask(&Body::SubmitSm(sm(to, b"Hello"))).await;
+            assert_eq!(answer.status, Status::ROK, "{to}");
+            let (id, told) = receipt(&mut esme).await;
+            assert_eq!((id, told.as_str()), (answer.id(), *state), "{to}");
+            let story = Story::of(&company.sender, &full(&answer.id())).await;
+            assert_eq!((&story.0["to"], &story.0["text"]), (&json!(format!("+{to}")), &json!("Hello")));
+            paid += segments;
+        }
+        assert_eq!(carrier.shown(&rows[0].0)[0].text, "Hello");
+        let refused = esme.ask(&Body::SubmitSm(sm("12", b"Hello"))).await;
+        assert_eq!(refused.status, Status::RINVDSTADR);
+        chappe.assert_settled(JOURNEY, Leftovers::default()).await;
+        assert_eq!(balance(&company, company.client).await, (BALANCE - paid * PRICE, 0));
+        assert_eq!(balance(&company, company.reseller).await, (BALANCE - paid * RESELLER, 0));
+        let session = until_some(JOURNEY, async || {
+            let sessions = company.sender.get("/v1/smpp/sessions").await;
+            sessions["data"][0]["id"].as_str().map(str::to_owned)
+        })
+        .await;
+        company.sender.ask(http::Method::DELETE, &format!("/v1/smpp/sessions/{session}"), None, None).await.unwrap();
+        assert_eq!(esme.next().await.command, CommandId::UNBIND, "somebody wants the session closed");
     }
-    assert_eq!(carrier.shown(&rows[0].0)[0].text, "Hello");
-    let refused = esme.ask(&Body::SubmitSm(sm("12", b"Hello"))).await;
-    assert_eq!(refused.status, Status::RINVDSTADR);
-    chappe.assert_settled(JOURNEY, Leftovers::default()).await;
-    assert_eq!(balance(&company, company.client).await, (BALANCE - paid * PRICE, 0));
-    assert_eq!(balance(&company, company.reseller).await, (BALANCE - paid * RESELLER, 0));
-    let session = until_some(JOURNEY, async || {
-        let sessions = company.sender.get("/v1/smpp/sessions").await;
-        sessions["data"][0]["id"].as_str().map(str::to_owned)
-    })
-    .await;
-    company.sender.ask(http::Method::DELETE, &format!("/v1/smpp/sessions/{session}"), None, None).await.unwrap();
-    assert_eq!(esme.next().await.command, CommandId::UNBIND, "somebody wants the session closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,10 +7,10 @@ use cargo_metadata::DependencyKind;
 use super::{assert_none, metadata, read};
 
 /// What a function that handles an event may lean on.
-const FUNCTION: &[&str] = &["domain", "contract", "store", "host", "limits", "smpp"];
+const FUNCTION: &[&str] = &["domain", "contract", "store", "outbox", "host", "limits", "smpp"];
 
 /// What a function may lean on that makes queues, or publishes what a crash left in the outbox.
-const PUBLISHER: &[&str] = &["domain", "contract", "store", "host", "limits", "smpp", "queue"];
+const PUBLISHER: &[&str] = &["domain", "contract", "store", "outbox", "host", "limits", "smpp", "queue"];
 
 /// Every crate with all it may lean on. `it` judges the whole and may lean on everything.
 const MAY_LEAN_ON: &[(&str, &[&str])] = &[
@@ -19,9 +19,13 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("queue", &[]),
     ("pgserver", &[]),
+    // Stands in for something outside, and knows nothing of us.
+    ("sqs-emulator", &[]),
     ("contract", &["domain"]),
     ("store", &["domain", "contract"]),
     ("host", &["queue"]),
+    // The one place where the tables and the queues meet.
+    ("outbox", &["contract", "store", "queue", "host"]),
     ("smsc", &["smpp"]),
     ("api", PUBLISHER),
     ("route", FUNCTION),
@@ -29,8 +33,9 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("dlr", FUNCTION),
     ("inbound", FUNCTION),
     ("callback", FUNCTION),
+    ("realtime", FUNCTION),
     // It ends the waiting for parts of messages that `inbound` puts together.
-    ("sweep", &["domain", "contract", "store", "host", "limits", "smpp", "queue", "inbound"]),
+    ("sweep", &["domain", "contract", "store", "outbox", "host", "limits", "smpp", "queue", "inbound"]),
     // No store, no SQL: a database outage cannot drop operator sessions.
     ("smpp-edge", &["domain", "contract", "smpp", "queue", "host", "limits"]),
     (
@@ -42,12 +47,14 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
             "dlr",
             "inbound",
             "callback",
+            "realtime",
             "sweep",
             "smpp-edge",
             "smsc",
             "pgserver",
             "host",
             "queue",
+            "outbox",
             "store",
             "contract",
             "domain",

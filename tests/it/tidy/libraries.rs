@@ -11,8 +11,12 @@ use super::{assert_none, metadata, root};
 const HOMES: &[(&str, &[&str])] = &[
     ("sqlx", &["store", "queue", "testkit", "it"]),
     ("lapin", &["queue"]),
-    ("aws-sdk-", &["queue"]),
-    ("aws-config", &["queue"]),
+    ("aws-sdk-sqs", &["queue", "testkit", "it"]),
+    ("aws-sdk-sns", &["queue", "it"]),
+    // Secrets are read where all settings are.
+    ("aws-sdk-secretsmanager", &["host"]),
+    ("aws-sdk-apigatewaymanagement", &["realtime"]),
+    ("aws-config", &["queue", "host", "realtime"]),
     ("lambda_", &["host"]),
     ("aws_lambda_events", &["host"]),
     ("redis", &["limits"]),

@@ -1,5 +1,5 @@
 # The commands worth remembering. `make help` lists them; each works as root and as an ordinary user.
-.PHONY: help run test check bench bench-smpp prepare fmt
+.PHONY: help run test check bench bench-smpp infra-test prepare fmt
 
 CARGO ?= cargo
 # The queries are checked against .sqlx/, so that a build needs no database, whatever DATABASE_URL says.
@@ -10,7 +10,7 @@ help: ## this list
 
 run: ## install what is missing, build, start everything with demo data; Ctrl-C stops
 	@infra/setup/install.sh run
-	@$(CARGO) build --release --locked --package local --bin chappe
+	@$(CARGO) build --release --locked --package local --bin chappe $(if $(filter sqs:%,$(QUEUE_URL)),--features sqs)
 	@exec "$${CARGO_TARGET_DIR:-target}/release/chappe" up --demo
 
 test: ## install what is missing, run all tests, end with a plain count
@@ -27,6 +27,9 @@ bench: ## throughput, latency, processor time and memory of the release build
 bench-smpp: ## customers over SMPP through server and client, and the edge alone
 	@infra/setup/install.sh run
 	@infra/setup/bench.sh smpp
+
+infra-test: ## infra/terraform: format, validity, checkov, mocked tests, and a whole life against moto
+	@infra/setup/infra-test.sh
 
 prepare: ## write .sqlx/ again after a change of a query or a migration
 	@infra/setup/install.sh database

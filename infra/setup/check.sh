@@ -25,9 +25,9 @@ quick() {
 	say "format"
 	cargo fmt --all --check
 	say "lints"
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	say "documentation"
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps --quiet
 }
 
 # The advisory database lies on GitHub; without it the other three still hold.

@@ -4,8 +4,8 @@
 #
 #   install.sh run       PostgreSQL only unless DATABASE_URL names a server
 #   install.sh database  PostgreSQL always
-#   install.sh test      PostgreSQL and Redis always, as the tests start and stop their own; and the programs of others
-#                        that the tests speak SMPP with, see interop.sh
+#   install.sh test      PostgreSQL, Redis, RabbitMQ and PgBouncer always, as the tests start and stop their own, see
+#                        servers.sh; and the programs of others that the tests speak SMPP with, see interop.sh
 set -eu
 
 purpose=${1:-run}
@@ -155,6 +155,8 @@ if [ -n "$missing" ]; then
 fi
 
 if [ "$purpose" = test ]; then
+	. "$(dirname "$0")/servers.sh"
+	servers
 	. "$(dirname "$0")/interop.sh"
 	interop
 fi

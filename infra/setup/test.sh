@@ -6,9 +6,9 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 # The tests of the whole start the programs themselves.
-cargo build --locked --workspace --bins
+cargo build --locked --workspace --bins --all-features
 
-{ cargo test --locked --workspace --no-fail-fast 2>&1 && echo 0 >"$log.status" || echo 1 >"$log.status"; } | tee "$log"
+{ cargo test --locked --workspace --all-features --no-fail-fast 2>&1 && echo 0 >"$log.status" || echo 1 >"$log.status"; } | tee "$log"
 status=$(cat "$log.status")
 rm -f "$log.status"
 

@@ -112,7 +112,8 @@ impl Followup for Told {
 async fn what_cannot_be_parked_is_reported() {
     for (parks, expected) in [(true, &[][..]), (false, &["id-1"])] {
         let followup = Arc::new(Told(Mutex::default(), parks));
-        let batches = Batches::new(Arc::new(Sleeper::default()), Arc::clone(&followup) as Arc<dyn Followup>);
+        let told: Arc<dyn Followup> = followup.clone();
+        let batches = Batches::new(Arc::new(Sleeper::default()), told);
         let response =
             batches.handle(batch(&["0", "poison", "0"]), Window::lasting(Duration::from_secs(9))).await.unwrap();
         assert_eq!(failures(&response), expected);

@@ -56,7 +56,7 @@ wait
 /// The broker that the tests of this process share.
 static SHARED: OnceCell<RabbitMq> = OnceCell::const_new();
 
-/// A broker with the user `test`, whose password is `test`, in [`VHOSTS_MAX`] virtual hosts.
+/// A broker with the user `test`, whose password is `test`, in `VHOSTS_MAX` virtual hosts.
 #[derive(Debug)]
 pub struct RabbitMq {
     guard: Option<Child>,

@@ -73,27 +73,31 @@ install_postgres_with_apt() {
 	return "$status"
 }
 
-# Debian starts a service with the package, unless a policy forbids it; ours are private. One that is there stays.
-install_redis_with_apt() {
+# Debian starts a service with its package, unless a policy forbids it; ours are private. A policy that is there stays.
+apt_install_unstarted() {
 	policy=/usr/sbin/policy-rc.d
 	if [ -e "$policy" ]; then
-		apt_install redis-server
+		apt_install "$@"
 		return
 	fi
 	printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
 	as_root chmod 755 "$policy"
-	if apt_install redis-server; then status=0; else status=$?; fi
+	if apt_install "$@"; then status=0; else status=$?; fi
 	as_root rm -f "$policy"
-	# Nor at the next start of the machine.
-	if [ -d /run/systemd/system ]; then as_root systemctl disable redis-server >/dev/null 2>&1 || true; fi
 	return "$status"
+}
+
+# Nor is a service of these packages started with the machine.
+apt_install_private() {
+	apt_install_unstarted "$@" || return
+	if [ -d /run/systemd/system ]; then as_root systemctl disable "$@" >/dev/null 2>&1 || true; fi
 }
 
 install_with_apt() {
 	as_root apt-get update -q
 	have_compiler || apt_install gcc g++ libc6-dev
 	[ "$need_postgres" = no ] || install_postgres_with_apt
-	[ "$need_redis" = no ] || install_redis_with_apt
+	[ "$need_redis" = no ] || apt_install_private redis-server
 }
 
 install_with_dnf() {

@@ -37,19 +37,11 @@ interop_packages() {
 	have_program node && have_program npm || echo "$4"
 }
 
-# Debian starts Kannel with the package; the tests start their own, so that is held off during the installation.
+# Debian starts Kannel with the package; the tests start their own.
 interop_install_with_apt() {
 	as_root apt-get update -q
-	hold=/usr/sbin/policy-rc.d
-	if [ -e "$hold" ]; then hold=; fi
-	if [ -n "$hold" ]; then
-		printf '#!/bin/sh\nexit 101\n' | as_root tee "$hold" >/dev/null
-		as_root chmod 755 "$hold"
-	fi
 	# shellcheck disable=SC2046
-	if apt_install $(interop_packages kannel tshark "python3 python3-venv" "nodejs npm"); then status=0; else status=$?; fi
-	[ -z "$hold" ] || as_root rm -f "$hold"
-	return "$status"
+	apt_install_unstarted $(interop_packages kannel tshark "python3 python3-venv" "nodejs npm")
 }
 
 # shellcheck disable=SC2046

@@ -16,26 +16,11 @@ servers_missing() {
 	have_pgbouncer || echo pgbouncer
 }
 
-# Debian starts a service with its package, unless a policy forbids it; ours are private. What is there stays.
-servers_install_with_apt() {
-	as_root apt-get update -q
-	policy=/usr/sbin/policy-rc.d
-	if [ -e "$policy" ]; then policy=; fi
-	if [ -n "$policy" ]; then
-		printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-		as_root chmod 755 "$policy"
-	fi
-	if apt_install "$@"; then status=0; else status=$?; fi
-	[ -z "$policy" ] || as_root rm -f "$policy"
-	# Nor at the next start of the machine.
-	if [ -d /run/systemd/system ]; then as_root systemctl disable "$@" >/dev/null 2>&1 || true; fi
-	return "$status"
-}
-
 # shellcheck disable=SC2046
 servers_install() {
 	if command -v apt-get >/dev/null 2>&1; then
-		servers_install_with_apt $(servers_missing)
+		as_root apt-get update -q
+		apt_install_private $(servers_missing)
 	elif command -v dnf >/dev/null 2>&1; then
 		as_root dnf install -y $(servers_missing)
 	elif command -v apk >/dev/null 2>&1; then

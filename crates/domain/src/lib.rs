@@ -4,6 +4,7 @@
 //! time takes it as an argument. Handlers load, call one function of this crate, and save what it says.
 
 pub mod account;
+pub mod api_key;
 pub mod catalogue;
 pub mod id;
 pub mod inbound;

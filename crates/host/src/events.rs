@@ -14,14 +14,9 @@ use crate::Handler;
 /// other hosts have loops and listeners in their place.
 #[async_trait]
 pub trait Events: Send + Sync {
-    /// Handles one event and answers what Lambda hands back to whoever sent it. An error fails the invocation.
-    async fn on_event(&self, event: Value) -> anyhow::Result<Value>;
-
-    /// The same, for who can make use of the time that is left: the answer must be there at `until`.
-    async fn on_event_until(&self, event: Value, until: Instant) -> anyhow::Result<Value> {
-        let _ = until;
-        self.on_event(event).await
-    }
+    /// Handles one event and answers what Lambda hands back to whoever sent it; the answer must be there at `until`.
+    /// An error fails the invocation.
+    async fn on_event(&self, event: Value, until: Instant) -> anyhow::Result<Value>;
 }
 
 /// When the answer to a request must be there: an extension of requests that come through Lambda.

@@ -100,7 +100,7 @@ fn is_batch(event: &Value) -> bool {
 }
 
 async fn on_event(events: &dyn Events, event: Value, window: Window) -> anyhow::Result<Value> {
-    let answer = tokio::time::timeout_at(window.answer_by(), events.on_event_until(event, window.work_until()));
+    let answer = tokio::time::timeout_at(window.answer_by(), events.on_event(event, window.work_until()));
     answer.await.context("the event took longer than the function may run")?
 }
 

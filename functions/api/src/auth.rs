@@ -14,7 +14,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::{AccountId, Catalogue, KeyId, Role, UserId};
+use domain::{AccountId, Catalogue, KeyId, Role, UserId, api_key};
 use http::header;
 use http::request::Parts;
 
@@ -109,7 +109,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
 type Identity = (AccountId, Actor, Scopes);
 
 async fn bearer(api: &Api, token: &str) -> Result<Identity, Problem> {
-    if token.starts_with(keys::PREFIX) {
+    if token.starts_with(api_key::PREFIX) {
         return keys::authenticate(api, token).await;
     }
     let claims = token::verify(api.keys.token_key(), token).ok_or_else(Problem::unauthorized)?;

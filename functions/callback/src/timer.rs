@@ -25,12 +25,7 @@ enum Look {
 
 #[async_trait]
 impl Events for Callback {
-    async fn on_event(&self, event: Value) -> anyhow::Result<Value> {
-        // A minute is the interval of the schedule, and the longest that this may take.
-        self.on_event_until(event, Instant::now() + std::time::Duration::from_mins(1)).await
-    }
-
-    async fn on_event_until(&self, event: Value, until: Instant) -> anyhow::Result<Value> {
+    async fn on_event(&self, event: Value, until: Instant) -> anyhow::Result<Value> {
         let tick: Tick = serde_json::from_value(event).context("the event of the timer cannot be read")?;
         tracing::debug!(looks = tick.looks.len(), "looking for due webhooks");
         let deliverer = self.on_demand.as_ref().context("this handler has a deliverer beside it")?;

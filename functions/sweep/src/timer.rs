@@ -55,12 +55,7 @@ impl Timer for Sweep {
 
 #[async_trait]
 impl Events for Sweep {
-    async fn on_event(&self, event: Value) -> anyhow::Result<Value> {
-        // A minute is the interval of the schedule, and the longest that this may take.
-        self.on_event_until(event, Instant::now() + std::time::Duration::from_mins(1)).await
-    }
-
-    async fn on_event_until(&self, event: Value, until: Instant) -> anyhow::Result<Value> {
+    async fn on_event(&self, event: Value, until: Instant) -> anyhow::Result<Value> {
         let tick: Tick = serde_json::from_value(event).context("the event of the timer cannot be read")?;
         let (mut done, mut failed) = (BTreeMap::new(), Vec::new());
         for look in tick.looks.unwrap_or(Look::ALL.to_vec()) {

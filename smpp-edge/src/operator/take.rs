@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use contract::edge::OperatorSettings;
 use contract::queues;
-use queue::{Delivery, Take};
+use queue::{Delivery, Take, chain};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -162,10 +162,4 @@ impl Taker {
             }
         }
     }
-}
-
-/// An error and everything that caused it, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }

@@ -11,11 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
-use chrono::DateTime;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::followup::Taken;
+use super::followup::{Taken, received, sent_at};
 use super::{Followup, SqsBatchResponse, SqsEvent, SqsMessage, Window};
 use crate::process::{Verdict, process_within};
 use crate::{Delivery, Handler};
@@ -75,8 +74,8 @@ impl<H: Handler> Batches<H> {
         Ok(response)
     }
 
-    /// A verdict for every record that came to one in time.
-    async fn judge(&self, records: &[Arc<SqsMessage>], until: Instant) -> Vec<Option<Verdict>> {
+    /// A verdict for every record; those that came to none in time come again soon.
+    async fn judge(&self, records: &[Arc<SqsMessage>], until: Instant) -> Vec<Verdict> {
         let limit = self.time_limit(records.len(), until);
         let mut verdicts: Vec<Option<Verdict>> = vec![None; records.len()];
         let mut waiting = records.iter().enumerate();
@@ -101,13 +100,10 @@ impl<H: Handler> Batches<H> {
         if late > 0 {
             tracing::warn!(late, "{late} records were not done in time, they come again");
         }
-        // Their visibility timeout is several times as long as this invocation was.
-        for verdict in &mut verdicts {
-            verdict.get_or_insert(Verdict::Retry(LATE_AFTER));
-        }
         // What still runs ends here, in the middle: its transaction is rolled back.
         tasks.shutdown().await;
-        verdicts
+        // Their visibility timeout is several times as long as this invocation was.
+        verdicts.into_iter().map(|verdict| verdict.unwrap_or(Verdict::Retry(LATE_AFTER))).collect()
     }
 
     /// How long one record may take, so that all of them fit.
@@ -133,12 +129,12 @@ impl<H: Handler> Batches<H> {
     }
 
     /// For every record whether nothing is left to do.
-    async fn follow_up(&self, records: &[Arc<SqsMessage>], verdicts: &[Option<Verdict>], by: Instant) -> Vec<bool> {
-        let mut over: Vec<bool> = verdicts.iter().map(|verdict| *verdict == Some(Verdict::Ack)).collect();
+    async fn follow_up(&self, records: &[Arc<SqsMessage>], verdicts: &[Verdict], by: Instant) -> Vec<bool> {
+        let mut over: Vec<bool> = verdicts.iter().map(|verdict| *verdict == Verdict::Ack).collect();
         let mut places = Vec::new();
         let mut ended = Vec::new();
         for (place, (record, verdict)) in records.iter().zip(verdicts).enumerate() {
-            if let Some(verdict) = verdict.as_ref().filter(|verdict| **verdict != Verdict::Ack) {
+            if *verdict != Verdict::Ack {
                 places.push(place);
                 ended.push((record.as_ref(), verdict));
             }
@@ -157,13 +153,11 @@ impl<H: Handler> Batches<H> {
     }
 
     fn delivery(&self, record: &SqsMessage) -> Delivery {
-        let attribute = |name: &str| record.attributes.get(name)?.parse::<i64>().ok();
-        let received = attribute("ApproximateReceiveCount").and_then(|count| u32::try_from(count).ok());
         Delivery {
             queue: self.followup.queue_of(record),
             id: record.message_id.clone().unwrap_or_default(),
-            received: received.unwrap_or(1),
-            enqueued_at: attribute("SentTimestamp").and_then(DateTime::from_timestamp_millis),
+            received: received(record),
+            enqueued_at: sent_at(record),
         }
     }
 }

@@ -133,17 +133,29 @@ impl Followup for Settling {
     }
 }
 
+/// How often a record was received, this time included.
+pub(super) fn received(record: &SqsMessage) -> u32 {
+    attribute(record, "ApproximateReceiveCount").and_then(|count| u32::try_from(count).ok()).unwrap_or(1)
+}
+
+/// When a record was sent, where SQS tells.
+pub(super) fn sent_at(record: &SqsMessage) -> Option<DateTime<Utc>> {
+    attribute(record, "SentTimestamp").and_then(DateTime::from_timestamp_millis)
+}
+
+fn attribute(record: &SqsMessage, name: &str) -> Option<i64> {
+    record.attributes.get(name)?.parse().ok()
+}
+
 /// A record as the queue's backend knows a message.
 fn handed(record: &SqsMessage) -> Handed {
-    let attribute = |name: &str| record.attributes.get(name)?.parse::<i64>().ok();
     let own = |name: &str| record.message_attributes.get(name)?.string_value.clone();
-    let received = attribute("ApproximateReceiveCount").and_then(|count| u32::try_from(count).ok());
     Handed {
         id: record.message_id.clone().unwrap_or_default(),
         receipt_handle: record.receipt_handle.clone().unwrap_or_default(),
         text: record.body.clone().unwrap_or_default(),
-        received: received.unwrap_or(1),
-        sent_at: attribute("SentTimestamp").and_then(DateTime::from_timestamp_millis).unwrap_or_default(),
+        received: received(record),
+        sent_at: sent_at(record).unwrap_or_default(),
         encoding: own(Handed::ENCODING),
         due: own(Handed::DUE),
     }

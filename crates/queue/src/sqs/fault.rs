@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 
-use crate::Error;
+use crate::{Error, chain};
 
 /// A call that failed. Holds no answer of the service: that may hold bodies.
 #[derive(Debug, thiserror::Error)]
@@ -29,13 +29,7 @@ impl Fault {
         E: StdError + ProvideErrorMetadata + 'static,
         R: std::fmt::Debug + 'static,
     {
-        let mut why = error.to_string();
-        let mut cause = StdError::source(error);
-        while let Some(error) = cause {
-            why = format!("{why}: {error}");
-            cause = error.source();
-        }
-        Self { action, code: error.code().map(str::to_owned), why }
+        Self { action, code: error.code().map(str::to_owned), why: chain(error) }
     }
 
     /// An answer that does not say what it should.

@@ -34,21 +34,24 @@ pub(super) enum Stored {
 /// The wallets come last in it, after all that takes time, since everybody else waits for them. Whether they have
 /// enough is said by the constraint on the wallet, so that nothing can come between a look and the hold.
 pub(super) async fn store(db: &Db, batch: &[&Single]) -> Result<Stored, Error> {
-    // A chain that is new takes a connection of its own: there may be no second one.
-    chain::remember(db, batch.iter().map(|single| &single.message.chain)).await?;
+    // A chain that is new takes a connection of its own, and there may be no second one: first the rows.
+    let rows = Rows::of(db, batch).await?;
     let mut connection = db.pool.lend().await?;
-    let stored = store_on(&mut connection, db, batch).await?;
+    let stored = insert(&mut connection, db, batch, rows).await?;
     connection.done().await?;
     Ok(stored)
 }
 
-/// The same within a transaction of the caller.
-#[expect(clippy::too_many_lines, reason = "one statement: its text and its parameters")]
+/// The same within a transaction of the caller, who has met the chains of `batch` before.
 pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&Single]) -> Result<Stored, Error> {
+    insert(connection, db, batch, Rows::of(db, batch).await?).await
+}
+
+#[expect(clippy::too_many_lines, reason = "one statement: its text and its parameters")]
+async fn insert(connection: &mut PgConnection, db: &Db, batch: &[&Single], rows: Rows<'_>) -> Result<Stored, Error> {
     if batch.is_empty() {
         return Ok(Stored::All(Vec::new()));
     }
-    let rows = Rows::of(db, batch).await?;
     let answer = query!(
         r#"
         WITH need AS (

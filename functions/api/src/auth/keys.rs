@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use domain::KeyId;
+use domain::{KeyId, api_key};
 use host::secrets::{self, Keys};
 use moka::sync::Cache;
 use store::keys::Known;
@@ -13,10 +13,6 @@ use super::{Actor, Identity, Scopes};
 use crate::Api;
 use crate::problem::Problem;
 
-/// How every key begins, so that scanners for leaked secrets find it.
-pub(crate) const PREFIX: &str = "sk_live_";
-/// Characters of an id without its prefix.
-const ID_CHARS: usize = 26;
 /// Keys that one process remembers at most.
 const CACHED_MAX: u64 = 100_000;
 /// A remembered key is forgotten after this: a revocation is in force within five seconds everywhere.
@@ -44,21 +40,9 @@ impl std::fmt::Debug for Minted {
 /// Makes a key.
 pub fn mint(keys: &Keys) -> Result<Minted, secrets::Error> {
     let id = KeyId::generate();
-    let text = id.to_string();
-    let bare = text.strip_prefix("key_").unwrap_or(&text);
-    let secret = format!("{PREFIX}{bare}_{}", secrets::random_token()?);
+    let secret = api_key::secret_of(id, &secrets::random_token()?);
     let hash = keys.hash(secret.as_bytes());
     Ok(Minted { id, secret, hash })
-}
-
-/// Which key a secret claims to be of.
-fn id_of(secret: &str) -> Option<KeyId> {
-    let rest = secret.strip_prefix(PREFIX)?;
-    let (id, rest) = rest.split_at_checked(ID_CHARS)?;
-    if !rest.starts_with('_') {
-        return None;
-    }
-    format!("key_{id}").parse().ok()
 }
 
 #[derive(Debug)]
@@ -87,7 +71,7 @@ impl KeyCache {
 
 /// The identity behind a secret.
 pub(super) async fn authenticate(api: &Api, secret: &str) -> Result<Identity, Problem> {
-    let id = id_of(secret).ok_or_else(Problem::unauthorized)?;
+    let id = api_key::id_of(secret).ok_or_else(Problem::unauthorized)?;
     let entry = match api.key_cache.0.get(&id) {
         Some(entry) => {
             read_again_behind(api, id, &entry);
@@ -153,10 +137,10 @@ mod tests {
     fn a_secret_names_its_key() {
         let keys = Keys::new(&[7; 32]).unwrap();
         let minted = mint(&keys).unwrap();
-        assert_eq!(id_of(&minted.secret), Some(minted.id));
+        assert_eq!(api_key::id_of(&minted.secret), Some(minted.id));
         assert!(keys.matches(minted.secret.as_bytes(), &minted.hash));
         for wrong in ["", "sk_live_", "sk_live_zz", "sk_test_x", &minted.secret.replacen('_', "-", 3)] {
-            assert_eq!(id_of(wrong), None, "{wrong}");
+            assert_eq!(api_key::id_of(wrong), None, "{wrong}");
         }
     }
 }

@@ -4,15 +4,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
-use domain::KeyId;
+use domain::{KeyId, api_key};
 use host::secrets::Keys;
 use store::realtime::{self, Holder};
 use store::{Db, Error, keys};
 
-/// How every API key begins; 26 characters of its id and `_` follow.
-const KEY_PREFIX: &str = "sk_live_";
-/// Characters of an id without its prefix.
-const ID_CHARS: usize = 26;
 /// The scope that it takes.
 const SCOPE: &str = "messages:read";
 
@@ -44,7 +40,7 @@ pub(super) async fn check(db: &Db, keys: &Keys, given: Given<'_>, now: DateTime<
         return holder.ok_or(Refused::Unauthorized);
     }
     let (named, secret) = read(given.authorization.ok_or(Refused::Unauthorized)?).ok_or(Refused::Unauthorized)?;
-    let id = id_of(&secret).ok_or(Refused::Unauthorized)?;
+    let id = api_key::id_of(&secret).ok_or(Refused::Unauthorized)?;
     let known = keys::find(db, id).await?.ok_or(Refused::Unauthorized)?;
     let good = keys.matches(secret.as_bytes(), &known.secret_hash)
         && known.expires_at.is_none_or(|at| at > now)
@@ -68,10 +64,4 @@ fn read(header: &str) -> Option<(Option<KeyId>, String)> {
     let pair = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
     let (id, secret) = pair.split_once(':')?;
     Some((Some(id.parse().ok()?), secret.to_owned()))
-}
-
-/// Which key a secret claims to be of.
-fn id_of(secret: &str) -> Option<KeyId> {
-    let (id, rest) = secret.strip_prefix(KEY_PREFIX)?.split_at_checked(ID_CHARS)?;
-    if rest.starts_with('_') { format!("key_{id}").parse().ok() } else { None }
 }

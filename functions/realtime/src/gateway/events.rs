@@ -8,6 +8,7 @@ use contract::realtime::{ACCOUNT_CONNECTIONS_MAX, Filter, SAID_BYTES_MAX, Said};
 use host::lambda::Events;
 use serde_json::{Value, json};
 use store::realtime::{self, Connection};
+use tokio::time::Instant;
 
 use super::credentials::{self, Given, Refused};
 use super::{Gateway, PostError};
@@ -18,7 +19,7 @@ const LIFE_MAX: TimeDelta = TimeDelta::minutes(125);
 
 #[async_trait]
 impl Events for Realtime {
-    async fn on_event(&self, event: Value) -> anyhow::Result<Value> {
+    async fn on_event(&self, event: Value, _: Instant) -> anyhow::Result<Value> {
         let Way::Gateway(gateway) = &self.way else { anyhow::bail!("this handler has no connections of API Gateway") };
         let context = &event["requestContext"];
         let id = context["connectionId"].as_str().context("the event is of no WebSocket")?;

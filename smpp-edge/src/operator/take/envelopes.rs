@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use contract::edge::SubmitKey;
 use contract::{Envelope, Routed, queues};
 use domain::{EnvelopeId, OperatorId};
-use queue::{Delivery, Lease, Settle, SettleError};
+use queue::{Delivery, Lease, Settle, SettleError, chain};
 
-use super::{Shared, chain};
+use super::Shared;
 use crate::job::{Encoder, Job};
 use crate::recent::Recent;
 use crate::track::Track;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_sdk_apigatewaymanagement::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_apigatewaymanagement::{Client, Config};
@@ -17,8 +18,14 @@ use realtime::Realtime;
 use realtime::gateway::{Gateway, ManagementApi};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use super::super::rig::Rig;
+
+/// When an answer must be there.
+fn soon() -> Instant {
+    Instant::now() + Duration::from_mins(1)
+}
 
 /// A management API of a stage: what was posted to which connection.
 #[derive(Debug, Default)]
@@ -90,7 +97,7 @@ impl Lambda {
             "stage": "prod", "apiId": "abcdef1234", "domainName": "abcdef1234.execute-api.eu-central-1.amazonaws.com",
         }});
         event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let answer = self.function.on_event(event).await.unwrap();
+        let answer = self.function.on_event(event, soon()).await.unwrap();
         answer["statusCode"].as_i64().unwrap()
     }
 
@@ -164,7 +171,7 @@ async fn connections_are_let_in_by_credentials() {
     .await
     .unwrap();
     assert_eq!(lambda.connect("full", &Value::Null, bearer(&rig.client).as_deref()).await, 429);
-    assert!(lambda.function.on_event(json!({"Records": []})).await.is_err(), "no event of a WebSocket");
+    assert!(lambda.function.on_event(json!({"Records": []}), soon()).await.is_err(), "no event of a WebSocket");
 }
 
 #[tokio::test(flavor = "multi_thread")]

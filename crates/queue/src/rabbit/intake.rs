@@ -21,7 +21,7 @@ use lapin::options::{BasicConsumeOptions, BasicNackOptions};
 use lapin::types::FieldTable;
 use lapin::{Acker, Channel, Consumer};
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::fault::{CALL_TIMEOUT, Fault, within};
 use super::stamp::Stamp;
@@ -32,6 +32,9 @@ const LOOK_TIME: Duration = Duration::from_millis(10);
 
 /// How often leases are looked through for those that ended.
 const LEASE_TICK: Duration = Duration::from_millis(50);
+
+/// How often an answer that is not written yet looks whether its connection still stands.
+const ALIVE_TICK: Duration = Duration::from_millis(50);
 
 /// The longest that a message is leased, all extensions together. RabbitMQ closes a channel with a delivery of 30
 /// minutes by default (`consumer_timeout`), and with it all other leases.
@@ -236,16 +239,35 @@ impl Drop for Intake {
 impl Held {
     /// Tells the broker that the message is done; whether that still counts.
     pub(super) async fn ack(&self) -> bool {
-        matches!(self.acker.ack(<_>::default()).await, Ok(true))
+        ack(&self.acker).await
     }
 }
 
-/// Gives messages back to the broker.
+/// Tells the broker that a message is done; whether that still counts.
+pub(super) async fn ack(acker: &Acker) -> bool {
+    written(acker, acker.ack(<_>::default())).await
+}
+
+/// Gives messages back to the broker. Where that fails, the connection is gone, and the broker takes them back on its
+/// own.
 pub(super) async fn give_back(ackers: impl IntoIterator<Item = Acker>) {
     let options = BasicNackOptions { multiple: false, requeue: true };
-    let nacking = ackers.into_iter().map(|acker| async move { acker.nack(options).await });
-    // Where that fails, the connection is gone, and the broker takes them back on its own.
-    let _ = tokio::time::timeout(CALL_TIMEOUT, join_all(nacking)).await;
+    let nacking = ackers.into_iter().map(|acker| async move { written(&acker, acker.nack(options)).await });
+    join_all(nacking).await;
+}
+
+/// Waits until an answer to a delivery is written; whether it was. lapin loses an answer that is given in the moment
+/// in which its connection ends, and whoever waits for that one waits for ever: so the connection is looked at too.
+async fn written(acker: &Acker, answer: impl Future<Output = lapin::Result<bool>>) -> bool {
+    let mut answer = std::pin::pin!(answer);
+    let give_up = Instant::now() + CALL_TIMEOUT;
+    loop {
+        match timeout(ALIVE_TICK, &mut answer).await {
+            Ok(written) => return matches!(written, Ok(true)),
+            Err(_) if acker.poisoned() || Instant::now() >= give_up => return false,
+            Err(_) => {}
+        }
+    }
 }
 
 /// Gives back the messages whose lease ended, for as long as there is an intake.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::fault::Fault;
-use super::intake::give_back;
+use super::intake::{ack, give_back};
 use super::stamp::Stamp;
 use crate::{Delivery, Error, RECEIVE_MAX, Settle, Take, name_is_valid};
 
@@ -70,6 +70,6 @@ async fn wait_on(shared: &Shared, queue: &str, early: Vec<Raw>) {
     }
     let moved = shared.put(queue, parcels).await;
     let (done, left): (Vec<_>, Vec<_>) = ackers.into_iter().zip(moved).partition(|(_, moved)| moved.is_ok());
-    join_all(done.iter().map(|(acker, _)| acker.ack(<_>::default()))).await;
+    join_all(done.iter().map(|(acker, _)| ack(acker))).await;
     give_back(left.into_iter().map(|(acker, _)| acker)).await;
 }

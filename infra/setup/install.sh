@@ -163,4 +163,6 @@ if [ "$purpose" = test ]; then
 	servers
 	. "$(dirname "$0")/interop.sh"
 	interop
+	. "$(dirname "$0")/aws.sh"
+	fake_aws
 fi

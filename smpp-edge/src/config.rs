@@ -39,7 +39,7 @@ pub struct Config {
     pub seats_every: Duration,
     /// How long an envelope is ours before the queue gives it to somebody else; extended while it is worked on.
     pub lease: Duration,
-    /// How long one look into an empty queue lasts.
+    /// How long one look into an empty queue lasts at most; less where the queue's own patience is shorter.
     pub receive_wait: Duration,
     /// What cannot be sent for lack of a bound session goes back to the queue after this time.
     pub return_after: Duration,
@@ -78,7 +78,7 @@ impl Default for Config {
             seats_lease: Duration::from_secs(10),
             seats_every: Duration::from_secs(1),
             lease: Duration::from_mins(1),
-            receive_wait: Duration::from_secs(2),
+            receive_wait: Duration::from_secs(20),
             return_after: Duration::from_secs(10),
             outcome_gather: Duration::from_millis(20),
             receipt_gather: Duration::from_millis(40),

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue::{Delivery as Received, Lease, Queue, Settle, SettleError, Take, chain};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,11 @@ pub use options::Options;
 
 /// The waits between attempts to reach a queue that does not answer: the first, and the longest.
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
+
+/// At a shutdown, a receive call that still waits for messages has this long: longer than most backends wait. One that
+/// waits longer is dropped. What its backend leased for it meanwhile goes back at once where the backend can see to it
+/// (SQS, while the process lives), and otherwise comes again when its lease ends; nothing is lost.
+const LET_GO_AFTER: Duration = Duration::from_secs(3);
 
 /// The most deliveries that are settled with one call.
 const SETTLE_MAX: usize = 100;
@@ -39,7 +44,7 @@ pub async fn consume<H: Handler>(
     let mut consumer = Consumer::new(handler, queue, options);
     let mut extend_tick = interval((consumer.options.lease / 3).max(Duration::from_millis(1)));
     extend_tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut deadline = None;
+    let (mut deadline, mut let_go) = (None, None);
     loop {
         consumer.start_what_can_start();
         if consumer.tasks.is_empty() && consumer.stopping {
@@ -51,6 +56,11 @@ pub async fn consume<H: Handler>(
             () = shutdown.cancelled(), if !consumer.stopping => {
                 consumer.stopping = true;
                 deadline = Some(Instant::now() + consumer.options.grace);
+                let_go = Some(Instant::now() + LET_GO_AFTER);
+            }
+            () = until(let_go), if let_go.is_some() => {
+                let_go = None;
+                consumer.stop_receiving();
             }
             () = until(deadline), if deadline.is_some() => {
                 let unfinished = consumer.held.len();
@@ -93,7 +103,8 @@ struct Consumer<H> {
     settling: usize,
     /// The wait before the next settle call.
     settle_pause: Duration,
-    receiving: bool,
+    /// The running receive call.
+    receiving: Option<AbortHandle>,
     /// The wait before the next receive call.
     receive_pause: Duration,
     extending: bool,
@@ -111,7 +122,7 @@ impl<H: Handler> Consumer<H> {
             done: Vec::new(),
             settling: 0,
             settle_pause: Duration::ZERO,
-            receiving: false,
+            receiving: None,
             receive_pause: Duration::ZERO,
             extending: false,
             stopping: false,
@@ -122,7 +133,7 @@ impl<H: Handler> Consumer<H> {
         if self.settling == 0 && !self.done.is_empty() {
             self.start_settling();
         }
-        if !self.receiving && !self.stopping {
+        if self.receiving.is_none() && !self.stopping {
             self.start_receiving();
         }
     }
@@ -133,13 +144,19 @@ impl<H: Handler> Consumer<H> {
         if max == 0 {
             return;
         }
-        self.receiving = true;
-        let take = Take { max, wait: self.options.wait, lease: self.options.lease };
+        let wait = self.options.wait.min(self.queue.patience());
+        let take = Take { max, wait, lease: self.options.lease };
         let (queue, name, pause) = (Arc::clone(&self.queue), self.options.queue.clone(), self.receive_pause);
-        self.tasks.spawn(async move {
+        self.receiving = Some(self.tasks.spawn(async move {
             sleep(pause).await;
             Event::Received(receive(queue.as_ref(), &name, take).await)
-        });
+        }));
+    }
+
+    fn stop_receiving(&self) {
+        if let Some(receiving) = &self.receiving {
+            receiving.abort();
+        }
     }
 
     fn start_settling(&mut self) {
@@ -198,7 +215,7 @@ impl<H: Handler> Consumer<H> {
     }
 
     fn on_received(&mut self, received: Result<Vec<Received>, queue::Error>) {
-        self.receiving = false;
+        self.receiving = None;
         self.receive_pause = next_pause(self.receive_pause, received.is_ok());
         match received {
             Ok(deliveries) if self.stopping => {
@@ -228,9 +245,13 @@ impl<H: Handler> Consumer<H> {
     /// A task ended without an event: a panic in a queue backend, or beside the handler. Its delivery comes again
     /// when the lease ends.
     fn on_lost(&mut self, error: &JoinError) {
+        if error.is_cancelled() {
+            self.receiving = None;
+            return;
+        }
         tracing::error!("a task of the consumer was lost: {error}");
         if self.held.remove(&error.id()).is_none() {
-            (self.receiving, self.extending, self.settling) = (false, false, 0);
+            (self.receiving, self.extending, self.settling) = (None, false, 0);
             self.receive_pause = BACK_OFF.1;
         }
     }

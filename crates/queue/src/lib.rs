@@ -55,7 +55,8 @@ pub trait Queue: Debug + Send + Sync {
     async fn send(&self, queue: &str, batch: &[Out]) -> Vec<Result<(), SendError>>;
 
     /// Takes up to [`Take::max`] messages under a lease; waits for the first up to [`Take::wait`]. Empty means that
-    /// none came in time. A message whose lease ends unsettled comes again.
+    /// none came in time. A message whose lease ends unsettled comes again; so does, then at the latest, one that was
+    /// leased for a call that its caller dropped.
     async fn receive(&self, queue: &str, take: Take) -> Result<Vec<Delivery>, Error>;
 
     /// Settles a batch of leased messages. Returns one result per item, in order. A lease is outdated once its

@@ -11,12 +11,14 @@
 //! Helpers panic with the whole story when the machine does not play along: a test has nobody to report to.
 
 mod database;
+mod moto;
 mod rabbitmq;
 mod redis;
 mod server;
 mod wait;
 
 pub use database::Database;
+pub use moto::Moto;
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
 pub use server::{durable_postgres, postgres};

@@ -25,6 +25,9 @@ const ENVELOPES_MAX: usize = 20;
 const QUEUE_PAUSE: Duration = Duration::from_secs(1);
 /// Settings are looked at this often where nothing else happens.
 const IDLE_LOOK: Duration = Duration::from_secs(1);
+/// At a shutdown, a look into the queue that is under way has so long, and is dropped then. What was leased for it goes
+/// back at once where the backend sees to that, and otherwise comes again when its lease ends.
+const LET_GO_AFTER: Duration = Duration::from_secs(3);
 /// A lease is extended so often within its time.
 const EXTENSIONS_PER_LEASE: u32 = 3;
 
@@ -43,6 +46,11 @@ pub(super) async fn run(
     let mut extend = interval(taker.shared.config.lease / EXTENSIONS_PER_LEASE);
     extend.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut alone_since: Option<Instant> = None;
+    let let_go = async {
+        stop.cancelled().await;
+        sleep(LET_GO_AFTER).await;
+    };
+    let mut let_go = std::pin::pin!(let_go);
     while !stop.is_cancelled() {
         let max = taker.envelopes_wanted();
         if max == 0 {
@@ -57,20 +65,24 @@ pub(super) async fn run(
             continue;
         }
         alone_since = None;
-        let take = Take { max, wait: taker.shared.config.receive_wait, lease: taker.shared.config.lease };
+        let wait = taker.shared.config.receive_wait.min(taker.shared.queue.patience());
+        let take = Take { max, wait, lease: taker.shared.config.lease };
         let queue = Arc::clone(&taker.shared.queue);
         let queue_name = Arc::clone(taker.envelopes.queue_name());
-        // Never dropped half-way: what it has leased by then would wait for the end of its lease.
+        // Not dropped half-way without need: what it has leased by then may wait for the end of its lease.
         let mut receiving = std::pin::pin!(queue.receive(&queue_name, take));
         let received = loop {
             tokio::select! {
-                received = &mut receiving => break received,
+                received = &mut receiving => break Some(received),
+                () = &mut let_go => break None,
+                () = sleep(IDLE_LOOK) => taker.give_back_when_alone(&mut alone_since).await,
                 _ = extend.tick() => taker.envelopes.extend().await,
             }
         };
         match received {
-            Ok(deliveries) => taker.accept(deliveries).await,
-            Err(error) => {
+            None => break,
+            Some(Ok(deliveries)) => taker.accept(deliveries).await,
+            Some(Err(error)) => {
                 tracing::warn!(error = %chain(&error), "cannot receive from {queue_name}");
                 let _ = timeout(QUEUE_PAUSE, stop.cancelled()).await;
             }

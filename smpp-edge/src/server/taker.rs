@@ -31,6 +31,9 @@ const QUEUE_PAUSE: Duration = Duration::from_secs(1);
 /// A lane waits so many times longer for its queue than others do: there is one for each bound system, and most
 /// are idle.
 const WAITS: u32 = 3;
+/// At its end, a lane waits so long for a look into its queue that is under way, and then drops it. What was leased for
+/// it goes back at once where the backend sees to that, and otherwise comes again when its lease ends.
+const LET_GO_AFTER: Duration = Duration::from_secs(3);
 /// A lease is extended so often within its time.
 const EXTENSIONS_PER_LEASE: u32 = 3;
 /// Time for a lane to settle what is answered, once it ends.
@@ -77,8 +80,13 @@ pub(super) async fn run(parts: Parts, mut fates: mpsc::UnboundedReceiver<(Job, F
     let mut extend = interval(taker.parts.config.lease / EXTENSIONS_PER_LEASE);
     extend.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (stop, lane) = (taker.parts.stop.clone(), Arc::clone(&taker.parts.lane));
-    // Never dropped half-way: what it has leased by then would wait for the end of its lease.
+    // Not dropped half-way without need: what it has leased by then may wait for the end of its lease.
     let mut receiving: Option<Receiving> = None;
+    let let_go = async {
+        stop.cancelled().await;
+        sleep(LET_GO_AFTER).await;
+    };
+    let mut let_go = std::pin::pin!(let_go);
     let mut told = Vec::new();
     while !stop.is_cancelled() || receiving.is_some() {
         if receiving.is_none() && !stop.is_cancelled() {
@@ -94,6 +102,7 @@ pub(super) async fn run(parts: Parts, mut fates: mpsc::UnboundedReceiver<(Job, F
             () = lane.changed.notified() => {}
             () = sleep(QUEUE_PAUSE), if !taker.again.is_empty() => {}
             () = stop.cancelled(), if !stop.is_cancelled() => {}
+            () = &mut let_go, if receiving.is_some() => receiving = None,
         }
         taker.give_back_when_alone();
         taker.save().await;
@@ -142,7 +151,8 @@ impl Taker {
             return None;
         }
         let (queue, name) = (Arc::clone(&self.parts.queue), Arc::clone(&self.name));
-        let (wait, lease) = (self.parts.config.receive_wait * WAITS, self.parts.config.lease);
+        let wait = self.parts.config.receive_wait.min(queue.patience()) * WAITS;
+        let lease = self.parts.config.lease;
         Some(Box::pin(async move {
             let received = queue.receive(&name, Take { max: ENVELOPES_MAX, wait, lease }).await;
             if received.is_err() {

@@ -13,7 +13,7 @@ pub struct Options {
     pub batch: usize,
     /// How long a delivery is ours without word from us. Longer work is extended.
     pub lease: Duration,
-    /// How long one receive call waits; also how long a shutdown may wait for it.
+    /// The longest that one receive call waits; less where the queue's own patience is shorter.
     pub wait: Duration,
     /// How long a shutdown lets work finish.
     pub grace: Duration,
@@ -27,7 +27,7 @@ impl Options {
             concurrency: 8,
             batch: 8,
             lease: Duration::from_mins(1),
-            wait: Duration::from_secs(2),
+            wait: Duration::from_secs(20),
             grace: Duration::from_secs(20),
         }
     }

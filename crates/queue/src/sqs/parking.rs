@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::Inner;
 use super::batch::ENTRIES_MAX;
 use super::body::{ENCODING, ENQUEUED_AT, Entry, PARKED_AT, RECEIVED, WHY, decode};
+use super::places::RECEIVED_MAX;
 use super::receive::{self, Ask};
 use super::send::send_entries;
 use super::settle::{self, Hide};
@@ -116,9 +117,10 @@ fn parked_of(message: Message) -> Option<Parked> {
     let mut attribute = |name: &str| attributes.remove(name).and_then(|value| value.string_value);
     let sent_at = system.get(&SystemAttribute::SentTimestamp).and_then(|text| time(text)).unwrap_or_else(Utc::now);
     let parked_at = attribute(PARKED_AT).and_then(|text| time(&text));
+    // SQS goes on counting in the dead-letter queue, where looks count too.
     let by_us = attribute(RECEIVED).and_then(|text| text.parse().ok());
     let by_sqs = system.get(&SystemAttribute::ApproximateReceiveCount).and_then(|text| text.parse::<u32>().ok());
-    let received = by_us.or(by_sqs.map(|count| count.saturating_sub(1))).unwrap_or(0);
+    let received = by_us.or(by_sqs.map(|count| count.saturating_sub(1).min(RECEIVED_MAX))).unwrap_or(0);
     let moved = || format!("received {received} times and never settled (moved by SQS)");
     Some(Parked {
         id: message.message_id?,

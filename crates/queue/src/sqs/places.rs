@@ -10,7 +10,7 @@ use crate::{Depth, Error};
 
 /// After so many receipts SQS moves a message to the parking place by itself. The host parks earlier, and says why;
 /// this is the net below, for messages that end whoever handles them.
-const RECEIVED_MAX: u32 = 25;
+pub(super) const RECEIVED_MAX: u32 = 25;
 
 /// How long SQS keeps a message: the longest that it allows, 14 days.
 const RETENTION_SECONDS: &str = "1209600";

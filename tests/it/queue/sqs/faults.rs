@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use ::queue::{Queue, Settle, SettleError, Take};
+use ::queue::{Settle, SettleError, Take};
 use sqs_emulator::Fault;
 
 use super::{LIMIT, MINUTE, batch, receive, route, send, settle, texts};

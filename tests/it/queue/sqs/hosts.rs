@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::host::lambda::{Batches, Settling, SqsEvent, Window};
-use ::host::{Delivery, Failure, Handler, Options, Reject, consume};
+use ::host::{Delivery, Failure, Handler, Options, consume};
 use ::queue::Queue;
 use anyhow::anyhow;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ impl Handler for Picky {
 
     async fn handle(&self, number: u32, _: &Delivery) -> Result<(), Failure> {
         if number == 7 {
-            return Err(Reject::new("no sevens").into());
+            return Err(Failure::reject("no sevens"));
         }
         if self.failed.lock().unwrap().insert(number) && number % 2 == 0 {
             return Err(anyhow!("not yet").into());

@@ -88,6 +88,12 @@ pub trait Queue: Debug + Send + Sync {
         Duration::from_millis(5)
     }
 
+    /// How long one call of [`receive`](Queue::receive) does well to wait while nothing comes: where each call costs,
+    /// long.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+
     /// Whether anybody outside can listen to news here; where not, none need be written.
     fn has_listeners(&self) -> bool {
         false

@@ -32,7 +32,7 @@ use tokio::sync::OnceCell;
 use crate::{Delivery, Depth, Error, Lease, News, OpenError, Out, Parked, Queue, SendError, Settle};
 use crate::{SettleError, Take};
 use address::Address;
-use clients::Clients;
+use clients::{Clients, LONG_POLL};
 use fault::Fault;
 pub use handed::Handed;
 use names::Names;
@@ -152,6 +152,10 @@ impl Queue for Sqs {
 
     fn linger(&self) -> Duration {
         LINGER
+    }
+
+    fn patience(&self) -> Duration {
+        LONG_POLL
     }
 
     fn has_listeners(&self) -> bool {

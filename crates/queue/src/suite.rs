@@ -23,6 +23,8 @@ pub struct Features {
     pub ordered: bool,
     /// Depths are exact and at once; otherwise they are not tested.
     pub exact_depth: bool,
+    /// What is under lease is handed to nobody else; otherwise it may be, rarely (standard queues of SQS).
+    pub once: bool,
     /// A waiting receiver is woken in less than [`WAKE_MAX`].
     pub fast_wake: bool,
 }
@@ -125,7 +127,12 @@ impl Rig {
         while all.len() < count {
             let some = self.receive(count - all.len()).await;
             assert!(!some.is_empty(), "{} of {count} messages came", all.len());
-            all.extend(some);
+            for one in some {
+                if !self.features.once {
+                    all.retain(|old: &Delivery| old.id != one.id);
+                }
+                all.push(one);
+            }
         }
         all
     }

@@ -11,7 +11,7 @@ async fn postgres_passes_the_suite() {
     let database = Database::fresh().await;
     let queue = ::queue::open(&database.url()).await.unwrap();
     let other = ::queue::open(&database.url()).await.unwrap();
-    let features = Features { any_bytes: true, ordered: true, exact_depth: true, fast_wake: true };
+    let features = Features { any_bytes: true, ordered: true, exact_depth: true, once: true, fast_wake: true };
     suite::run(queue, other, features).await;
 }
 

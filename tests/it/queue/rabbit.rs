@@ -13,7 +13,7 @@ use ::queue::{Delivery, Error, Out, Queue, SendError, Settle, Take};
 use testkit::{RabbitMq, eventually};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-const FEATURES: Features = Features { any_bytes: true, ordered: true, exact_depth: true, fast_wake: true };
+const FEATURES: Features = Features { any_bytes: true, ordered: true, exact_depth: true, once: true, fast_wake: true };
 
 /// For whatever takes a broken connection to be noticed and made again.
 const LIMIT: Duration = Duration::from_mins(1);

@@ -14,7 +14,8 @@ use sqs_emulator::SqsEmulator;
 use tokio::time::Instant;
 
 /// Ages are not told, whoever answers; the counts are tested below.
-const FEATURES: Features = Features { any_bytes: true, ordered: false, exact_depth: false, fast_wake: true };
+const FEATURES: Features =
+    Features { any_bytes: true, ordered: false, exact_depth: false, once: true, fast_wake: true };
 
 /// What a busy machine may take.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -107,12 +107,13 @@ async fn gather(place: &Place, take: Take) -> Received {
         let wait = left.min(LONG_POLL);
         let handed =
             ask(place, Ask { max: max.min(ENTRIES_MAX), wait, lease: take.lease, all_attributes: false }).await?;
-        let is_full = handed.len() == ENTRIES_MAX;
+        let (is_full, waited_in_vain) = (handed.len() == ENTRIES_MAX, handed.is_empty() && left <= wait);
         let mut ready = without_early(place, handed, take.lease).await;
         if is_full && max > ENTRIES_MAX {
             ready.extend(more(place, max - ENTRIES_MAX, take.lease).await);
         }
-        if !ready.is_empty() || left <= wait {
+        // A poll that found only what is not due yet ended before its time.
+        if !ready.is_empty() || waited_in_vain || Instant::now() >= deadline {
             return Ok(ready);
         }
     }

@@ -12,8 +12,9 @@ use super::FEATURES;
 
 const REGION: &str = "eu-central-1";
 
-/// moto looks for messages now and then while a receiver waits, and is slow.
-const MOTO: Features = Features { fast_wake: false, ..FEATURES };
+/// moto looks for messages now and then while a receiver waits, and is slow; of two requests at a time it may give both
+/// the same message.
+const MOTO: Features = Features { once: false, fast_wake: false, ..FEATURES };
 
 fn url(moto: &Moto, topics: &str) -> String {
     format!("sqs://{REGION}/it?endpoint={}{topics}", moto.endpoint())

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-use contract::{Outcome, OutcomeClass, Routed, SegmentOutcome};
+use contract::{Outcome, OutcomeClass, Routed, SegmentOutcome, SubmitKey};
 use domain::{AccountId, MessageId, OperatorId};
 use smpp::Status;
 use smpp::receipt::id::Rule;
@@ -52,6 +52,7 @@ pub(crate) struct Job {
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) track: Arc<Track>,
+    pub(crate) key: SubmitKey,
     /// `None`: it goes back to the queue.
     pub(crate) outcome: Option<Outcome>,
     /// Its room in the window of the session that finished it, until it is published.
@@ -195,7 +196,7 @@ impl Job {
             at,
             segments: self.billed_answers(),
         };
-        Done { track: self.track, outcome: Some(outcome), counted: None }
+        Done { track: self.track, key: (self.message_id, self.hop), outcome: Some(outcome), counted: None }
     }
 
     /// An answer for each segment that the customer pays, however many PDUs this operator wanted for them: the last
@@ -223,7 +224,7 @@ impl Job {
 
     /// It goes back to the queue as it came. Only for jobs of which the operator has nothing.
     pub(crate) fn give_back(self) -> Done {
-        Done { track: self.track, outcome: None, counted: None }
+        Done { track: self.track, key: (self.message_id, self.hop), outcome: None, counted: None }
     }
 
     /// Whether the operator may have any of it.

@@ -2,6 +2,7 @@
 //! `inbound`.
 
 mod arrivals;
+mod back;
 mod outcomes;
 mod unpublished;
 

@@ -1,32 +1,52 @@
-//! One envelope that is being worked on: how many of its messages are left, and what it is settled with.
+//! One envelope that is being worked on: how many of its messages are left, and how it ends.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use queue::{Lease, Settle};
-
-/// Wait before an envelope whose messages were given back comes again.
-const RETURN_DELAY: Duration = Duration::from_secs(1);
+use bytes::Bytes;
+use contract::SubmitKey;
+use queue::{Delivery, Lease};
 
 /// Shared by the taker (leases), the jobs (is it still ours?) and the outcome publisher (is it done?).
 #[derive(Debug)]
 pub(crate) struct Track {
     queue: Arc<str>,
     lease: Mutex<Lease>,
+    body: Bytes,
     left: AtomicUsize,
-    returned: AtomicBool,
+    returned: Mutex<Vec<SubmitKey>>,
     lost: AtomicBool,
     settled: AtomicBool,
 }
 
+/// How an envelope ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Each of its messages has an outcome, and that is durable; or it is somebody else's.
+    Over(Lease),
+    /// Some of its messages go back to the queue.
+    Back(Back),
+}
+
+/// The messages of an envelope that go back to the queue.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Back {
+    pub(crate) lease: Lease,
+    /// The envelope as it came.
+    pub(crate) body: Bytes,
+    /// Which; at least one.
+    pub(crate) keys: Vec<SubmitKey>,
+}
+
 impl Track {
-    pub(crate) fn new(queue: Arc<str>, lease: Lease, messages: usize) -> Self {
+    /// Of an envelope of which so many messages are to be sent.
+    pub(crate) fn new(queue: Arc<str>, delivery: &Delivery, messages: usize) -> Self {
         Self {
             queue,
-            lease: Mutex::new(lease),
+            lease: Mutex::new(delivery.lease.clone()),
+            body: delivery.body.clone(),
             left: AtomicUsize::new(messages),
-            returned: AtomicBool::new(false),
+            returned: Mutex::default(),
             lost: AtomicBool::new(false),
             settled: AtomicBool::new(false),
         }
@@ -58,45 +78,66 @@ impl Track {
         self.settled.load(Ordering::Acquire)
     }
 
-    /// One message less; `published` is false where it goes back to the queue. Gives what to settle with once
-    /// nothing is left.
-    pub(crate) fn finish_one(&self, published: bool) -> Option<(Lease, Settle)> {
-        if !published {
-            self.returned.store(true, Ordering::Release);
-        }
+    /// One message less; `returned` where it goes back to the queue. Gives how the envelope ends once nothing is left.
+    pub(crate) fn finish_one(&self, returned: Option<SubmitKey>) -> Option<End> {
+        self.returned.lock().unwrap_or_else(PoisonError::into_inner).extend(returned);
         if self.left.fetch_sub(1, Ordering::AcqRel) > 1 {
             return None;
         }
         self.settled.store(true, Ordering::Release);
-        let settle = if self.returned.load(Ordering::Acquire) { Settle::Retry(RETURN_DELAY) } else { Settle::Ack };
-        Some((self.lease(), settle))
+        let keys = std::mem::take(&mut *self.returned.lock().unwrap_or_else(PoisonError::into_inner));
+        let lease = self.lease();
+        Some(if keys.is_empty() || self.is_lost() {
+            End::Over(lease)
+        } else {
+            End::Back(Back { lease, body: self.body.clone(), keys })
+        })
     }
 }
 
 #[cfg(test)]
-impl Track {
-    /// A track of one message, for tests of what uses it.
-    pub(crate) fn of_test() -> Self {
-        Self::new("submit.test".into(), Lease::from_token("test"), 1)
-    }
-}
+pub(crate) mod tests {
+    use chrono::Utc;
+    use domain::MessageId;
 
-#[cfg(test)]
-mod tests {
     use super::*;
 
-    #[test]
-    fn settles_once_everything_is_finished() {
-        let track = |messages| Track::new("q".into(), Lease::from_token("1"), messages);
-        let two = track(2);
-        assert_eq!(two.finish_one(true), None);
-        assert!(!two.is_settled());
-        two.renew(Lease::from_token("2"));
-        assert_eq!(two.finish_one(true), Some((Lease::from_token("2"), Settle::Ack)));
-        assert!(two.is_settled());
+    /// A track of so many messages, for tests of what uses it.
+    pub(crate) fn track(messages: usize) -> Track {
+        let delivery = Delivery {
+            id: "1".to_owned(),
+            lease: lease("first"),
+            body: Bytes::from_static(b"body"),
+            received: 1,
+            enqueued_at: Utc::now(),
+        };
+        Track::new("submit.test".into(), &delivery, messages)
+    }
 
+    fn lease(token: &str) -> Lease {
+        Lease::from_token(token)
+    }
+
+    #[test]
+    fn ends_once_everything_is_finished() {
+        let two = track(2);
+        assert_eq!(two.finish_one(None), None);
+        assert!(!two.is_settled());
+        two.renew(lease("second"));
+        assert_eq!(two.finish_one(None), Some(End::Over(lease("second"))));
+        assert!(two.is_settled());
+    }
+
+    #[test]
+    fn what_was_not_sent_goes_back_unless_it_is_somebody_elses() {
+        let key = (MessageId::generate(), 0);
         let mixed = track(2);
-        assert_eq!(mixed.finish_one(false), None);
-        assert_eq!(mixed.finish_one(true), Some((Lease::from_token("1"), Settle::Retry(RETURN_DELAY))));
+        assert_eq!(mixed.finish_one(Some(key)), None);
+        let back = Back { lease: lease("first"), body: Bytes::from_static(b"body"), keys: vec![key] };
+        assert_eq!(mixed.finish_one(None), Some(End::Back(back)));
+
+        let lost = track(1);
+        lost.lose();
+        assert_eq!(lost.finish_one(Some(key)), Some(End::Over(lease("first"))));
     }
 }

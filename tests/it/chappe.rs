@@ -11,6 +11,7 @@ mod edge;
 mod esme;
 mod hook;
 mod load;
+mod worker;
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -38,6 +39,7 @@ pub(crate) use edge::Edge;
 pub(crate) use esme::{Esme, Inbox, Manners, sm};
 pub(crate) use hook::Hook;
 pub(crate) use load::Load;
+pub(crate) use worker::Worker;
 
 /// A start includes, at worst, the making of a database cluster in a debug build on a busy machine.
 const READY_LIMIT: Duration = Duration::from_mins(2);
@@ -104,21 +106,24 @@ impl Chappe {
         Self::over(Data::Clone(Box::new(Database::fresh().await)), backend.queues().await, UP, Vec::new()).await
     }
 
-    /// The same without sessions, see [`Chappe::start_edge`].
+    /// The same over a durable server of its own, see [`Chappe::server`].
+    pub(crate) async fn durable_on(backend: Backend) -> Self {
+        Self::over(Data::Server(testkit::durable_postgres().await), backend.queues().await, UP, Vec::new()).await
+    }
+
+    /// The same with the private database that it runs by itself.
+    pub(crate) async fn private_on(backend: Backend) -> Self {
+        Self::over(Data::Private(PathBuf::new()), backend.queues().await, UP, Vec::new()).await
+    }
+
+    /// Without sessions, see [`Chappe::start_edge`].
     pub(crate) async fn without_edge() -> Self {
-        let data = Data::Clone(Box::new(Database::fresh().await));
-        Self::over(data, Queues::Database, WITHOUT_EDGE, Vec::new()).await
+        Self::apart(Queues::Database, WITHOUT_EDGE).await
     }
 
-    /// Over a durable server of its own, see [`Chappe::server`].
-    pub(crate) async fn on_own_server() -> Self {
-        let data = Data::Server(testkit::durable_postgres().await);
-        Self::over(data, Queues::Database, UP, Vec::new()).await
-    }
-
-    /// With the private database that it runs by itself.
-    pub(crate) async fn with_private_database() -> Self {
-        Self::over(Data::Private(PathBuf::new()), Queues::Database, UP, Vec::new()).await
+    /// Only what `arguments` say, with these queues; the rest is started beside it.
+    pub(crate) async fn apart(queues: Queues, arguments: &'static [&'static str]) -> Self {
+        Self::over(Data::Clone(Box::new(Database::fresh().await)), queues, arguments, Vec::new()).await
     }
 
     async fn over(
@@ -209,7 +214,7 @@ impl Chappe {
         Api::new(self.url(""), key)
     }
 
-    /// The PostgreSQL of [`Chappe::on_own_server`].
+    /// The PostgreSQL of [`Chappe::durable_on`].
     pub(crate) fn server(&self) -> &pgserver::Server {
         match &self.data {
             Data::Server(server) => server,

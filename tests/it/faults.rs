@@ -1,6 +1,7 @@
 //! Faults with real processes: what customers were told is accepted reaches the operator and a final state,
 //! whatever dies in between.
 
+mod cluster;
 mod customers;
 mod database;
 mod edges;

@@ -30,6 +30,8 @@ pub struct Envelope<T> {
     pub id: EnvelopeId,
     /// When it was sealed.
     pub at: DateTime<Utc>,
+    /// It may lie in the queue a second time, see [`mark_again`].
+    pub again: bool,
     /// One or more.
     pub items: Vec<T>,
 }
@@ -41,6 +43,8 @@ struct Wire<'a, T> {
     #[serde(borrow)]
     kind: std::borrow::Cow<'a, str>,
     at: DateTime<Utc>,
+    #[serde(default)]
+    again: bool,
     items: Vec<T>,
 }
 
@@ -56,7 +60,7 @@ impl<'de, T: Item> Deserialize<'de> for Envelope<T> {
         if wire.items.is_empty() {
             return Err(de::Error::custom("an envelope has at least one item"));
         }
-        Ok(Self { id: wire.id, at: wire.at, items: wire.items })
+        Ok(Self { id: wire.id, at: wire.at, again: wire.again, items: wire.items })
     }
 }
 
@@ -69,6 +73,15 @@ pub struct Sealed {
     pub body: Vec<u8>,
     /// Whose its first item is. What is gathered from many is short anyway, and hurts nobody's share.
     pub tenant: Option<AccountId>,
+}
+
+/// Says in a sealed envelope that it may have been published before: whoever must not do a thing twice, and keeps no
+/// inbox, finds out first what became of its items. What is no envelope stays as it is.
+pub fn mark_again(body: &mut Vec<u8>) {
+    let head = format!(r#"{{"v":{VERSION},"#).into_bytes();
+    if body.starts_with(&head) {
+        body.splice(head.len()..head.len(), br#""again":true,"#.iter().copied());
+    }
 }
 
 /// Packs `items` in as few envelopes as fit the bound, in their order.
@@ -127,6 +140,19 @@ mod tests {
 
     fn open(sealed: &[Sealed]) -> Vec<Word> {
         sealed.iter().flat_map(|s| serde_json::from_slice::<Envelope<Word>>(&s.body).unwrap().items).collect()
+    }
+
+    #[test]
+    fn an_envelope_says_whether_it_may_be_there_twice() {
+        let mut body = seal(&[Word("x".to_owned())], DateTime::UNIX_EPOCH).unwrap().remove(0).body;
+        let open = |body: &[u8]| serde_json::from_slice::<Envelope<Word>>(body).unwrap();
+        let first = open(&body);
+        assert!(!first.again);
+        mark_again(&mut body);
+        assert_eq!(open(&body), Envelope { again: true, ..first });
+        let mut other = b"[]".to_vec();
+        mark_again(&mut other);
+        assert_eq!(other, b"[]");
     }
 
     proptest! {

@@ -20,7 +20,7 @@ pub mod system;
 
 pub use deliver::{CustomerInbound, CustomerReceipt, Deliver, What};
 pub use edge::{BindState, BindStatus, BindType, EdgeSnapshot, OperatorSettings, OperatorStatus, SubmitKey};
-pub use envelope::{BODY_BYTES_MAX, Envelope, Item, Sealed, seal};
+pub use envelope::{BODY_BYTES_MAX, Envelope, Item, Sealed, mark_again, seal};
 pub use event::{CustomerEvent, InboundEvent, MessageEvent};
 pub use fields::{Alphabet, PartOf, SmppFields, WireAddress};
 pub use inbound::InboundPart;

@@ -20,9 +20,13 @@ pub const LEFT_AFTER: TimeDelta = TimeDelta::seconds(5);
 /// When the database fails; what was published by then may go again.
 pub async fn sweep_up(db: &Db, queue: &dyn Queue, now: DateTime<Utc>) -> anyhow::Result<u64> {
     let mut tx = db.begin().await?;
-    let rows = left_behind(&mut tx, now - LEFT_AFTER, ROWS_MAX).await?;
+    let mut rows = left_behind(&mut tx, now - LEFT_AFTER, ROWS_MAX).await?;
     if rows.is_empty() {
         return Ok(0);
+    }
+    // Whoever wrote them may have died between publishing and deleting.
+    for row in &mut rows {
+        contract::mark_again(&mut row.body);
     }
     let ids = publish(queue, &rows).await;
     // The locks end with the transaction; the rows are gone when they do.

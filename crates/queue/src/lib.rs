@@ -94,6 +94,12 @@ pub trait Queue: Debug + Send + Sync {
         Duration::from_secs(2)
     }
 
+    /// For how long [`depth`](Queue::depth) may not count a message, or not tell its age: zero where it tells all, whoever
+    /// holds it.
+    fn unseen_for(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Whether anybody outside can listen to news here; where not, none need be written.
     fn has_listeners(&self) -> bool {
         false

@@ -46,6 +46,10 @@ use stamp::Stamp;
 /// How long after a queue was made the broker has surely noted it on its disk.
 const NOTED_AFTER: Duration = Duration::from_secs(2);
 
+/// How long what another process holds may go unseen: longer than a function takes for a batch, whose database calls
+/// end within seconds.
+const HELD_UNSEEN: Duration = Duration::from_secs(30);
+
 /// The RabbitMQ backend. Owns two connections, made at first use.
 #[derive(Debug)]
 pub struct Rabbit {
@@ -253,6 +257,10 @@ impl Queue for Rabbit {
 
     async fn discard(&self, queue: &str, id: &str) -> Result<bool, Error> {
         parking::settle(&self.shared, queue, id, Found::Discard).await
+    }
+
+    fn unseen_for(&self) -> Duration {
+        HELD_UNSEEN
     }
 
     /// Whether anybody is bound to an exchange is the broker's secret.

@@ -40,6 +40,9 @@ use names::Names;
 /// How long publishers gather: half of what a batch saves is saved by ten messages, and a request takes some 10 ms.
 const LINGER: Duration = Duration::from_millis(100);
 
+/// How late the counts of SQS may be ("at least 1 minute after the producers stop sending", `GetQueueAttributes`).
+const COUNTED_LATE: Duration = Duration::from_mins(1);
+
 /// The SQS backend. Cheap to share in an `Arc`; its clients keep a pool of connections.
 #[derive(Debug)]
 pub struct Sqs {
@@ -156,6 +159,10 @@ impl Queue for Sqs {
 
     fn patience(&self) -> Duration {
         LONG_POLL
+    }
+
+    fn unseen_for(&self) -> Duration {
+        COUNTED_LATE
     }
 
     fn has_listeners(&self) -> bool {

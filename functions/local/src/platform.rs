@@ -11,7 +11,7 @@ use queue::Queue;
 use secrecy::ExposeSecret;
 use store::Db;
 use store::holder::Holder;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +19,10 @@ use host::secrets::Keys;
 use outbox::{Opened, Pump};
 
 use crate::exit::Misused;
+
+/// How long a start waits for a database that does not answer, and between two attempts.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
+const DATABASE_RETRY: Duration = Duration::from_millis(500);
 
 /// A platform that is open: the parts that [`Platform::run`] starts share it.
 #[derive(Debug, Clone)]
@@ -38,6 +42,20 @@ pub(crate) struct Platform {
     tasks: TaskTracker,
 }
 
+/// Reads the catalogue; waits a while for a database that does not answer yet, as when all of a host starts at once.
+async fn load_catalogue(db: &Db) -> Result<Arc<Holder>, store::Error> {
+    let give_up = Instant::now() + DATABASE_PATIENCE;
+    loop {
+        match Holder::load(db.clone()).await {
+            Err(error @ store::Error::Unavailable(_)) if Instant::now() < give_up => {
+                tracing::warn!(error = %queue::chain(&error), "the database does not answer yet");
+                sleep(DATABASE_RETRY).await;
+            }
+            loaded => return loaded,
+        }
+    }
+}
+
 impl Platform {
     /// Opens everything; the schema must be up to date. `config` has a database, a queue and a secret.
     pub(crate) async fn open(config: &Config, shutdown: CancellationToken) -> Result<Self> {
@@ -49,7 +67,7 @@ impl Platform {
         let secret = config.secret_key.as_ref().context("there is no secret key")?;
         let keys = Arc::new(Keys::new(secret.expose_secret())?);
         let catalogue =
-            Holder::load(db.clone()).await.context("cannot read the catalogue; has the schema been migrated?")?;
+            load_catalogue(&db).await.context("cannot read the catalogue; has the schema been migrated?")?;
         let platform = Self {
             db,
             queue,

@@ -57,7 +57,12 @@ impl Handler for Route {
             self.catalogue.keep_fresh().await?;
         }
         let now = self.clock.now();
-        let plan = Plan::make(&self.catalogue.get(), envelope.items, now)?;
+        let (mut plan, without) = Plan::make(&self.catalogue.get(), envelope.items, now)?;
+        if !without.is_empty() {
+            // An operator or a rate that was added a moment ago may not be in the picture yet.
+            self.catalogue.refresh().await?;
+            plan.complete(&self.catalogue.get(), without, now)?;
+        }
         Ok(self.save(envelope.id, plan, now).await?)
     }
 }

@@ -28,23 +28,58 @@ pub(crate) struct Plan {
 type Decided = HashMap<(Network, Vec<OperatorId>), (Option<Candidate>, DecisionId)>;
 
 impl Plan {
-    /// Decides for each of `items`.
-    pub(crate) fn make(catalogue: &Catalogue, items: Vec<Accepted>, now: DateTime<Utc>) -> Result<Self, store::Error> {
+    /// Decides for each of `items`. Also gives those that this catalogue has no operator for.
+    pub(crate) fn make(
+        catalogue: &Catalogue,
+        items: Vec<Accepted>,
+        now: DateTime<Utc>,
+    ) -> Result<(Self, Vec<Accepted>), store::Error> {
         let mut plan = Self::default();
-        let mut decided = Decided::new();
-        for item in items {
-            if item.expires_at <= now {
-                plan.end(&item, State::Expired, "validity_expired", now);
-                continue;
-            }
-            let (choice, decision) = plan.decide(catalogue, &item, &mut decided, now)?;
-            match choice {
-                Some(choice) if item.tried.len() < HOPS_MAX => plan.route(item, &choice, decision),
-                _ if item.tried.is_empty() => plan.end(&item, State::Rejected, "no_route", now),
-                _ => plan.end(&item, State::Failed, "routes_exhausted", now),
+        let without = plan.decide_each(catalogue, items, now)?;
+        Ok((plan, without))
+    }
+
+    /// Decides for what a former catalogue had no operator for. What this one has none for ends.
+    pub(crate) fn complete(
+        &mut self,
+        catalogue: &Catalogue,
+        items: Vec<Accepted>,
+        now: DateTime<Utc>,
+    ) -> Result<(), store::Error> {
+        for item in self.decide_each(catalogue, items, now)? {
+            if item.tried.is_empty() {
+                self.end(&item, State::Rejected, "no_route", now);
+            } else {
+                self.end(&item, State::Failed, "routes_exhausted", now);
             }
         }
-        Ok(plan)
+        Ok(())
+    }
+
+    /// Decides where that can be done; gives the others.
+    fn decide_each(
+        &mut self,
+        catalogue: &Catalogue,
+        items: Vec<Accepted>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Accepted>, store::Error> {
+        let mut decided = Decided::new();
+        let mut without = Vec::new();
+        for item in items {
+            if item.expires_at <= now {
+                self.end(&item, State::Expired, "validity_expired", now);
+                continue;
+            }
+            if item.tried.len() >= HOPS_MAX {
+                self.end(&item, State::Failed, "routes_exhausted", now);
+                continue;
+            }
+            match self.decide(catalogue, &item, &mut decided, now)? {
+                (Some(choice), decision) => self.route(item, &choice, decision),
+                (None, _) => without.push(item),
+            }
+        }
+        Ok(without)
     }
 
     fn decide(

@@ -5,6 +5,7 @@ use contract::{Encoding, SmppFields};
 use domain::{Number, Private, Sender};
 
 use super::*;
+use crate::track::tests::track;
 
 /// An operator with this profile.
 pub(crate) fn settings(profile: Profile) -> OperatorSettings {
@@ -47,7 +48,7 @@ pub(crate) fn routed(text: &str, encoding: Encoding, segments: usize) -> Routed 
 }
 
 fn job_for(routed: &Routed, profile: Profile) -> Job {
-    Job::new(routed, Arc::new(Track::of_test()), &encoder(profile))
+    Job::new(routed, Arc::new(track(1)), &encoder(profile))
 }
 
 fn job(text: &str, encoding: Encoding) -> Job {

@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use contract::{Outcome, queues, seal};
+use contract::{Outcome, SubmitKey, queues, seal};
 use queue::{Lease, Out, Queue, Settle};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Finished, send_all};
+use super::{Finished, back, send_all};
 use crate::config::Config;
 use crate::job::Done;
 use crate::meters;
-use crate::track::Track;
+use crate::track::{Back, End, Track};
 
 /// Outcomes gathered at most before they are published.
 const OUTCOMES_MAX: usize = 1_000;
@@ -44,10 +44,10 @@ pub(super) async fn run(
 /// Publishes first and settles after: the order is the promise.
 async fn publish(gathered: Vec<Done>, queue: &dyn Queue, config: &Config, finished: &Finished) {
     let mut outcomes = Vec::with_capacity(gathered.len());
-    let mut tracks: Vec<(Arc<Track>, bool)> = Vec::with_capacity(gathered.len());
+    let mut tracks: Vec<(Arc<Track>, Option<SubmitKey>)> = Vec::with_capacity(gathered.len());
     let mut counted = Vec::with_capacity(gathered.len());
     for done in gathered {
-        tracks.push((done.track, done.outcome.is_some()));
+        tracks.push((done.track, done.outcome.is_none().then_some(done.key)));
         outcomes.extend(done.outcome);
         counted.extend(done.counted);
     }
@@ -66,18 +66,29 @@ async fn publish(gathered: Vec<Done>, queue: &dyn Queue, config: &Config, finish
         meters::outcome(outcome.class);
     }
     finished.add(outcomes.iter().map(|Outcome { message_id, hop, .. }| (*message_id, *hop)));
-    settle(&tracks, queue).await;
+    settle(&tracks, queue, config).await;
 }
 
-async fn settle(tracks: &[(Arc<Track>, bool)], queue: &dyn Queue) {
-    let mut by_queue: HashMap<&Arc<str>, Vec<(Lease, Settle)>> = HashMap::new();
-    for (track, published) in tracks {
-        if let Some(settle) = track.finish_one(*published) {
-            by_queue.entry(track.queue()).or_default().push(settle);
+/// What ends on one queue.
+#[derive(Default)]
+struct Ends {
+    settles: Vec<(Lease, Settle)>,
+    backs: Vec<Back>,
+}
+
+async fn settle(tracks: &[(Arc<Track>, Option<SubmitKey>)], queue: &dyn Queue, config: &Config) {
+    let mut by_queue: HashMap<&Arc<str>, Ends> = HashMap::new();
+    for (track, returned) in tracks {
+        let Some(end) = track.finish_one(*returned) else { continue };
+        let ends = by_queue.entry(track.queue()).or_default();
+        match end {
+            End::Over(lease) => ends.settles.push((lease, Settle::Ack)),
+            End::Back(back) => ends.backs.push(back),
         }
     }
-    for (name, batch) in by_queue {
-        for result in queue.settle(name, batch).await {
+    for (name, Ends { mut settles, backs }) in by_queue {
+        settles.extend(back::replace(queue, name, backs, config).await);
+        for result in queue.settle(name, settles).await {
             if let Err(error) = result {
                 // It comes again, and its outcomes are known by then.
                 tracing::warn!(error = %error, "cannot settle an envelope of {name}");

@@ -115,6 +115,14 @@ impl Chappe {
         depth.ready + depth.waiting
     }
 
+    /// Everything that the database has of the messages to a number.
+    pub(crate) async fn all_of(&self, recipient: &str) -> String {
+        let rows = "SELECT coalesce(jsonb_agg(to_jsonb(m) || jsonb_build_object('events', (
+            SELECT jsonb_agg(to_jsonb(e)) FROM message_events e WHERE e.message_id = m.id)))::text, 'nothing')
+            FROM messages m WHERE m.recipient = $1::bigint";
+        sqlx::query_scalar(rows).bind(recipient).fetch_one(self.db().pool()).await.unwrap()
+    }
+
     /// One number out of the database.
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(self.db().pool()).await.unwrap()

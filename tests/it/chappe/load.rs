@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use smsc::Smsc;
 use testkit::until_some;
 
-use super::Api;
 use super::company::{ON_SUBMIT, SENDER};
+use super::{Api, Chappe};
 
 /// Requests at once.
 const CUSTOMERS: u64 = 8;
@@ -108,14 +108,12 @@ impl Load {
     }
 
     /// Every message is at the operator; answers how many segments came there again.
-    pub(crate) fn assert_all_came(&self, smsc: &Smsc) -> u64 {
-        let lost: Vec<u64> = (0..self.total)
-            .filter(|number| {
-                let (to, text) = numbered(*number);
-                smsc.times_seen(&to, &text) == 0
-            })
-            .collect();
-        assert!(lost.is_empty(), "{} messages were lost: {:?}", lost.len(), &lost[..lost.len().min(20)]);
+    pub(crate) async fn assert_all_came(&self, chappe: &Chappe, smsc: &Smsc) -> u64 {
+        let numbers = (0..self.total).map(numbered);
+        let lost: Vec<String> = numbers.filter(|(to, text)| smsc.times_seen(to, text) == 0).map(|(to, _)| to).collect();
+        if let Some(first) = lost.first() {
+            panic!("{} messages were lost; what is known of the first: {}", lost.len(), chappe.all_of(first).await);
+        }
         smsc.repeats().repeated
     }
 }

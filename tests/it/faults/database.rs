@@ -6,14 +6,14 @@ use testkit::eventually;
 use tokio::time::Instant;
 
 use super::{CARRIER, END, MOMENT, carrier};
-use crate::chappe::{Chappe, Company, Leftovers, Load, SYSTEM_ID};
+use crate::chappe::{Backend, Chappe, Company, Leftovers, Load, SYSTEM_ID};
 
 /// How long it is away.
 const AWAY: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_seconds_without_a_database_cost_no_session_and_no_message() {
-    let mut chappe = Chappe::on_own_server().await;
+    let mut chappe = Chappe::durable_on(Backend::Postgres).await;
     let company = Company::found(&chappe).await;
     let carrier = carrier(&company, CARRIER).await;
     let binds = carrier.counters().binds;
@@ -34,6 +34,6 @@ async fn ten_seconds_without_a_database_cost_no_session_and_no_message() {
     chappe.until_ended(END).await;
     assert!(load.unavailable() > 0, "customers were told to come again");
     assert_eq!(carrier.counters().binds, binds, "a session was bound again");
-    assert_eq!(load.assert_all_came(&carrier), 0, "repetitions");
+    assert_eq!(load.assert_all_came(&chappe, &carrier).await, 0, "repetitions");
     chappe.assert_settled(END, Leftovers::default()).await;
 }

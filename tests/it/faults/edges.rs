@@ -64,7 +64,7 @@ impl Rig {
     /// Nothing was lost, the money is right, and at most so much came twice.
     async fn assert_right(&self, load: &Load, repeated_max: u64) {
         self.chappe.until_ended(END).await;
-        let repeated = load.assert_all_came(&self.carrier);
+        let repeated = load.assert_all_came(&self.chappe, &self.carrier).await;
         eprintln!("{repeated} repetitions");
         assert!(repeated <= repeated_max, "{repeated} repetitions");
         // What came twice is receipted twice, and the platform knows one of the two.

@@ -5,53 +5,55 @@ use rand::{RngExt as _, SeedableRng as _};
 use testkit::eventually;
 
 use super::{CARRIER, END, MOMENT, carrier};
-use crate::chappe::{Chappe, Company, Leftovers, Load};
+use crate::chappe::{Chappe, Company, Leftovers, Load, on_every_backend};
 
 /// Messages that are accepted while it dies three times.
 const MESSAGES: u64 = 5_000;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn three_kills_lose_nothing_and_repeat_at_most_the_windows() {
-    let seed = rand::random::<u64>();
-    eprintln!("moments of seed {seed}");
-    let mut rng = StdRng::seed_from_u64(seed);
-    let mut chappe = Chappe::with_private_database().await;
-    let company = Company::found(&chappe).await;
-    let carrier = carrier(&company, CARRIER).await;
-    let load = Load::new(MESSAGES);
-    tokio::join!(load.run(&company.sender), async {
-        for third in 0..3 {
-            let moment = third * 1_400 + rng.random_range(100..1_400);
-            eventually(MOMENT, async || carrier.counters().accepted >= moment).await;
-            chappe.kill();
-            chappe.restart().await;
-        }
-    });
-    chappe.until_ended(END).await;
-    let repeated = load.assert_all_came(&carrier);
-    eprintln!("{repeated} repetitions");
-    assert!(repeated <= 3 * CARRIER.windows(), "{repeated} repetitions");
-    // What came twice is receipted twice, and the platform knows one of the two.
-    chappe.assert_settled(END, Leftovers { receipts: repeated > 0 }).await;
-    let delivered = chappe.count("SELECT count(*) FROM messages WHERE state = 'delivered'").await;
-    assert_eq!(u64::try_from(delivered).unwrap(), MESSAGES);
+on_every_backend! {
+    async fn three_kills_lose_nothing_and_repeat_at_most_the_windows(backend) {
+        let seed = rand::random::<u64>();
+        eprintln!("moments of seed {seed}");
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut chappe = Chappe::private_on(backend).await;
+        let company = Company::found(&chappe).await;
+        let carrier = carrier(&company, CARRIER).await;
+        let load = Load::new(MESSAGES);
+        tokio::join!(load.run(&company.sender), async {
+            for third in 0..3 {
+                let moment = third * 1_400 + rng.random_range(100..1_400);
+                eventually(MOMENT, async || carrier.counters().accepted >= moment).await;
+                chappe.kill();
+                chappe.restart().await;
+            }
+        });
+        chappe.until_ended(END).await;
+        let repeated = load.assert_all_came(&chappe, &carrier).await;
+        eprintln!("{repeated} repetitions");
+        assert!(repeated <= 3 * CARRIER.windows(), "{repeated} repetitions");
+        // What came twice is receipted twice, and the platform knows one of the two.
+        chappe.assert_settled(END, Leftovers { receipts: repeated > 0 }).await;
+        let delivered = chappe.count("SELECT count(*) FROM messages WHERE state = 'delivered'").await;
+        assert_eq!(u64::try_from(delivered).unwrap(), MESSAGES);
+    }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stop_on_request_loses_nothing_and_repeats_nothing() {
-    let mut chappe = Chappe::on_own_server().await;
-    let company = Company::found(&chappe).await;
-    let carrier = carrier(&company, CARRIER).await;
-    let load = Load::new(2_000);
-    tokio::join!(load.run(&company.sender), async {
-        for moment in [300, 900] {
-            eventually(MOMENT, async || carrier.counters().accepted >= moment).await;
-            let status = chappe.terminate().await;
-            assert!(status.success(), "it ended with {status}");
-            chappe.restart().await;
-        }
-    });
-    chappe.until_ended(END).await;
-    assert_eq!(load.assert_all_came(&carrier), 0, "repetitions");
-    chappe.assert_settled(END, Leftovers::default()).await;
+on_every_backend! {
+    async fn a_stop_on_request_loses_nothing_and_repeats_nothing(backend) {
+        let mut chappe = Chappe::durable_on(backend).await;
+        let company = Company::found(&chappe).await;
+        let carrier = carrier(&company, CARRIER).await;
+        let load = Load::new(2_000);
+        tokio::join!(load.run(&company.sender), async {
+            for moment in [300, 900] {
+                eventually(MOMENT, async || carrier.counters().accepted >= moment).await;
+                let status = chappe.terminate().await;
+                assert!(status.success(), "it ended with {status}");
+                chappe.restart().await;
+            }
+        });
+        chappe.until_ended(END).await;
+        assert_eq!(load.assert_all_came(&chappe, &carrier).await, 0, "repetitions");
+        chappe.assert_settled(END, Leftovers::default()).await;
+    }
 }

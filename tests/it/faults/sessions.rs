@@ -13,7 +13,7 @@ use smsc::{Profile, Receipts};
 use testkit::{eventually, until_some};
 
 use super::{CARRIER, END, MOMENT, carrier};
-use crate::chappe::{Chappe, Company, Customer, Esme, Leftovers, Manners, ON_SUBMIT, OperatorIs, sm, smsc};
+use crate::chappe::{Backend, Chappe, Company, Customer, Esme, Leftovers, Manners, ON_SUBMIT, OperatorIs, sm, smsc};
 
 /// Sessions of the customer, and submits of each that are unanswered at one moment.
 const SESSIONS: usize = 2;
@@ -61,7 +61,7 @@ impl Known {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_customer_was_answered_outlives_every_kill() {
-    let mut chappe = Chappe::with_private_database().await;
+    let mut chappe = Chappe::private_on(Backend::Postgres).await;
     let company = Company::found(&chappe).await;
     let carrier = carrier(&company, CARRIER).await;
     let customer = Customer::of(&chappe, &company, company.client, "shop").await;
@@ -109,7 +109,7 @@ const EACH_SIDE: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn receipts_wait_for_who_is_away_in_their_order_and_across_a_kill() {
-    let mut chappe = Chappe::with_private_database().await;
+    let mut chappe = Chappe::private_on(Backend::Postgres).await;
     let company = Company::found(&chappe).await;
     let receipts = Receipts { delay_ms: 20, ..Receipts::default() };
     let carrier = smsc(Profile { receipts, ..Profile::default() }).await;

@@ -12,6 +12,10 @@ use crate::{Depth, Error};
 /// this is the net below, for messages that end whoever handles them.
 pub(super) const RECEIVED_MAX: u32 = 25;
 
+/// The same for the queue of one peer (`submit.<operator>`): its messages are taken and given back whenever sessions
+/// come and go, so a restless night must not set them aside. The most that SQS allows.
+const RECEIVED_BY_PEERS_MAX: u32 = 1_000;
+
 /// How long SQS keeps a message: the longest that it allows, 14 days.
 const RETENTION_SECONDS: &str = "1209600";
 
@@ -38,7 +42,8 @@ pub(super) async fn create(inner: &Inner, queue: &str) -> Result<(), Error> {
     };
     let arn = attributes(inner, &parking_url, &[Attribute::QueueArn], queue).await?.remove(&Attribute::QueueArn);
     let arn = arn.ok_or_else(|| Fault::odd("GetQueueAttributes", "no ARN").about(queue))?;
-    let policy = serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": RECEIVED_MAX }).to_string();
+    let received_max = if queue.contains('.') { RECEIVED_BY_PEERS_MAX } else { RECEIVED_MAX };
+    let policy = serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": received_max }).to_string();
     let redrive = (Attribute::RedrivePolicy, policy);
     if let Some(url) = url {
         return set(inner, &url, redrive, queue).await;

@@ -18,8 +18,9 @@ use crate::track::Track;
 const ENVELOPES_REMEMBERED: usize = 20_000;
 /// First guess of how many messages an envelope carries.
 const MESSAGES_PER_ENVELOPE: usize = 20;
-/// Wait before an envelope comes again whose outcomes may be on their way to being stored.
-const STORING_DELAY: Duration = Duration::from_millis(500);
+/// Waits before an envelope comes again whose outcomes may be on their way to being stored: the first, doubled each
+/// time, and the longest. A queue may set aside what was received too often.
+const STORING_DELAYS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// A repeated envelope that has not come again for so long is somebody else's.
 const REPEATED_REMEMBERED: Duration = Duration::from_mins(10);
 /// Wait before an envelope comes again of which we could not learn what became of it the first time.
@@ -97,10 +98,10 @@ impl Envelopes {
         }
         self.messages_per_envelope = (self.messages_per_envelope * 7 + envelope.items.len()) / 8;
         let is_new = self.seen.insert(envelope.id);
-        let repeated = !is_new || delivery.received > 1;
+        let repeated = !is_new || delivery.received > 1 || envelope.again;
         let known = match self.known(&envelope, repeated).await {
             Ok(Some(known)) => known,
-            Ok(None) => return Some(Settle::Retry(STORING_DELAY)),
+            Ok(None) => return Some(Settle::Retry(storing_delay(delivery.received))),
             Err(error) => {
                 tracing::warn!(error = %chain(error.as_ref()), "cannot ask for outcomes of envelope {}", envelope.id);
                 return Some(Settle::Retry(UNKNOWN_DELAY));
@@ -111,7 +112,7 @@ impl Envelopes {
         if items.is_empty() {
             return Some(Settle::Ack);
         }
-        let track = Arc::new(Track::new(Arc::clone(&self.queue_name), delivery.lease.clone(), items.len()));
+        let track = Arc::new(Track::new(Arc::clone(&self.queue_name), delivery, items.len()));
         self.working.insert(envelope.id, Arc::clone(&track));
         jobs.extend(items.iter().map(|item| Job::new(item, Arc::clone(&track), encoder)));
         None
@@ -137,13 +138,16 @@ impl Envelopes {
     }
 
     /// Whether everything that the former holder of a repeated envelope published has been stored: an outcome that
-    /// still lies in `bill` is known to nobody, and its message would be sent again.
+    /// still lies in `bill` is known to nobody, and its message would be sent again. Where the queue cannot count what
+    /// other processes hold of it, a moment in which each of them has had its turn must do.
     async fn outcomes_are_stored(&mut self, id: EnvelopeId) -> anyhow::Result<bool> {
         self.repeated.retain(|_, since| since.elapsed() < REPEATED_REMEMBERED);
         let since = *self.repeated.entry(id).or_insert_with(Instant::now);
         let depth = self.shared.queue.depth(queues::BILL).await?;
         let is_later = |age: Option<Duration>| age.is_none_or(|age| age < since.elapsed());
-        let stored = is_later(depth.oldest_age) && is_later(depth.oldest_waiting_age);
+        let stored = is_later(depth.oldest_age)
+            && is_later(depth.oldest_waiting_age)
+            && since.elapsed() >= self.shared.queue.unseen_for();
         if stored {
             self.repeated.remove(&id);
         }
@@ -185,4 +189,11 @@ impl Envelopes {
             }
         }
     }
+}
+
+/// How long an envelope that was received so often waits for outcomes to be stored.
+fn storing_delay(received: u32) -> Duration {
+    let (first, longest) = STORING_DELAYS;
+    let doublings = received.saturating_sub(2).min(6);
+    (first * 2_u32.pow(doublings)).min(longest)
 }

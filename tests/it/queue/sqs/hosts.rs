@@ -30,7 +30,7 @@ impl Handler for Picky {
         if number == 7 {
             return Err(Failure::reject("no sevens"));
         }
-        if self.failed.lock().unwrap().insert(number) && number % 2 == 0 {
+        if self.failed.lock().unwrap().insert(number) && number.is_multiple_of(2) {
             return Err(anyhow!("not yet").into());
         }
         self.handled.fetch_add(1, Ordering::SeqCst);

@@ -1,7 +1,7 @@
 //! Where every session stands, for whoever shows it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -33,12 +33,22 @@ pub struct EdgeStatus {
     operators: Arc<Mutex<BTreeMap<OperatorId, Binds>>>,
     sessions: Arc<Mutex<BTreeMap<SessionId, Arc<SessionCell>>>>,
     tracer: Tracer,
+    has_settings: Arc<AtomicBool>,
 }
 
 impl EdgeStatus {
     /// An edge without sessions.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Whether the edge was told its operators and customers at least once: before, it can serve nobody.
+    pub fn has_settings(&self) -> bool {
+        self.has_settings.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn settings_came(&self) {
+        self.has_settings.store(true, Ordering::Relaxed);
     }
 
     /// Every operator that has sessions, and where each stands now.

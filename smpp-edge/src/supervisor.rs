@@ -131,6 +131,7 @@ impl Supervisor {
                     server.apply(systems);
                 }
                 self.version = Some(version);
+                self.shared.status.settings_came();
             }
             Err(error) => tracing::warn!(error = %format!("{error:#}"), "cannot read the settings, the old ones stay"),
         }

@@ -1,8 +1,11 @@
 //! The settings of a program: read once, from an environment that is handed in, before any port opens.
 //!
+//! Those that hold a secret may lie in a file each, which `NAME_FILE` names, see [`BY_FILE`].
+//!
 //! Whatever is wrong is collected and told together: [`Errors`] prints one line per fault, and programs end with
 //! [`EXIT_USAGE`].
 
+mod file;
 mod given;
 mod remote;
 mod strings;
@@ -15,6 +18,7 @@ use std::time::Duration;
 
 use secrecy::{SecretBox, SecretString};
 
+pub use file::{BY_FILE, setting};
 pub use remote::{Remote, Renew};
 pub use strings::{Environment, Strings, Unreadable};
 pub use values::LogFormat;
@@ -73,7 +77,7 @@ pub enum Need {
 pub struct Config {
     /// `DATABASE_URL`: where the product's tables are.
     pub database_url: Option<SecretString>,
-    /// `QUEUE_URL`; where it is not set, `DATABASE_URL` when that is PostgreSQL.
+    /// `QUEUE_URL`; where it is not set or says just `postgres:`, `DATABASE_URL` when that is PostgreSQL.
     pub queue_url: Option<SecretString>,
     /// `REDIS_URL`: limits that processes share; without it they are kept per process.
     pub redis_url: Option<SecretString>,
@@ -117,7 +121,8 @@ impl Config {
     pub fn read(strings: &dyn Strings, needs: &[Need]) -> Result<Self, Errors> {
         let mut reader = Reader::new(strings);
         let database_url = reader.secret("DATABASE_URL");
-        let queue_url = reader.secret("QUEUE_URL").or_else(|| database_url.clone().filter(values::is_postgres));
+        let queue_url = reader.secret("QUEUE_URL").filter(values::is_elsewhere);
+        let queue_url = queue_url.or_else(|| database_url.clone().filter(values::is_postgres));
         let is_lambda = reader.optional("AWS_LAMBDA_RUNTIME_API", |_| Ok(())).is_some();
         let db_connections = reader.optional("CHAPPE_DB_CONNECTIONS", connections);
         let config = Self {

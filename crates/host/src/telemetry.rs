@@ -1,5 +1,7 @@
 //! Logs and metrics: set up once, at the start of a program.
 
+mod process;
+
 use std::io;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use crate::config::{Config, LogFormat};
 /// What the AMQP library says of messages that a broker returns quotes their bodies, which hold texts and numbers.
 const SILENT: &str = "lapin::returned_messages=off";
 
-/// How often histograms are tidied, so that they do not grow while nobody asks for metrics.
+/// How often histograms are tidied, so that they do not grow while nobody asks for metrics, and the process measured.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Bounds of histograms of seconds: a millisecond to half a minute.
@@ -45,6 +47,7 @@ pub fn init_logs(config: &Config) -> anyhow::Result<()> {
 
 async fn keep_up(handle: PrometheusHandle) {
     loop {
+        process::measure();
         tokio::time::sleep(UPKEEP).await;
         handle.run_upkeep();
     }

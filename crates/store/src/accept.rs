@@ -17,7 +17,7 @@ use sqlx::{Connection as _, PgConnection};
 
 use crate::accept::statement::{Known, Stored};
 use crate::tx::{Tx, hand_over};
-use crate::{Db, Error, chain, opt_outs};
+use crate::{Db, Error, chain, meters, opt_outs};
 
 /// How long after its validity a message is final at the latest: receipts may be on their way.
 const GRACE: chrono::TimeDelta = chrono::TimeDelta::hours(1);
@@ -167,7 +167,9 @@ pub async fn accept_gathered(db: &Db, singles: &[Single]) -> Result<Vec<Acceptan
             later = take_repeated(singles, &mut open);
         }
     }
-    Ok(verdicts.into_iter().map(|v| v.unwrap_or(Acceptance::NoCredit)).collect())
+    let verdicts: Vec<Acceptance> = verdicts.into_iter().map(|v| v.unwrap_or(Acceptance::NoCredit)).collect();
+    meters::accepted(&verdicts);
+    Ok(verdicts)
 }
 
 /// Another batch stored one of the keys between our look and our write. Nothing of ours is stored; the next look
@@ -307,6 +309,7 @@ pub async fn accept_batch(
         }
     }
     tx.commit().await?;
+    meters::accepted_of_batch(&verdicts);
     Ok(BatchAcceptance::Stored(verdicts))
 }
 

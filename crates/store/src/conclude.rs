@@ -10,7 +10,7 @@ use crate::advance::Moved;
 use crate::ledger::{self, Entries};
 use crate::outbox::NEWS;
 use crate::publish::publish;
-use crate::{Db, Error, Publish, Tx, chain, realtime, receipts};
+use crate::{Db, Error, Publish, Tx, chain, meters, realtime, receipts};
 
 /// Publishes the events and receipts of `moved` and settles what they owe. Call it last before the commit: it takes the locks
 /// that others wait for.
@@ -36,7 +36,9 @@ pub async fn conclude(tx: &mut Tx, db: &Db, moved: &[Moved], at: DateTime<Utc>) 
         let chain = chains.get(&step.chain).ok_or_else(|| Error::Corrupt("a message without its chain".into()))?;
         entries.add(step, chain)?;
     }
-    ledger::settle(tx, &entries).await
+    ledger::settle(tx, &entries).await?;
+    meters::moved(moved);
+    Ok(())
 }
 
 /// Publishes `events` to webhooks and to who listens.

@@ -28,6 +28,7 @@ pub mod keys;
 pub mod ledger;
 pub mod long;
 pub mod messages;
+mod meters;
 pub mod operators;
 pub mod opt_outs;
 pub mod outbox;

@@ -105,3 +105,27 @@ pub async fn published(connection: &mut PgConnection, ids: &[Uuid]) -> Result<()
     .await?;
     Ok(())
 }
+
+/// What waits in the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many rows; counting stops at the bound.
+    pub rows: i64,
+    /// When the oldest of them was written.
+    pub oldest: Option<DateTime<Utc>>,
+}
+
+/// Looks at the oldest `max` rows, without a lock.
+///
+/// # Errors
+/// When the database fails.
+pub async fn waiting(db: &Db, max: i64) -> Result<Waiting, Error> {
+    let row = query!(
+        r#"SELECT count(*) AS "rows!", min(created_at) AS oldest
+           FROM (SELECT created_at FROM outbox ORDER BY id LIMIT $1) AS waiting"#,
+        max
+    )
+    .fetch_one(&db.pool)
+    .await?;
+    Ok(Waiting { rows: row.rows, oldest: row.oldest })
+}

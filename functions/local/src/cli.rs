@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{edge, ledger, messages, parked, seed, send, smpp, smsc, up, worker};
+use crate::command::{edge, health, ledger, messages, parked, seed, send, smpp, smsc, up, worker};
 
 const EXAMPLES: &str = "\
 Begin here:
@@ -13,7 +13,8 @@ Begin here:
   chappe messages                          see what became of it
   chappe queues                            see what waits where
 
-Settings come from options or from the environment; `chappe <command> --help` names both.";
+Settings come from options or from the environment; `chappe <command> --help` names both. Secrets may lie in files:
+DATABASE_URL_FILE, QUEUE_URL_FILE, REDIS_URL_FILE, CHAPPE_SECRET_KEY_FILE and CHAPPE_API_KEY_FILE name them.";
 
 /// Chappe, an SMS platform: takes messages over HTTPS, prices, routes and submits them to operators over SMPP,
 /// tracks every receipt and settles every cent.
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Messages(messages::Options),
     /// Show what the account has, holds and may spend
     Balance(Api),
+    /// Ask a running process whether it can work
+    Health(health::Options),
     /// Bring the schema of the database up to date
     Migrate,
     /// Make the demo accounts, prices and operators in an empty database

@@ -5,9 +5,9 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
 use crate::cli::{Api, Common};
-use crate::database::given;
 use crate::exit::Misused;
 use crate::folder::Folder;
+use crate::settings::given;
 
 /// How long an answer may take.
 const ANSWER_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
@@ -23,8 +23,8 @@ pub(crate) struct Client {
 impl Client {
     /// With the key that was given, or the demo's.
     pub(crate) fn new(common: &Common, api: &Api) -> Result<Self> {
-        let key = match given(api.key.as_deref()) {
-            Some(key) => key.to_owned(),
+        let key = match given(api.key.as_deref(), "CHAPPE_API_KEY")? {
+            Some(key) => key,
             None => Folder::new(&common.data_dir).demo_key()?.ok_or_else(|| {
                 Misused("no API key: give --key or CHAPPE_API_KEY, or start `chappe up --demo`".to_owned())
             })?,

@@ -9,11 +9,12 @@ use store::{Db, Publish};
 use crate::cli::Common;
 use crate::exit::Misused;
 use crate::folder::Folder;
+use crate::settings::given;
 
 /// The database that was named, or the private one that `chappe up` runs in the data folder.
 pub(crate) fn url(common: &Common) -> Result<String> {
-    if let Some(url) = given(common.database_url.as_deref()) {
-        return Ok(url.to_owned());
+    if let Some(url) = given(common.database_url.as_deref(), "DATABASE_URL")? {
+        return Ok(url);
     }
     let folder = Folder::new(&common.data_dir).postgres()?;
     let running = pgserver::running_url(&folder)?;
@@ -28,27 +29,24 @@ pub(crate) fn url(common: &Common) -> Result<String> {
 /// The database of [`url`]; connects at first use.
 pub(crate) fn open(common: &Common) -> Result<Db> {
     let url = url(common)?;
-    Db::open(&url, publishing(common)).map_err(|error| Misused(format!("DATABASE_URL: {error}")).into())
+    Db::open(&url, publishing(common)?).map_err(|error| Misused(format!("DATABASE_URL: {error}")).into())
 }
 
 /// How messages leave a transaction: with it where the queues are in the same database, by the outbox otherwise.
-pub(crate) fn publishing(common: &Common) -> Publish {
-    match given(common.queue_url.as_deref()) {
-        None | Some("postgres:") => Publish::InTransaction,
-        Some(_) => Publish::Outbox,
-    }
+fn publishing(common: &Common) -> Result<Publish> {
+    Ok(if queue_url(common)?.is_some() { Publish::Outbox } else { Publish::InTransaction })
 }
 
 /// The queues that were named, or those in the database.
 pub(crate) async fn queues(common: &Common) -> Result<Arc<dyn Queue>> {
-    let url = match given(common.queue_url.as_deref()) {
-        Some(url) if url != "postgres:" => url.to_owned(),
-        _ => url(common)?,
+    let url = match queue_url(common)? {
+        Some(url) => url,
+        None => url(common)?,
     };
     queue::open(&url).await.map_err(|error| Misused(format!("QUEUE_URL: {error}")).into())
 }
 
-/// A setting that is there and not empty: `DATABASE_URL=` means none.
-pub(crate) fn given(setting: Option<&str>) -> Option<&str> {
-    setting.filter(|text| !text.is_empty())
+/// Where the queues are when they are not in the database, which `postgres:` alone means.
+fn queue_url(common: &Common) -> Result<Option<String>> {
+    Ok(given(common.queue_url.as_deref(), "QUEUE_URL")?.filter(|url| url != "postgres:"))
 }

@@ -13,9 +13,7 @@ use tokio::net::TcpListener;
 use crate::exit::Misused;
 use crate::functions::Webhooks;
 use crate::platform::Platform;
-
-/// Renders the metrics of this process for Prometheus.
-pub(crate) type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+use crate::status::Metrics;
 
 /// The listeners, opened before anything else starts: a taken port is told at once.
 #[derive(Debug)]
@@ -53,8 +51,8 @@ pub(crate) fn api(platform: &Platform, metrics: Metrics, webhooks: Webhooks) -> 
     })
 }
 
-/// Serves `api` on both listeners until the platform's shutdown, and `watch` beside the internal API. Answers the URL
-/// of the public API.
+/// Serves `api` on both listeners until the platform's shutdown, and `watch` beside the internal API: health, metrics,
+/// and what else is for the house alone. Answers the URL of the public API.
 pub(crate) fn start(platform: &Platform, doors: Doors, api: Arc<Api>, watch: Router) -> Result<String> {
     let url = url_of(doors.public.local_addr()?);
     platform.run({
@@ -64,6 +62,11 @@ pub(crate) fn start(platform: &Platform, doors: Doors, api: Arc<Api>, watch: Rou
     platform.run(serve(platform.clone(), doors.public, api::router(Arc::clone(&api))));
     platform.run(serve(platform.clone(), doors.internal, api::internal_router(api).merge(watch)));
     Ok(url)
+}
+
+/// Serves `watch` alone: what a process has to say that serves no API.
+pub(crate) fn watch(platform: &Platform, door: TcpListener, watch: Router) {
+    platform.run(serve(platform.clone(), door, watch));
 }
 
 /// Serves until the shutdown, then lets requests under way end, within the grace.

@@ -17,6 +17,7 @@ mod platform;
 mod settings;
 mod signals;
 mod smpp;
+mod status;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Send(options) => command::send::run(common, options, &out).await,
         Command::Messages(options) => command::messages::run(common, options, &out).await,
         Command::Balance(options) => command::balance::run(common, options, &out).await,
+        Command::Health(options) => command::health::run(options).await,
         Command::Migrate => command::migrate::run(common).await,
         Command::Seed(options) => command::seed::run(common, options).await,
         Command::Ledger(options) => command::ledger::run(common, options, &out).await,

@@ -3,6 +3,7 @@
 //! Each look is a function of its own that can be called alone, by a process that runs them all at their
 //! intervals ([`Sweep::run`]) or by a scheduler.
 
+mod backlog;
 mod timer;
 mod verdict;
 
@@ -31,6 +32,9 @@ pub const PARTS_WAIT: TimeDelta = TimeDelta::minutes(10);
 const PARTITIONS_EVERY: Duration = Duration::from_hours(1);
 /// How often the outbox is looked at; publishers publish their own, this finds what a crash left.
 const OUTBOX_EVERY: Duration = Duration::from_millis(200);
+/// How often the queues and the outbox are measured: often enough for an alarm, seldom enough where each look is a
+/// paid request.
+const BACKLOG_EVERY: Duration = Duration::from_secs(30);
 
 /// Everything that timers do.
 #[derive(Debug, Clone)]
@@ -73,6 +77,7 @@ impl Sweep {
             () = every("health", HEALTH_EVERY, || self.health()) => {}
             () = every("partitions", PARTITIONS_EVERY, || self.partitions()) => {}
             () = every("outbox", OUTBOX_EVERY, || self.outbox()) => {}
+            () = every("backlog", BACKLOG_EVERY, || self.backlog()) => {}
         }
     }
 
@@ -133,6 +138,13 @@ impl Sweep {
     /// Publishes what a crash left in the outbox. Answers how many rows.
     pub async fn outbox(&self) -> anyhow::Result<u64> {
         outbox::sweep_up(&self.db, self.queue.as_ref(), self.clock.now()).await
+    }
+}
+
+impl Sweep {
+    /// Measures what waits in the queues and in the outbox, for who watches the platform.
+    pub async fn backlog(&self) -> anyhow::Result<u64> {
+        backlog::measure(&self.db, self.queue.as_ref(), self.clock.now()).await
     }
 }
 

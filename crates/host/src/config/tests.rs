@@ -62,3 +62,48 @@ fn secrets_hide_themselves() {
     assert!(!shown.contains("hunter2") && !shown.contains("[0, 1, 2"), "{shown}");
     assert_eq!(config.secret_key.unwrap().expose_secret()[31], 31);
 }
+
+/// What `DATABASE_URL_FILE` with this content makes of the settings, beside `more`.
+fn by_file(content: &[u8], more: &[(&'static str, &'static str)]) -> Result<Config, Errors> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("secret");
+    std::fs::write(&path, content).unwrap();
+    let mut strings: BTreeMap<&str, &str> = more.iter().copied().collect();
+    strings.insert("DATABASE_URL_FILE", path.to_str().unwrap());
+    Config::read(&strings, &[])
+}
+
+#[test]
+fn a_secret_may_lie_in_a_file() {
+    let config = by_file(b"postgres://chappe:hunter2@host/db\n", &[]).unwrap();
+    assert_eq!(config.database_url.unwrap().expose_secret(), "postgres://chappe:hunter2@host/db");
+    assert_eq!(config.queue_url.unwrap().expose_secret(), "postgres://chappe:hunter2@host/db");
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_told_with_the_other_faults() {
+    let long = vec![b'x'; 16 * 1024 + 1];
+    let rows: [(&[u8], &str); 4] = [
+        (b" \n", "which is empty"),
+        (b"\xff\xfe", "which is not valid UTF-8"),
+        (&long, "which is longer than 16384 bytes"),
+        (b"postgres://hunter2", "DATABASE_URL and DATABASE_URL_FILE are both set: keep one of them"),
+    ];
+    for (content, expected) in rows {
+        let plain = if content.starts_with(b"postgres") { "postgres://a/b" } else { "" };
+        let errors = by_file(content, &[("DATABASE_URL", plain), ("CHAPPE_LOG_FORMAT", "xml")]).unwrap_err();
+        assert_eq!(errors.lines().len(), 2, "{errors}");
+        assert!(errors.lines()[0].contains(expected), "{errors}");
+        assert!(!errors.to_string().contains("hunter2"), "{errors}");
+    }
+    let missing = read(&[("CHAPPE_SECRET_KEY_FILE", "/nowhere/key")], &[]).unwrap_err();
+    assert!(missing.lines()[0].starts_with("CHAPPE_SECRET_KEY_FILE names /nowhere/key, which cannot be read"));
+    let no_secret = read(&[("CHAPPE_LOG_FILE", "/x")], &[]).unwrap_err();
+    assert!(no_secret.lines()[0].starts_with("CHAPPE_LOG_FILE is not a setting"), "{no_secret}");
+}
+
+#[test]
+fn a_queue_in_the_database_may_be_asked_for_by_name() {
+    let config = read(&[("DATABASE_URL", "postgres://a/b"), ("QUEUE_URL", "postgres:")], &[]).unwrap();
+    assert_eq!(config.queue_url.unwrap().expose_secret(), "postgres://a/b");
+}

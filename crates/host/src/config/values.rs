@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretBox, SecretString};
 use tracing_subscriber::EnvFilter;
 
-use super::{Config, Errors, KNOWN, Need, PREFIX, Strings};
+use super::{Config, Errors, KNOWN, Need, PREFIX, Strings, file};
 
 /// The most connections to the database that one process may be given.
 const CONNECTIONS_MAX: u32 = 500;
@@ -84,7 +84,8 @@ impl<'a> Reader<'a> {
     pub(super) fn refuse_unknown(&mut self) {
         let mut names = self.strings.names();
         names.sort();
-        for name in names.iter().filter(|name| name.starts_with(PREFIX) && !KNOWN.contains(&name.as_str())) {
+        let is_known = |name: &str| KNOWN.contains(&name) || file::is_name_of_file(name);
+        for name in names.iter().filter(|name| name.starts_with(PREFIX) && !is_known(name)) {
             self.faults.push(match closest(name) {
                 Some(known) => format!("{name} is not a setting; did you mean {known}?"),
                 None => format!("{name} is not a setting; there are {}", KNOWN.join(", ")),
@@ -97,9 +98,8 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self, key: &str) -> Option<String> {
-        let read = self.strings.get(key);
-        read.unwrap_or_else(|unreadable| {
-            self.faults.push(format!("{key} {unreadable}"));
+        file::setting(self.strings, key).unwrap_or_else(|fault| {
+            self.faults.push(fault);
             None
         })
     }
@@ -112,6 +112,11 @@ impl<'a> Reader<'a> {
 pub(super) fn is_postgres(url: &SecretString) -> bool {
     let url = url.expose_secret();
     url.starts_with("postgres:") || url.starts_with("postgresql:")
+}
+
+/// `postgres:` alone means the database that there is anyway.
+pub(super) fn is_elsewhere(queue_url: &SecretString) -> bool {
+    queue_url.expose_secret() != "postgres:"
 }
 
 pub(super) fn socket_addr(text: &str) -> Result<SocketAddr, String> {

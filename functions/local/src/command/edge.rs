@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use axum::routing::get;
 use clap::Args;
 use host::config::Need;
 use host::secrets::Keys;
@@ -16,7 +15,7 @@ use crate::cli::Common;
 use crate::edge::{self, Link, Station, watch};
 use crate::http::{listen, url_of};
 use crate::output::line;
-use crate::{platform, settings, smpp};
+use crate::{platform, settings, smpp, status};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,7 +38,7 @@ pub(crate) struct Options {
     /// Where customers bind over SMPP, such as 0.0.0.0:2775; nowhere when not given
     #[arg(long, env = "CHAPPE_SMPP_ADDR", value_name = "ADDR")]
     smpp_addr: Option<SocketAddr>,
-    /// Where its metrics are (/metrics), and where `chappe smpp trace` finds it; a free port when not given
+    /// Where its health and metrics are (/healthz, /readyz, /metrics), and where `chappe smpp trace` finds it; a free port when not given
     #[arg(long, env = "CHAPPE_WATCH_ADDR", default_value = "127.0.0.1:0", value_name = "ADDR")]
     watch_addr: SocketAddr,
     #[command(flatten)]
@@ -63,7 +62,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     line(&format!("the edge is watched at {}", url_of(door.local_addr()?)));
     let (status, shutdown) = (EdgeStatus::new(), shutdown::signal()?);
     let watch = watch::router(status.tracer().clone(), Arc::clone(&keys), shutdown.clone());
-    let watch = watch.route("/metrics", get(async move || metrics.render()));
+    let watch = watch.merge(status::router(Arc::new(move || metrics.render()), status::of_edge(status.clone())));
     let serving = axum::serve(door, watch).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     tokio::spawn(serving.into_future());
     let station = Station {

@@ -16,7 +16,6 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Common;
-use crate::database::given;
 use crate::demo::{self, Simulated};
 use crate::edge::{Link, Station, watch};
 use crate::folder::Folder;
@@ -25,6 +24,7 @@ use crate::http::{self, Doors};
 use crate::output::line;
 use crate::platform::Platform;
 use crate::smpp::{self, Ports};
+use crate::status::{self, Metrics};
 use crate::{banner, edge, settings};
 
 const EXAMPLES: &str = "\
@@ -117,7 +117,7 @@ async fn start(
     let needs = [Need::Database, Need::Queue, Need::SecretKey];
     let config = settings::read_whole(common, Some(folder.secret()?), url, &needs).await?;
     let metrics = telemetry::init(&config)?;
-    let metrics = Arc::new(move || metrics.render());
+    let metrics: Metrics = Arc::new(move || metrics.render());
     migrate(&config).await?;
     let platform = Platform::open(&config, shutdown).await?;
     let first_time = match &simulated {
@@ -127,6 +127,7 @@ async fn start(
     for function in Function::ALL {
         function.start(&platform, options.reach())?;
     }
+    let health = status::router(Arc::clone(&metrics), status::of_functions(platform.db.clone()));
     let api = http::api(&platform, metrics, options.reach());
     let smpp = ports.addr()?.map(|addr| addr.to_string()).unwrap_or_default();
     let status = EdgeStatus::new();
@@ -135,7 +136,7 @@ async fn start(
     if let Some(server) = &server {
         platform.run(keep_database(server.clone(), platform.shutdown.clone()));
     }
-    let url = http::start(&platform, doors, api, watch)?;
+    let url = http::start(&platform, doors, api, watch.merge(health))?;
     if options.demo {
         let key = folder.demo_key()?.context("the demo's API key is gone; remove the data folder to begin anew")?;
         if first_time {
@@ -171,7 +172,7 @@ fn station(platform: &Platform, config: &Config, ports: Ports, (api, status): (&
 
 /// The private database, unless another one was named.
 async fn start_database(common: &Common, options: &Options, folder: &Folder) -> Result<Option<Server>> {
-    if given(common.database_url.as_deref()).is_some() {
+    if settings::given(common.database_url.as_deref(), "DATABASE_URL")?.is_some() {
         return Ok(None);
     }
     let listen = options.postgres_port.map_or(Listen::FreePort, Listen::Port);

@@ -1,5 +1,6 @@
 //! `chappe worker`: functions in a process of their own, beside others on the same queues.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
@@ -10,10 +11,11 @@ use host::{shutdown, telemetry};
 use crate::cli::Common;
 use crate::exit::Misused;
 use crate::functions::{Function, Webhooks};
-use crate::http::{self, Doors};
+use crate::http::{self, Doors, listen, url_of};
 use crate::output::line;
 use crate::platform::Platform;
 use crate::settings;
+use crate::status::{self, Metrics};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,6 +39,10 @@ pub(crate) struct Options {
     /// Which addresses webhooks may reach
     #[arg(long, value_enum, default_value = "public")]
     webhooks: Webhooks,
+    /// Where health and metrics of this process are (/healthz, /readyz, /metrics), such as 0.0.0.0:9464; beside the
+    /// internal API when not given, and nowhere where that is not served
+    #[arg(long, env = "CHAPPE_WATCH_ADDR", value_name = "ADDR")]
+    watch_addr: Option<SocketAddr>,
 }
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
@@ -44,14 +50,24 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let alone = options.functions.contains(&Function::Realtime) && config.redis_url.is_none() && !options.api;
     ensure!(!alone, Misused("realtime needs REDIS_URL to reach the API, or --api in this process".to_owned()));
     let doors = if options.api { Some(Doors::open(&config).await?) } else { None };
+    let watched = match options.watch_addr {
+        Some(addr) => Some(listen("CHAPPE_WATCH_ADDR", addr).await?),
+        None => None,
+    };
     let metrics = telemetry::init(&config)?;
+    let metrics: Metrics = Arc::new(move || metrics.render());
     let platform = Platform::open(&config, shutdown::signal()?).await?;
     for function in options.functions {
         function.start(&platform, options.webhooks)?;
     }
+    let watch = status::router(Arc::clone(&metrics), status::of_functions(platform.db.clone()));
+    if let Some(door) = watched {
+        line(&format!("this process is watched at {}", url_of(door.local_addr()?)));
+        http::watch(&platform, door, watch.clone());
+    }
     if let Some(doors) = doors {
-        let api = http::api(&platform, Arc::new(move || metrics.render()), options.webhooks);
-        let url = http::start(&platform, doors, api, axum::Router::new())?;
+        let api = http::api(&platform, metrics, options.webhooks);
+        let url = http::start(&platform, doors, api, watch)?;
         line(&format!("the API is at {url}"));
     }
     line("working; Ctrl-C stops");

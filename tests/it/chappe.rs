@@ -3,7 +3,7 @@
 
 mod api;
 mod backend;
-mod binary;
+pub(crate) mod binary;
 mod books;
 mod company;
 mod customer;
@@ -124,6 +124,11 @@ impl Chappe {
     /// Only what `arguments` say, with these queues; the rest is started beside it.
     pub(crate) async fn apart(queues: Queues, arguments: &'static [&'static str]) -> Self {
         Self::over(Data::Clone(Box::new(Database::fresh().await)), queues, arguments, Vec::new()).await
+    }
+
+    /// Over a durable server that has data already.
+    pub(crate) async fn on_this_server(server: pgserver::Server) -> Self {
+        Self::over(Data::Server(server), Queues::Database, UP, Vec::new()).await
     }
 
     async fn over(

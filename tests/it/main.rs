@@ -12,6 +12,7 @@ mod interop;
 mod journey;
 mod lambda;
 mod ledger;
+mod ops;
 mod outbox;
 mod queue;
 mod tidy;

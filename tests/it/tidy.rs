@@ -3,6 +3,7 @@
 
 mod directions;
 mod files;
+mod infra;
 mod libraries;
 mod logs;
 mod tests_wait;
@@ -49,7 +50,7 @@ fn is_test_file(path: &str) -> bool {
 }
 
 /// The text of a file below the root.
-fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap()
 }
 

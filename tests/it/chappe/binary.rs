@@ -15,7 +15,7 @@ static CHAPPE: LazyLock<PathBuf> = LazyLock::new(|| {
 });
 
 /// Where the program lies.
-pub(super) fn chappe() -> PathBuf {
+pub(crate) fn chappe() -> PathBuf {
     CHAPPE.clone()
 }
 

@@ -33,7 +33,7 @@ fn script(name: &str, argument: &Path, url: &str) -> String {
 async fn a_backup_under_load_restores_to_right_books_and_open_messages_go_on() {
     let (chappe, dir) = (Chappe::on_own_server().await, testkit::temp_dir());
     let company = Company::found(&chappe).await;
-    let carrier = smsc().await;
+    let carrier = smsc(smsc::Profile::default()).await;
     company.operator(&carrier, CARRIER).await;
     let (load, url) = (Load::new(MESSAGES), chappe.server().url());
     let (dump, ()) = tokio::join!(

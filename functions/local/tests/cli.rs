@@ -44,6 +44,45 @@ fn help_ends_well_and_shows_examples() {
     }
 }
 
+#[test]
+fn health_says_by_its_exit_code_whether_a_process_is_ready() {
+    // Answers one request for each of the two calls.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answering = std::thread::spawn(move || {
+        for status in ["200 OK", "503 Service Unavailable"] {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = [0; 512];
+            let octets = std::io::Read::read(&mut stream, &mut request).unwrap();
+            assert!(text(&request[..octets]).starts_with("GET /readyz "));
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 4\r\nconnection: close\r\n\r\nwhy\n");
+            std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+        }
+    });
+    assert_eq!(chappe("", &["health", "--url", &url]).status.code(), Some(0));
+    let not_ready = chappe("", &["health", "--url", &url]);
+    assert_eq!(not_ready.status.code(), Some(1));
+    assert!(text(&not_ready.stderr).contains("why"), "{}", text(&not_ready.stderr));
+    answering.join().unwrap();
+    assert_eq!(chappe("", &["health", "--url", &url]).status.code(), Some(1), "nobody answers");
+}
+
+#[tokio::test]
+async fn secrets_come_from_files() {
+    let (db, dir) = (Database::fresh().await, tempfile::tempdir().unwrap());
+    let file = dir.path().join("url");
+    std::fs::write(&file, format!("{}\n", db.url())).unwrap();
+    let migrate = |more: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chappe"));
+        command.arg("migrate").env_clear().env("DATABASE_URL_FILE", &file).envs(more.iter().copied());
+        command.output().unwrap()
+    };
+    assert!(migrate(&[]).status.success());
+    let both = migrate(&[("DATABASE_URL", "postgres://127.0.0.1:1/x")]);
+    assert_eq!(both.status.code(), Some(64));
+    assert!(text(&both.stderr).contains("both set"), "{}", text(&both.stderr));
+}
+
 #[tokio::test]
 async fn a_fresh_database_is_migrated_and_its_books_are_right() {
     let db = Database::fresh().await;

@@ -80,10 +80,7 @@ impl Cluster {
         self.children.push(self.chappe(arguments, &more).spawn().unwrap());
         let url = format!("http://127.0.0.1:{watch}");
         let health: Vec<String> = ["health", "--url", &url].map(str::to_owned).to_vec();
-        eventually(LIMIT, async || {
-            self.chappe(&health, &[]).stderr(Stdio::null()).status().unwrap().success()
-        })
-        .await;
+        eventually(LIMIT, async || self.chappe(&health, &[]).stderr(Stdio::null()).status().unwrap().success()).await;
         let metrics = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
         assert!(metrics.contains("process_cpu_seconds_total"), "{arguments:?}: {metrics}");
     }

@@ -16,7 +16,8 @@ fn metrics(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn every_metric_that_is_shown_or_watched_exists() {
-    let sources: Vec<String> = rust_files().iter().filter(|path| !path.starts_with("tests/")).map(|p| read(p)).collect();
+    let sources: Vec<String> =
+        rust_files().iter().filter(|path| !path.starts_with("tests/")).map(|p| read(p)).collect();
     let mut broken = Vec::new();
     for file in ["infra/grafana/dashboards/chappe.json", "infra/prometheus/alerts.yml"] {
         let text = read(file);
@@ -33,8 +34,7 @@ fn every_metric_that_is_shown_or_watched_exists() {
 
 #[test]
 fn the_dashboard_is_json_and_its_panels_have_names_of_their_own() {
-    let dashboard: serde_json::Value =
-        serde_json::from_str(&read("infra/grafana/dashboards/chappe.json")).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&read("infra/grafana/dashboards/chappe.json")).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
     let mut titles: Vec<&str> = panels.iter().map(|panel| panel["title"].as_str().unwrap()).collect();
     titles.sort_unstable();
@@ -56,7 +56,8 @@ fn services(text: &str) -> Vec<(String, String)> {
     };
     let mut services: Vec<(String, String)> = Vec::new();
     for line in block("services:").lines() {
-        let name = line.strip_prefix("  ").and_then(|line| line.strip_suffix(':')).filter(|name| !name.starts_with(' '));
+        let name =
+            line.strip_prefix("  ").and_then(|line| line.strip_suffix(':')).filter(|name| !name.starts_with(' '));
         match (name, services.last_mut()) {
             (Some(name), _) => services.push((name.to_owned(), String::new())),
             (None, Some((_, body))) => *body = format!("{body}{line}\n"),

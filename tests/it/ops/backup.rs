@@ -9,7 +9,7 @@ use testkit::eventually;
 use crate::chappe::{Chappe, Company, Leftovers, Load, ON_SUBMIT, OperatorIs, binary, smsc};
 
 /// Messages that are on their way around the backup.
-const MESSAGES: u64 = 1_500;
+const MESSAGES: u64 = 1_000;
 /// Everything that was open has ended by then.
 const END: Duration = Duration::from_mins(2);
 /// A moment under load comes by then.

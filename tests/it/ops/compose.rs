@@ -42,7 +42,7 @@ impl Cluster {
             command.env(format!("{name}_FILE"), file);
         }
         command.env("QUEUE_URL_FILE", self.dir.path().join("DATABASE_URL"));
-        command.env("CHAPPE_DATA_DIR", self.dir.path());
+        command.env("CHAPPE_DATA_DIR", self.dir.path()).env("CHAPPE_LOG", "error");
         command.env("CHAPPE_HTTP_ADDR", format!("127.0.0.1:{http}"));
         command.env("CHAPPE_URL", format!("http://127.0.0.1:{http}"));
         command.env("CHAPPE_INTERNAL_ADDR", format!("127.0.0.1:{internal}"));

@@ -178,7 +178,7 @@ impl Chappe {
     }
 
     /// The program in this installation.
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(binary::chappe());
         let path = std::env::var_os("PATH").unwrap_or_default();
         command.env_clear().env("PATH", path);

@@ -12,6 +12,7 @@ mod change;
 mod check;
 mod front;
 mod health;
+mod house;
 mod inbound;
 pub mod internal;
 mod keys;
@@ -45,6 +46,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use auth::keys::{Minted, mint as mint_key};
 pub use auth::password::hash_blocking as hash_password;
+pub use house::{FoundError, House, NewHouse, found_house};
 pub use internal::internal_router;
 pub use messages::prepare::{SendRequest, Terms, prepare};
 pub use openapi::document as openapi_document;

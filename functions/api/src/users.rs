@@ -87,10 +87,14 @@ async fn create_user(
 }
 
 fn check_email(check: &mut Check, email: &str) {
-    let good = email.len() <= 320
-        && !email.contains(|c: char| c.is_whitespace() || c.is_control())
-        && email.rsplit_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
-    check.that(good, "/email", "expected an e-mail address");
+    check.that(is_email(email), "/email", "expected an e-mail address");
+}
+
+/// Whether it has the form of an address; whether somebody reads what goes there nobody can see.
+pub(crate) fn is_email(text: &str) -> bool {
+    text.len() <= 320
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control())
+        && text.rsplit_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'))
 }
 
 /// List the people of your own account and of all below it, newest first.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{edge, health, ledger, messages, parked, seed, send, smpp, smsc, up, worker};
+use crate::command::{edge, health, house, ledger, messages, parked, seed, send, smpp, smsc, up, worker};
 
 const EXAMPLES: &str = "\
 Begin here:
@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Balance(Api),
     /// Ask a running process whether it can work
     Health(health::Options),
+    /// Begin an installation: make its first account, key and log-in
+    House(house::Options),
     /// Bring the schema of the database up to date
     Migrate,
     /// Make the demo accounts, prices and operators in an empty database

@@ -3,6 +3,7 @@
 pub(crate) mod balance;
 pub(crate) mod edge;
 pub(crate) mod health;
+pub(crate) mod house;
 pub(crate) mod ledger;
 pub(crate) mod messages;
 pub(crate) mod migrate;

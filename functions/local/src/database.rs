@@ -16,8 +16,12 @@ pub(crate) fn url(common: &Common) -> Result<String> {
     if let Some(url) = given(common.database_url.as_deref(), "DATABASE_URL")? {
         return Ok(url);
     }
-    let folder = Folder::new(&common.data_dir).postgres()?;
-    let running = pgserver::running_url(&folder)?;
+    let folder = Folder::new(&common.data_dir);
+    let mut running = pgserver::running_url(&folder.postgres()?)?;
+    if running.is_none() {
+        // Root looks at a platform of another user, as service managers run it.
+        running = pgserver::running_url(&folder.postgres_of_its_user())?;
+    }
     Ok(running.ok_or_else(|| {
         Misused(format!(
             "no database: nothing runs in {}; start `chappe up`, or set DATABASE_URL",

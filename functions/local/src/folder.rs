@@ -20,7 +20,12 @@ impl Folder {
 
     /// Where the private PostgreSQL lives: here, or where its account can reach it when we are root.
     pub(crate) fn postgres(&self) -> Result<PathBuf> {
-        pgserver::reachable_dir(&self.path.join("postgres"))
+        pgserver::reachable_dir(&self.postgres_of_its_user())
+    }
+
+    /// Where it lives when the user who runs the platform is not root.
+    pub(crate) fn postgres_of_its_user(&self) -> PathBuf {
+        self.path.join("postgres")
     }
 
     /// The platform's secret, where it was made.

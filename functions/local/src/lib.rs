@@ -49,6 +49,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Messages(options) => command::messages::run(common, options, &out).await,
         Command::Balance(options) => command::balance::run(common, options, &out).await,
         Command::Health(options) => command::health::run(options).await,
+        Command::House(options) => command::house::run(common, options, &out).await,
         Command::Migrate => command::migrate::run(common).await,
         Command::Seed(options) => command::seed::run(common, options).await,
         Command::Ledger(options) => command::ledger::run(common, options, &out).await,

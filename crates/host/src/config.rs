@@ -55,6 +55,7 @@ const KNOWN: &[&str] = &[
     // Read by the commands of `chappe`, so that one environment serves all of them.
     "CHAPPE_SMSC_ADDR",
     "CHAPPE_INTERNAL_URL",
+    "CHAPPE_EDGE_NAME",
     "CHAPPE_WATCH_ADDR",
     "CHAPPE_WATCH_URL",
     "CHAPPE_URL",

@@ -2,6 +2,7 @@
 //! in the same process, by the internal API where it is elsewhere.
 
 mod link;
+pub(crate) mod name;
 pub(crate) mod watch;
 
 use std::sync::Arc;

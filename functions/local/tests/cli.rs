@@ -21,12 +21,14 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn wrong_use_ends_with_64_and_says_why() {
-    let rows: [(&[&str], &str); 5] = [
+    let rows: [(&[&str], &str); 7] = [
         (&["frobnicate"], "unrecognized subcommand"),
         (&["send"], "--to"),
         (&["send", "--to", "+998901234567", "Hello"], "no API key"),
         (&["queues"], "no database"),
         (&["queues", "--queue-url", "http://example.com"], "QUEUE_URL"),
+        (&["edge", "--name", "two words"], "letters, digits"),
+        (&["house", "create", "--name", "Bright SMS"], "--currency"),
     ];
     for (arguments, expected) in rows {
         let output = chappe("", arguments);
@@ -37,7 +39,13 @@ fn wrong_use_ends_with_64_and_says_why() {
 
 #[test]
 fn help_ends_well_and_shows_examples() {
-    for arguments in [vec!["--help"], vec!["send", "--help"], vec!["parked", "--help"], vec!["smsc", "--help"]] {
+    for arguments in [
+        vec!["--help"],
+        vec!["send", "--help"],
+        vec!["parked", "--help"],
+        vec!["smsc", "--help"],
+        vec!["house", "create", "--help"],
+    ] {
         let output = chappe("", &arguments);
         assert!(output.status.success());
         assert!(text(&output.stdout).contains("chappe "), "{arguments:?}");

@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 use smpp_edge::EdgeStatus;
 
 use crate::cli::Common;
+use crate::edge::name::Named;
 use crate::edge::{self, Link, Station, watch};
 use crate::http::{listen, url_of};
 use crate::output::line;
@@ -32,9 +33,8 @@ pub(crate) struct Options {
     /// The platform's internal API
     #[arg(long, env = "CHAPPE_INTERNAL_URL", default_value = "http://127.0.0.1:8081", value_name = "URL")]
     internal_url: String,
-    /// Names this edge where its sessions are shown; made of the process id when not given
-    #[arg(long)]
-    name: Option<String>,
+    #[command(flatten)]
+    named: Named,
     /// Where customers bind over SMPP, such as 0.0.0.0:2775; nowhere when not given
     #[arg(long, env = "CHAPPE_SMPP_ADDR", value_name = "ADDR")]
     smpp_addr: Option<SocketAddr>,
@@ -52,7 +52,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let secret = config.secret_key.as_ref().context("there is no secret key")?;
     let keys = Arc::new(Keys::new(secret.expose_secret())?);
     let link = Arc::new(Link::remote(&options.internal_url, &keys)?);
-    let name = options.name.unwrap_or_else(|| format!("edge-{}", std::process::id()));
+    let name = options.named.name();
     let ports = smpp::Ports::open(options.smpp_addr, &options.smpp).await?;
     if let Some(addr) = ports.addr()? {
         line(&format!("customers bind over SMPP at {addr}"));

@@ -3,3 +3,4 @@
 mod backup;
 mod compose;
 mod house;
+mod watch;

@@ -40,7 +40,7 @@ async fn serve_lambda(config: &Config) -> anyhow::Result<()> {
         // Who is frozen does not stop.
         stop: CancellationToken::new(),
         // They go to CloudWatch: nobody can ask this environment, or knows which one it is.
-        metrics: Arc::new(String::new),
+        metrics: None,
     });
     let resting = Arc::clone(&api);
     host::lambda::run_http(router(api), move || {
@@ -75,7 +75,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         limits,
         settings: Settings { private_webhooks: config.private_webhooks, ..Settings::default() },
         stop: stop.clone(),
-        metrics: Arc::new(move || metrics.render()),
+        metrics: Some(Arc::new(move || metrics.render())),
     });
     listen_both(config, api, &catalogue, stop).await
 }

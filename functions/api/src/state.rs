@@ -66,8 +66,9 @@ pub struct Parts {
     pub settings: Settings,
     /// Cancelled when the process stops: every WebSocket is closed then, see [`Api::closed`].
     pub stop: CancellationToken,
-    /// Renders the metrics of this process in the text format of Prometheus.
-    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Renders the metrics of this process in the text format of Prometheus; `None` where they are told elsewhere, or to
+    /// nobody.
+    pub metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
 }
 
 impl fmt::Debug for Parts {
@@ -84,7 +85,7 @@ pub struct Api {
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) limits: Opened,
     pub(crate) settings: Settings,
-    pub(crate) metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    pub(crate) metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
     pub(crate) intake: Intake,
     pub(crate) pace: Pace,
     pub(crate) batches: Semaphore,

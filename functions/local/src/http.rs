@@ -35,8 +35,8 @@ pub(crate) async fn listen(setting: &str, addr: SocketAddr) -> Result<TcpListene
     TcpListener::bind(addr).await.map_err(say)
 }
 
-/// The API of this process.
-pub(crate) fn api(platform: &Platform, metrics: Metrics, webhooks: Webhooks) -> Arc<Api> {
+/// The API of this process; it tells `metrics` to everybody, where there are any.
+pub(crate) fn api(platform: &Platform, metrics: Option<Metrics>, webhooks: Webhooks) -> Arc<Api> {
     let settings = Settings { private_webhooks: webhooks == Webhooks::Anywhere, ..Settings::default() };
     platform.limits.join(api::INSTANCES);
     Api::new(Parts {

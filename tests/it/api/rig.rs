@@ -86,7 +86,7 @@ impl Rig {
             limits: limits::Opened::in_process(),
             settings: Settings { segments_per_second: 1_000_000, ..Settings::default() },
             stop: CancellationToken::new(),
-            metrics: Arc::new(String::new),
+            metrics: Some(Arc::new(String::new)),
         });
         let router = api::router(Arc::clone(&api));
         let none = String::new;

@@ -12,6 +12,7 @@ use host::config::Need;
 use host::{Config, shutdown, telemetry};
 use pgserver::{Listen, Server};
 use smpp_edge::EdgeStatus;
+use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -24,7 +25,7 @@ use crate::http::{self, Doors};
 use crate::output::line;
 use crate::platform::Platform;
 use crate::smpp::{self, Ports};
-use crate::status::{self, Metrics};
+use crate::status::{self, Metrics, Watched};
 use crate::{banner, edge, settings};
 
 const EXAMPLES: &str = "\
@@ -35,8 +36,8 @@ Examples:
 
 From the environment: CHAPPE_HTTP_ADDR (127.0.0.1:8080), CHAPPE_INTERNAL_ADDR (127.0.0.1:8081), CHAPPE_SMPP_ADDR
 (127.0.0.1:2775), CHAPPE_SMPP_TLS_ADDR, CHAPPE_SMPP_TLS_CERT, CHAPPE_SMPP_TLS_KEY, CHAPPE_SMSC_ADDR
-(127.0.0.1:2776, the demo's first operator), CHAPPE_DATA_DIR, CHAPPE_SECRET_KEY, CHAPPE_LOG, CHAPPE_LOG_FORMAT,
-CHAPPE_GRACE_SECONDS, DATABASE_URL, QUEUE_URL, REDIS_URL.";
+(127.0.0.1:2776, the demo's first operator), CHAPPE_WATCH_ADDR, CHAPPE_DATA_DIR, CHAPPE_SECRET_KEY, CHAPPE_LOG,
+CHAPPE_LOG_FORMAT, CHAPPE_GRACE_SECONDS, DATABASE_URL, QUEUE_URL, REDIS_URL.";
 
 /// How long closing idle connections may take at a stop.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
@@ -57,6 +58,8 @@ pub(crate) struct Options {
     smpp_addr: SocketAddr,
     #[command(flatten)]
     smpp: smpp::Options,
+    #[command(flatten)]
+    watched: Watched,
     /// Which addresses webhooks may reach; the demo reaches everywhere unless told otherwise
     #[arg(long, value_enum)]
     webhooks: Option<Webhooks>,
@@ -70,13 +73,21 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let config = settings::read(common, Some(folder.secret()?), None, &[])?;
     let doors = Doors::open(&config).await?;
     let ports = Ports::open(Some(options.smpp_addr), &options.smpp).await?;
+    let listening = Listening { doors, ports, watched: options.watched.open().await? };
     let shutdown = shutdown::signal()?;
     // A start that is broken off drops what it has begun, and with it stops the private database.
-    let started = shutdown
-        .run_until_cancelled(Box::pin(start(common, &options, &folder, (doors, ports), shutdown.clone())))
-        .await;
+    let started =
+        shutdown.run_until_cancelled(Box::pin(start(common, &options, &folder, listening, shutdown.clone()))).await;
     let Some(started) = started else { return Ok(()) };
     started?.stopped().await
+}
+
+/// Every listener, opened before anything else starts.
+#[derive(Debug)]
+struct Listening {
+    doors: Doors,
+    ports: Ports,
+    watched: Option<TcpListener>,
 }
 
 /// What runs until the process is asked to stop.
@@ -108,7 +119,7 @@ async fn start(
     common: &Common,
     options: &Options,
     folder: &Folder,
-    (doors, ports): (Doors, Ports),
+    Listening { doors, ports, watched }: Listening,
     shutdown: CancellationToken,
 ) -> Result<Running> {
     let simulated = if options.demo { Some(Simulated::start(options.smsc_addr).await?) } else { None };
@@ -128,6 +139,7 @@ async fn start(
         function.start(&platform, options.reach())?;
     }
     let health = status::router(Arc::clone(&metrics), status::of_functions(platform.db.clone()));
+    let metrics = status::serve(&platform, watched, health.clone(), metrics)?;
     let api = http::api(&platform, metrics, options.reach());
     let smpp = ports.addr()?.map(|addr| addr.to_string()).unwrap_or_default();
     let status = EdgeStatus::new();
@@ -157,7 +169,7 @@ fn station(platform: &Platform, config: &Config, ports: Ports, (api, status): (&
     let limits = &platform.limits;
     limits.join(edge::INSTANCES);
     // With a Redis there are others.
-    let name = config.redis_url.as_ref().map_or("local".to_owned(), |_| format!("local-{}", std::process::id()));
+    let name = config.redis_url.as_ref().map_or("local".to_owned(), |_| edge::name::own());
     Station {
         server: ports.server(limits, &link, &platform.keys, &name),
         name,

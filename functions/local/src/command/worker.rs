@@ -1,6 +1,5 @@
 //! `chappe worker`: functions in a process of their own, beside others on the same queues.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
@@ -11,11 +10,11 @@ use host::{shutdown, telemetry};
 use crate::cli::Common;
 use crate::exit::Misused;
 use crate::functions::{Function, Webhooks};
-use crate::http::{self, Doors, listen, url_of};
+use crate::http::{self, Doors};
 use crate::output::line;
 use crate::platform::Platform;
 use crate::settings;
-use crate::status::{self, Metrics};
+use crate::status::{self, Metrics, Watched};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -39,10 +38,8 @@ pub(crate) struct Options {
     /// Which addresses webhooks may reach
     #[arg(long, value_enum, default_value = "public")]
     webhooks: Webhooks,
-    /// Where health and metrics of this process are (/healthz, /readyz, /metrics), such as 0.0.0.0:9464; beside the
-    /// internal API when not given, and nowhere where that is not served
-    #[arg(long, env = "CHAPPE_WATCH_ADDR", value_name = "ADDR")]
-    watch_addr: Option<SocketAddr>,
+    #[command(flatten)]
+    watched: Watched,
 }
 
 pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
@@ -50,10 +47,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
     let alone = options.functions.contains(&Function::Realtime) && config.redis_url.is_none() && !options.api;
     ensure!(!alone, Misused("realtime needs REDIS_URL to reach the API, or --api in this process".to_owned()));
     let doors = if options.api { Some(Doors::open(&config).await?) } else { None };
-    let watched = match options.watch_addr {
-        Some(addr) => Some(listen("CHAPPE_WATCH_ADDR", addr).await?),
-        None => None,
-    };
+    let watched = options.watched.open().await?;
     let metrics = telemetry::init(&config)?;
     let metrics: Metrics = Arc::new(move || metrics.render());
     let platform = Platform::open(&config, shutdown::signal()?).await?;
@@ -61,10 +55,7 @@ pub(crate) async fn run(common: &Common, options: Options) -> Result<()> {
         function.start(&platform, options.webhooks)?;
     }
     let watch = status::router(Arc::clone(&metrics), status::of_functions(platform.db.clone()));
-    if let Some(door) = watched {
-        line(&format!("this process is watched at {}", url_of(door.local_addr()?)));
-        http::watch(&platform, door, watch.clone());
-    }
+    let metrics = status::serve(&platform, watched, watch.clone(), metrics)?;
     if let Some(doors) = doors {
         let api = http::api(&platform, metrics, options.webhooks);
         let url = http::start(&platform, doors, api, watch)?;

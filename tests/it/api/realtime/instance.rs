@@ -49,7 +49,7 @@ impl Instance {
             limits: limits.clone(),
             settings,
             stop: stop.clone(),
-            metrics: Arc::new(String::new),
+            metrics: None,
         });
         let router = api::router(Arc::clone(&api));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -5,7 +5,9 @@
 #   install.sh run       PostgreSQL only unless DATABASE_URL names a server
 #   install.sh database  PostgreSQL always
 #   install.sh test      PostgreSQL, Redis, RabbitMQ and PgBouncer always, as the tests start and stop their own, see
-#                        servers.sh; and the programs of others that the tests speak SMPP with, see interop.sh
+#                        servers.sh; the programs of others that the tests speak SMPP with, see interop.sh; and those
+#                        that read the files of infra/, see tools.sh
+#   install.sh infra     these last ones only
 set -eu
 
 purpose=${1:-run}
@@ -135,6 +137,12 @@ install_missing() {
 	fi
 }
 
+if [ "$purpose" = infra ]; then
+	. "$(dirname "$0")/tools.sh"
+	tools
+	exit
+fi
+
 command -v cargo >/dev/null 2>&1 || fail "no cargo on the search path; install Rust from https://rustup.rs"
 
 need_postgres=yes
@@ -165,4 +173,6 @@ if [ "$purpose" = test ]; then
 	interop
 	. "$(dirname "$0")/aws.sh"
 	fake_aws
+	. "$(dirname "$0")/tools.sh"
+	tools
 fi

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Checks the files of infra/ with the programs that will read them: Prometheus' configuration and alarms by promtool,
-# the units by systemd-analyze, the balancer by HAProxy. On Debian it installs what is missing.
+# the units by systemd-analyze, the balancer by HAProxy. On Debian it installs what is missing, elsewhere it says what to
+# install. The tests run it.
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -13,21 +14,7 @@ fail() {
 	exit 1
 }
 
-# need <program> <Debian's package>
-need() {
-	command -v "$1" >/dev/null 2>&1 && return
-	[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 || fail "no $1 on this machine; please install $2"
-	# Debian would start a server with the package, unless a policy forbids it.
-	policy=/usr/sbin/policy-rc.d
-	if [ -e "$policy" ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"; fi
-	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$2" >&2 || true
-	[ -z "$policy" ] || rm -f "$policy"
-	command -v "$1" >/dev/null 2>&1 || fail "could not install $2"
-}
-
-need promtool prometheus
-need haproxy haproxy
-need systemd-analyze systemd
+"$root/infra/setup/install.sh" infra
 
 promtool check config "$root/infra/prometheus/prometheus.yml"
 

@@ -2,5 +2,6 @@
 
 mod backup;
 mod compose;
+mod files;
 mod house;
 mod watch;

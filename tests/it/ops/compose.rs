@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use testkit::{Database, Redis, eventually, until_some};
+use testkit::{Database, RabbitMq, Redis, eventually, until_some};
 
 use crate::chappe::{binary, free_port};
 use crate::tidy::read;
@@ -25,6 +25,8 @@ fn commands() -> Vec<Vec<String>> {
 struct Cluster {
     database: Database,
     redis: Redis,
+    /// A virtual host of RabbitMQ.
+    queues: String,
     dir: tempfile::TempDir,
     ports: [u16; 4],
     children: Vec<Child>,
@@ -36,12 +38,16 @@ impl Cluster {
         let [http, internal, smsc, _] = self.ports;
         let mut command = Command::new(binary::chappe());
         command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).stdout(Stdio::null());
-        for (name, value) in [("DATABASE_URL", self.database.url()), ("REDIS_URL", self.redis.url())] {
+        let urls = [
+            ("DATABASE_URL", self.database.url()),
+            ("REDIS_URL", self.redis.url()),
+            ("QUEUE_URL", self.queues.clone()),
+        ];
+        for (name, value) in urls {
             let file = self.dir.path().join(name);
             std::fs::write(&file, value).unwrap();
             command.env(format!("{name}_FILE"), file);
         }
-        command.env("QUEUE_URL_FILE", self.dir.path().join("DATABASE_URL"));
         command.env("CHAPPE_DATA_DIR", self.dir.path()).env("CHAPPE_LOG", "error");
         command.env("CHAPPE_HTTP_ADDR", format!("127.0.0.1:{http}"));
         command.env("CHAPPE_URL", format!("http://127.0.0.1:{http}"));
@@ -99,7 +105,8 @@ impl Drop for Cluster {
 async fn the_services_of_the_compose_file_deliver_a_message() {
     let (database, redis, dir) = (Database::fresh().await, Redis::start().await, testkit::temp_dir());
     let ports = [free_port(), free_port(), free_port(), free_port()];
-    let mut cluster = Cluster { database, redis, dir, ports, children: Vec::new() };
+    let queues = RabbitMq::shared().await.url();
+    let mut cluster = Cluster { database, redis, queues, dir, ports, children: Vec::new() };
     let commands = commands();
     assert_eq!(commands.len(), 8, "{commands:?}");
     cluster.run(&["migrate"]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use testkit::eventually;
 
-use crate::chappe::{Chappe, Company, Leftovers, Load, ON_SUBMIT, OperatorIs, binary, smsc};
+use crate::chappe::{Backend, Chappe, Company, Leftovers, Load, ON_SUBMIT, OperatorIs, binary, smsc};
 
 /// Messages that are on their way around the backup.
 const MESSAGES: u64 = 1_000;
@@ -31,7 +31,7 @@ fn script(name: &str, argument: &Path, url: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_under_load_restores_to_right_books_and_open_messages_come_to_an_end() {
-    let (chappe, dir) = (Chappe::on_own_server().await, testkit::temp_dir());
+    let (chappe, dir) = (Chappe::durable_on(Backend::Postgres).await, testkit::temp_dir());
     let company = Company::found(&chappe).await;
     let carrier = smsc(smsc::Profile::default()).await;
     company.operator(&carrier, CARRIER).await;

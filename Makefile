@@ -1,5 +1,5 @@
 # The commands worth remembering. `make help` lists them; each works as root and as an ordinary user.
-.PHONY: help run test check bench bench-smpp infra-test prepare fmt
+.PHONY: help run test check bench bench-smpp infra-test lambda prepare fmt
 
 CARGO ?= cargo
 # The queries are checked against .sqlx/, so that a build needs no database, whatever DATABASE_URL says.
@@ -30,6 +30,9 @@ bench-smpp: ## customers over SMPP through server and client, and the edge alone
 
 infra-test: ## infra/terraform: format, validity, checkov, mocked tests, and a whole life against moto
 	@infra/setup/infra-test.sh
+
+lambda: ## the functions as zips for AWS Lambda, in target/lambda/<arch>, and their sizes
+	@infra/setup/lambda.sh
 
 prepare: ## write .sqlx/ again after a change of a query or a migration
 	@infra/setup/install.sh database

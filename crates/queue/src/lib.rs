@@ -14,6 +14,7 @@ mod error;
 mod message;
 mod open;
 mod postgres;
+#[cfg(feature = "rabbit")]
 mod rabbit;
 #[cfg(feature = "sqs")]
 pub mod sqs;
@@ -29,6 +30,7 @@ pub use error::{Error, SendError, SettleError, chain};
 pub use message::{Delivery, Depth, Lease, News, Out, Parked, Settle, Take, Topic};
 pub use open::{OpenError, open};
 pub use postgres::Postgres;
+#[cfg(feature = "rabbit")]
 pub use rabbit::Rabbit;
 #[cfg(feature = "sqs")]
 pub use sqs::Sqs;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Postgres, Queue, Rabbit};
+use crate::{Postgres, Queue};
 
 /// Why a queue URL cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -24,10 +24,20 @@ pub async fn open(url: &str) -> Result<Arc<dyn Queue>, OpenError> {
     let scheme = url.split(':').next().unwrap_or_default();
     match scheme {
         "postgres" | "postgresql" => Ok(Arc::new(Postgres::open(url)?)),
-        "amqp" | "amqps" => Ok(Arc::new(Rabbit::open(url)?)),
+        "amqp" | "amqps" => open_rabbit(url),
         "sqs" => open_sqs(url),
         other => Err(OpenError::Scheme { scheme: other.to_owned() }),
     }
+}
+
+#[cfg(feature = "rabbit")]
+fn open_rabbit(url: &str) -> Result<Arc<dyn Queue>, OpenError> {
+    Ok(Arc::new(crate::Rabbit::open(url)?))
+}
+
+#[cfg(not(feature = "rabbit"))]
+fn open_rabbit(_: &str) -> Result<Arc<dyn Queue>, OpenError> {
+    Err(OpenError::LeftOut { scheme: "amqp", feature: "rabbit" })
 }
 
 #[cfg(feature = "sqs")]

@@ -25,6 +25,7 @@ use std::time::Duration;
 use host::secrets::Keys;
 use queue::Queue;
 use rand::RngExt as _;
+use sqs_emulator::SqsEmulator;
 use store::{Db, Publish};
 use testkit::{Database, eventually, until_some};
 
@@ -71,6 +72,8 @@ const UP: &[&str] = &["up", "--webhooks", "anywhere"];
 /// Everything but the sessions.
 const WITHOUT_EDGE: &[&str] =
     &["worker", "route", "bill", "dlr", "inbound", "callback", "sweep", "--api", "--webhooks", "anywhere"];
+/// The API for people and for edges, and nothing that works.
+pub(crate) const INTAKE: &[&str] = &["worker", "--api", "--webhooks", "anywhere"];
 
 /// A running `chappe up`, or what is left of it when the edge runs elsewhere.
 #[derive(Debug)]
@@ -227,7 +230,16 @@ impl Chappe {
         }
     }
 
-    fn database_url(&self) -> String {
+    /// The emulator that its queues are in.
+    pub(crate) fn sqs(&self) -> &SqsEmulator {
+        match &self.queues {
+            Queues::Emulated(emulator, _) => emulator,
+            _ => panic!("its queues are elsewhere"),
+        }
+    }
+
+    /// Where its database is.
+    pub(crate) fn database_url(&self) -> String {
         match &self.data {
             Data::Clone(database) => database.url(),
             Data::Server(server) => server.url(),

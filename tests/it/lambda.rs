@@ -4,6 +4,7 @@
 mod api;
 pub(crate) mod emulator;
 mod events;
+mod pipeline;
 mod pooler;
 mod queues;
 mod secrets;

@@ -6,6 +6,7 @@ mod files;
 mod infra;
 mod libraries;
 mod logs;
+mod terraform;
 mod tests_wait;
 mod tokens;
 

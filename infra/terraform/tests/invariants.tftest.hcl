@@ -169,7 +169,7 @@ run "invariants" {
 
   assert {
     condition = jsonencode({ for name, command in output.audit.edge.commands : name => command if name != "seed" }) == jsonencode({
-      edge = "edge", intake = "worker --api", migrate = "migrate", ledger = "ledger verify"
+      edge = "edge", intake = "worker --api", migrate = "migrate", ledger = "ledger verify", house = "house"
     })
     error_message = "The image's programs."
   }

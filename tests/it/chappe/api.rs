@@ -31,6 +31,11 @@ impl Api {
         Self { http, url, key: key.to_owned() }
     }
 
+    /// The key itself.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Asks, and answers whatever comes; an error means that nobody answered.
     pub(crate) async fn ask(
         &self,

@@ -22,7 +22,7 @@ pub(crate) enum Queues {
     /// Those behind this URL, which somebody else keeps running.
     At(String),
     /// In an emulator of one's own, which ends with them.
-    Emulated(#[expect(dead_code, reason = "it is kept running")] SqsEmulator, String),
+    Emulated(SqsEmulator, String),
 }
 
 impl Backend {

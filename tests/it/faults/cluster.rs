@@ -9,14 +9,13 @@ use tokio::time::Instant;
 
 use super::{END, MOMENT, profile};
 use crate::chappe::{
-    Chappe, Company, Edge, Leftovers, Load, ON_SUBMIT, OperatorIs, Queues, SYSTEM_ID, Worker, on_every_backend, smsc_of,
+    Chappe, Company, Edge, INTAKE, Leftovers, Load, ON_SUBMIT, OperatorIs, Queues, SYSTEM_ID, Worker, on_every_backend,
+    smsc_of,
 };
 
 /// Shared by two edges.
 const SHARED: OperatorIs =
     OperatorIs { binds: 4, window: 10, tps: 300, ..OperatorIs::simple("Ucell", ON_SUBMIT, "50") };
-/// The API by itself.
-const API: &[&str] = &["worker", "--api", "--webhooks", "anywhere"];
 /// The functions, each a process of its own.
 const FUNCTIONS: [&str; 6] = ["route", "bill", "dlr", "inbound", "callback", "sweep"];
 /// How long the broker or Redis is away.
@@ -34,7 +33,7 @@ struct Cluster {
 
 impl Cluster {
     async fn start(queues: Queues) -> Self {
-        let (chappe, redis) = (Chappe::apart(queues, API).await, Redis::start().await);
+        let (chappe, redis) = (Chappe::apart(queues, INTAKE).await, Redis::start().await);
         let workers = FUNCTIONS.iter().map(|function| chappe.start_worker(&[function])).collect();
         let company = Company::found(&chappe).await;
         let edges = ["one", "two"].map(|name| chappe.start_edge(name, &redis.url())).into();

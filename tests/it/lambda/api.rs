@@ -9,7 +9,14 @@ use crate::world::World;
 
 /// A recorded request of a customer with another body.
 fn request(key: &str, body: &str) -> Value {
+    post("/v1/messages", key, body)
+}
+
+/// The same to another path.
+pub(super) fn post(path: &str, key: &str, body: &str) -> Value {
     let mut request = recorded("http-api");
+    request["rawPath"] = json!(path);
+    request["requestContext"]["http"]["path"] = json!(path);
     request["headers"]["authorization"] = json!(format!("Bearer {key}"));
     request["headers"]["content-length"] = json!(body.len().to_string());
     request["body"] = json!(body);

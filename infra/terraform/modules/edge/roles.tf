@@ -65,7 +65,7 @@ resource "aws_iam_role_policy" "execution" {
         Sid      = "ReadSecrets"
         Effect   = "Allow"
         Action   = ["secretsmanager:GetSecretValue"]
-        Resource = concat([var.database_secret], var.protected ? [] : [var.platform_secret])
+        Resource = [var.database_secret, var.platform_secret]
       },
       {
         Sid      = "Decrypt"

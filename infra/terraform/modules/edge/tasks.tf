@@ -1,4 +1,4 @@
-# The programs of the image: two that stay (edge, intake) and those that end (migrate, ledger, seed).
+# The programs of the image: two that stay (edge, intake) and those that end (migrate, ledger, house, seed).
 #
 # The containers have no health check by `chappe health`: it asks whether a program can work, and an edge that waits for a
 # database must keep its sessions, not be started again.
@@ -37,6 +37,11 @@ locals {
     }
     migrate = merge(local.a_command, { command = ["migrate"] })
     ledger  = merge(local.a_command, { command = ["ledger", "verify"] })
+    # Run once, with the rest of its arguments as an override: see DEPLOY.md.
+    house = merge(local.a_command, {
+      command = ["house"]
+      secrets = merge(local.a_command.secrets, { CHAPPE_SECRET_KEY = var.platform_secret })
+    })
   }
 
   # Commands end soon, so ECS may hand them the password as it is when they start, where libpq's variables are read.

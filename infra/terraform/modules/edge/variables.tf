@@ -110,7 +110,7 @@ variable "database_secret" {
 }
 
 variable "platform_secret" {
-  description = "The secret with the platform's key, for seed."
+  description = "The secret with the platform's key, for house and seed."
   type        = string
 }
 

@@ -110,3 +110,10 @@ mock_resource "aws_sns_topic" {
 mock_resource "aws_sqs_queue" {
   defaults = { arn = "arn:aws:sqs:eu-central-1:123456789012:mock" }
 }
+
+# A name of chance may begin with a digit, which the provider refuses.
+mock_resource "aws_db_proxy_default_target_group" {
+  defaults = {
+    name = "default"
+  }
+}

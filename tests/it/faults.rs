@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use smsc::{Profile, Receipts, Smsc};
 
-use crate::chappe::{Company, ON_SUBMIT, OperatorIs, smsc};
+use crate::chappe::{Chappe, Company, Leftovers, Load, ON_SUBMIT, OperatorIs, smsc};
 
 /// Everything has ended within this time, leases of the dead (a minute) included.
 const END: Duration = Duration::from_mins(5);
@@ -32,6 +32,16 @@ async fn carrier(company: &Company, is: OperatorIs) -> Smsc {
     let carrier = smsc(profile()).await;
     company.operator(&carrier, is).await;
     carrier
+}
+
+/// Everything has ended, nothing was lost, the money is right, and at most so much came twice.
+async fn assert_right(chappe: &Chappe, load: &Load, carrier: &Smsc, repeated_max: u64) {
+    chappe.until_ended(END).await;
+    let repeated = load.assert_all_came(chappe, carrier).await;
+    eprintln!("{repeated} repetitions");
+    assert!(repeated <= repeated_max, "{repeated} repetitions");
+    // What came twice is receipted twice, and the platform knows one of the two.
+    chappe.assert_settled(END, Leftovers { receipts: repeated > 0 }).await;
 }
 
 /// Two sessions and a rate that keeps a backlog in the queue while the load runs.

@@ -10,6 +10,7 @@
 //!
 //! Helpers panic with the whole story when the machine does not play along: a test has nobody to report to.
 
+mod certificate;
 mod database;
 mod moto;
 mod rabbitmq;

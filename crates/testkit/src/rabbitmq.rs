@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
-use crate::{free_port, temp_dir, until_some};
+use crate::{certificate, free_port, temp_dir, until_some};
 
 /// A start on a busy machine.
 const START_LIMIT: Duration = Duration::from_mins(2);
@@ -64,18 +64,33 @@ pub struct RabbitMq {
     dir: PathBuf,
     port: u16,
     epmd_port: u16,
+    /// Where it listens in TLS, as a managed broker does.
+    tls_port: Option<u16>,
     vhosts_used: AtomicUsize,
 }
 
 impl RabbitMq {
     /// A broker of one's own, for tests that kill it.
     pub async fn start() -> Self {
+        Self::begin(None).await
+    }
+
+    /// The same, which listens in TLS as well, see [`RabbitMq::tls_url`]. Its certificate is for `localhost`, by the
+    /// authority of [`RabbitMq::authority`].
+    pub async fn start_tls() -> Self {
+        Self::begin(Some(free_port())).await
+    }
+
+    async fn begin(tls_port: Option<u16>) -> Self {
         let dir = temp_dir().keep();
         let (port, epmd_port) = (free_port(), free_port());
-        let mut broker = Self { guard: None, dir, port, epmd_port, vhosts_used: AtomicUsize::new(0) };
+        let mut broker = Self { guard: None, dir, port, epmd_port, tls_port, vhosts_used: AtomicUsize::new(0) };
+        if tls_port.is_some() {
+            certificate::write_to(&broker.dir).expect("cannot make a certificate");
+        }
         std::fs::write(broker.file("plugins"), "[].").expect("cannot write into a temporary folder");
         std::fs::write(broker.file("definitions.json"), definitions()).expect("cannot write into a temporary folder");
-        std::fs::write(broker.file("rabbitmq.conf"), configuration(&broker.file("definitions.json")))
+        std::fs::write(broker.file("rabbitmq.conf"), configuration(&broker.dir, tls_port))
             .expect("cannot write into a temporary folder");
         broker.restart().await;
         broker
@@ -91,6 +106,17 @@ impl RabbitMq {
         let number = self.vhosts_used.fetch_add(1, Ordering::Relaxed);
         assert!(number < VHOSTS_MAX, "more than {VHOSTS_MAX} tests share a broker");
         format!("amqp://test:test@127.0.0.1:{}/{}", self.port, vhost(number))
+    }
+
+    /// The same over TLS.
+    pub fn tls_url(&self) -> String {
+        let port = self.tls_port.expect("it was started with TLS");
+        self.url().replace("amqp:", "amqps:").replace(&format!("127.0.0.1:{}", self.port), &format!("localhost:{port}"))
+    }
+
+    /// The certificate of the authority that vouches for it, in PEM: for `SSL_CERT_FILE`.
+    pub fn authority(&self) -> PathBuf {
+        self.file(certificate::AUTHORITY)
     }
 
     /// Where it listens.
@@ -224,11 +250,18 @@ fn definitions() -> String {
     )
 }
 
-fn configuration(definitions: &Path) -> String {
+fn configuration(dir: &Path, tls_port: Option<u16>) -> String {
+    let dir = dir.display();
+    let plain = format!(
+        "load_definitions = {dir}/definitions.json\nlog.console = false\nlog.file.level = warning\n\
+         raft.wal_max_size_bytes = 16000000\n"
+    );
+    let Some(port) = tls_port else { return plain };
+    let (authority, server, key) = (certificate::AUTHORITY, certificate::SERVER, certificate::KEY);
     format!(
-        "load_definitions = {}\nlog.console = false\nlog.file.level = warning\n\
-         raft.wal_max_size_bytes = 16000000\n",
-        definitions.display()
+        "{plain}listeners.ssl.1 = 127.0.0.1:{port}\nssl_options.cacertfile = {dir}/{authority}\n\
+         ssl_options.certfile = {dir}/{server}\nssl_options.keyfile = {dir}/{key}\n\
+         ssl_options.verify = verify_none\n"
     )
 }
 

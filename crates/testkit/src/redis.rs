@@ -6,9 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-
-use crate::{temp_dir, until_some};
+use crate::{certificate, temp_dir, until_some};
 
 /// A start on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -43,7 +41,7 @@ impl Redis {
     async fn begin(tls_port: Option<u16>) -> Self {
         let mut redis = Self { guard: None, dir: temp_dir(), tls_port };
         if tls_port.is_some() {
-            redis.certify().expect("cannot make a certificate");
+            certificate::write_to(redis.dir.path()).expect("cannot make a certificate");
         }
         redis.restart().await;
         redis
@@ -59,7 +57,7 @@ impl Redis {
 
     /// The certificate of the authority that vouches for it, in PEM: for `SSL_CERT_FILE`.
     pub fn authority(&self) -> PathBuf {
-        self.dir.path().join("authority.pem")
+        self.dir.path().join(certificate::AUTHORITY)
     }
 
     /// Forgets everything.
@@ -90,7 +88,9 @@ impl Redis {
         guard.args(["--port", "0", "--save", "", "--appendonly", "no", "--loglevel", "warning"]);
         if let Some(port) = self.tls_port {
             guard.args(["--tls-port", &port.to_string(), "--tls-auth-clients", "no", "--requirepass", PASSWORD]);
-            for (option, file) in [("cert", "server.pem"), ("key", "server.key"), ("ca-cert", "authority.pem")] {
+            for (option, file) in
+                [("cert", certificate::SERVER), ("key", certificate::KEY), ("ca-cert", certificate::AUTHORITY)]
+            {
                 guard.arg(format!("--tls-{option}-file")).arg(self.dir.path().join(file));
             }
         }
@@ -110,24 +110,6 @@ impl Redis {
             exchange(&mut stream, &format!("AUTH {PASSWORD}"))?;
         }
         exchange(&mut stream, command)
-    }
-
-    /// Makes an authority, and a certificate by it.
-    fn certify(&self) -> anyhow::Result<()> {
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-        let server_key = KeyPair::generate()?;
-        let server = CertificateParams::new(vec!["localhost".to_owned()])?.signed_by(&server_key, &authority)?;
-        let files = [
-            ("authority.pem", authority.pem()),
-            ("server.pem", server.pem()),
-            ("server.key", server_key.serialize_pem()),
-        ];
-        for (name, pem) in files {
-            std::fs::write(self.dir.path().join(name), pem)?;
-        }
-        Ok(())
     }
 }
 

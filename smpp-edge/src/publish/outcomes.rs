@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use contract::{Outcome, SubmitKey, queues, seal};
+use contract::{Outcome, Sealed, SubmitKey, queues, seal};
 use queue::{Lease, Out, Queue, Settle};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until};
@@ -53,7 +53,7 @@ async fn publish(gathered: Vec<Done>, queue: &dyn Queue, config: &Config, finish
     }
     match seal(&outcomes, (config.clock)()) {
         Ok(sealed) if sealed.is_empty() => {}
-        Ok(sealed) => send_all(queue, queues::BILL, sealed.into_iter().map(|s| Out::now(s.body)).collect()).await,
+        Ok(sealed) => send_all(queue, queues::BILL, sealed.into_iter().map(out).collect()).await,
         Err(error) => {
             // A bug in the type. The envelopes stay unsettled and come again.
             tracing::error!(error = %error, "outcomes cannot be written");
@@ -67,6 +67,11 @@ async fn publish(gathered: Vec<Done>, queue: &dyn Queue, config: &Config, finish
     }
     finished.add(outcomes.iter().map(|Outcome { message_id, hop, .. }| (*message_id, *hop)));
     settle(&tracks, queue, config).await;
+}
+
+/// An envelope with the account that its first outcome is of: queues that share themselves fairly do so by it.
+fn out(sealed: Sealed) -> Out {
+    Out { group: sealed.tenant.map(|account| account.to_string()), ..Out::now(sealed.body) }
 }
 
 /// What ends on one queue.

@@ -7,10 +7,9 @@ use smsc::Smsc;
 use testkit::{RabbitMq, Redis, eventually};
 use tokio::time::Instant;
 
-use super::{END, MOMENT, profile};
+use super::{MOMENT, assert_right, profile};
 use crate::chappe::{
-    Chappe, Company, Edge, INTAKE, Leftovers, Load, ON_SUBMIT, OperatorIs, Queues, SYSTEM_ID, Worker, on_every_backend,
-    smsc_of,
+    Chappe, Company, Edge, INTAKE, Load, ON_SUBMIT, OperatorIs, Queues, SYSTEM_ID, Worker, on_every_backend, smsc_of,
 };
 
 /// Shared by two edges.
@@ -49,14 +48,8 @@ impl Cluster {
         eventually(MOMENT, async || self.carrier.counters().accepted >= count).await;
     }
 
-    /// Nothing was lost, the money is right, and at most so much came twice.
     async fn assert_right(&self, load: &Load, repeated_max: u64) {
-        self.chappe.until_ended(END).await;
-        let repeated = load.assert_all_came(&self.chappe, &self.carrier).await;
-        eprintln!("{repeated} repetitions");
-        assert!(repeated <= repeated_max, "{repeated} repetitions");
-        // What came twice is receipted twice, and the platform knows one of the two.
-        self.chappe.assert_settled(END, Leftovers { receipts: repeated > 0 }).await;
+        assert_right(&self.chappe, load, &self.carrier, repeated_max).await;
         assert_eq!(self.carrier.counters().binds_refused, 0, "the operator saw more binds than it allows");
     }
 }

@@ -6,8 +6,8 @@ use smsc::Smsc;
 use testkit::{Redis, eventually};
 use tokio::time::Instant;
 
-use super::{END, MOMENT, profile};
-use crate::chappe::{Chappe, Company, Edge, Leftovers, Load, ON_SUBMIT, OperatorIs, SYSTEM_ID, smsc_of};
+use super::{MOMENT, assert_right, profile};
+use crate::chappe::{Chappe, Company, Edge, Load, ON_SUBMIT, OperatorIs, SYSTEM_ID, smsc_of};
 
 /// Shared as two and two.
 const SHARED: OperatorIs =
@@ -61,14 +61,8 @@ impl Rig {
         .await;
     }
 
-    /// Nothing was lost, the money is right, and at most so much came twice.
     async fn assert_right(&self, load: &Load, repeated_max: u64) {
-        self.chappe.until_ended(END).await;
-        let repeated = load.assert_all_came(&self.chappe, &self.carrier).await;
-        eprintln!("{repeated} repetitions");
-        assert!(repeated <= repeated_max, "{repeated} repetitions");
-        // What came twice is receipted twice, and the platform knows one of the two.
-        self.chappe.assert_settled(END, Leftovers { receipts: repeated > 0 }).await;
+        assert_right(&self.chappe, load, &self.carrier, repeated_max).await;
         self.assert_never_too_many();
     }
 }

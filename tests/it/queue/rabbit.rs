@@ -4,6 +4,7 @@ mod faults;
 mod load;
 mod news;
 mod proxy;
+mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;

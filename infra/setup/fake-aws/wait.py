@@ -1,11 +1,11 @@
-"""Waits until somebody answers at the URL of the first argument, for at most a minute."""
+"""Waits until somebody answers at the URL of the first argument, for at most two minutes."""
 
 import sys
 import time
 import urllib.error
 import urllib.request
 
-WAIT_SECONDS_MAX = 60
+WAIT_SECONDS_MAX = 120
 end = time.monotonic() + WAIT_SECONDS_MAX
 while True:
     try:

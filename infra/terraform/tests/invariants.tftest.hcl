@@ -197,6 +197,11 @@ run "invariants" {
   }
 
   assert {
+    condition     = output.audit.edge.books_told && startswith(output.audit.edge.books_checked, "cron(")
+    error_message = "The books are checked every night, and whoever gets alarms is told when they are wrong."
+  }
+
+  assert {
     condition = length(setintersection(output.audit.alarms, flatten([
       for name, function in output.audit.functions : [for alarm in function.alarms : "${name}-${alarm}"]
     ]))) == 0

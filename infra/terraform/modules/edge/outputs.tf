@@ -51,6 +51,8 @@ output "audit" {
     check_protocol = aws_lb_target_group.smpp.health_check[0].protocol
     ports          = sort([for listener in aws_lb_listener.smpp : tostring(listener.port)])
     protected      = aws_lb.smpp.enable_deletion_protection
+    books_told     = aws_cloudwatch_event_target.ledger.arn == var.alarm_topic && strcontains(aws_cloudwatch_event_rule.ledger.event_pattern, "anything-but")
+    books_checked  = aws_scheduler_schedule.ledger.schedule_expression
     commands       = { for name, program in local.programs : name => join(" ", program.command) }
     variables      = { for name, container in local.container : name => [for one in container.environment : one.name] }
     policies = merge(

@@ -10,7 +10,7 @@
 #
 # A tool that is missing is installed, or the test fails with what to do. Nothing is skipped.
 #
-# All of it takes five to seven minutes and two of one processor: the rest is the provider's waiting, whose pauses (a minute
+# All of it takes five to seven minutes, and two of one processor; the rest is the provider's waiting, whose pauses (a minute
 # before it looks at a new database for the first time) cannot be set.
 set -eu
 cd "$(dirname "$0")/../.."

@@ -17,6 +17,7 @@ mod bucket;
 mod config;
 mod intake;
 mod job;
+mod let_go;
 mod meters;
 mod operator;
 mod publish;

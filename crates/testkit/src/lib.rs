@@ -18,6 +18,7 @@ mod redis;
 mod server;
 mod wait;
 
+pub use certificate::run_again;
 pub use database::Database;
 pub use moto::Moto;
 pub use rabbitmq::RabbitMq;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Lane, Shared, hours, send_done};
 use crate::job::Encoder;
+use crate::let_go::let_go;
 use envelopes::Envelopes;
 
 /// Messages that wait in the pool at least, whatever the windows are, and at most.
@@ -25,9 +26,6 @@ const ENVELOPES_MAX: usize = 20;
 const QUEUE_PAUSE: Duration = Duration::from_secs(1);
 /// Settings are looked at this often where nothing else happens.
 const IDLE_LOOK: Duration = Duration::from_secs(1);
-/// At a shutdown, a look into the queue that is under way has so long, and is dropped then. What was leased for it goes
-/// back at once where the backend sees to that, and otherwise comes again when its lease ends.
-const LET_GO_AFTER: Duration = Duration::from_secs(3);
 /// A lease is extended so often within its time.
 const EXTENSIONS_PER_LEASE: u32 = 3;
 
@@ -46,11 +44,7 @@ pub(super) async fn run(
     let mut extend = interval(taker.shared.config.lease / EXTENSIONS_PER_LEASE);
     extend.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut alone_since: Option<Instant> = None;
-    let let_go = async {
-        stop.cancelled().await;
-        sleep(LET_GO_AFTER).await;
-    };
-    let mut let_go = std::pin::pin!(let_go);
+    let mut let_go = std::pin::pin!(let_go(stop.clone()));
     while !stop.is_cancelled() {
         let max = taker.envelopes_wanted();
         if max == 0 {

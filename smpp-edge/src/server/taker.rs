@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::bounds::Bounds;
 use super::lane::{Fate, Job, Lane};
 use crate::config::Config;
+use crate::let_go::let_go;
 use crate::recent::Recent;
 
 /// Deliveries that wait in the lane at least before it is filled up, and at most.
@@ -31,9 +32,6 @@ const QUEUE_PAUSE: Duration = Duration::from_secs(1);
 /// A lane waits so many times longer for its queue than others do: there is one for each bound system, and most
 /// are idle.
 const WAITS: u32 = 3;
-/// At its end, a lane waits so long for a look into its queue that is under way, and then drops it. What was leased for
-/// it goes back at once where the backend sees to that, and otherwise comes again when its lease ends.
-const LET_GO_AFTER: Duration = Duration::from_secs(3);
 /// A lease is extended so often within its time.
 const EXTENSIONS_PER_LEASE: u32 = 3;
 /// Time for a lane to settle what is answered, once it ends.
@@ -82,11 +80,7 @@ pub(super) async fn run(parts: Parts, mut fates: mpsc::UnboundedReceiver<(Job, F
     let (stop, lane) = (taker.parts.stop.clone(), Arc::clone(&taker.parts.lane));
     // Not dropped half-way without need: what it has leased by then may wait for the end of its lease.
     let mut receiving: Option<Receiving> = None;
-    let let_go = async {
-        stop.cancelled().await;
-        sleep(LET_GO_AFTER).await;
-    };
-    let mut let_go = std::pin::pin!(let_go);
+    let mut let_go = std::pin::pin!(let_go(stop.clone()));
     let mut told = Vec::new();
     while !stop.is_cancelled() || receiving.is_some() {
         if receiving.is_none() && !stop.is_cancelled() {

@@ -1,7 +1,6 @@
 //! `rediss://` with a password, as a managed Redis wants it: the authority of its certificate is one that the system
 //! trusts, or of the file that `SSL_CERT_FILE` names.
 
-use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,12 +28,7 @@ async fn a_redis_in_tls_with_a_password_does_everything() {
         (server.url().replace("localhost", "127.0.0.1"), trusted.clone(), false, "the certificate is for localhost"),
         (wrong_password, trusted, false, "the password is wrong"),
     ] {
-        let mut program = Command::new(std::env::current_exe().unwrap());
-        program.args(["--exact", NAME, "--nocapture"]).env(URL, url).env_remove("SSL_CERT_FILE");
-        if let Some(authority) = authority {
-            program.env("SSL_CERT_FILE", authority);
-        }
-        let ended = program.output().unwrap();
+        let ended = testkit::run_again(NAME, (URL, &url), authority.as_deref());
         assert_eq!(ended.status.success(), expected, "{why}: {}", String::from_utf8_lossy(&ended.stderr));
     }
 }

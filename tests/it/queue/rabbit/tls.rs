@@ -1,8 +1,6 @@
 //! `amqps://`: the authority of the broker's certificate is one that the system trusts, or of the file that
 //! `SSL_CERT_FILE` names.
 
-use std::process::Command;
-
 use ::queue::Out;
 use testkit::RabbitMq;
 
@@ -27,12 +25,7 @@ async fn a_broker_in_tls_is_used_when_its_certificate_is_trusted() {
         (broker.tls_url(), None, false, "nobody vouches for the certificate"),
         (broker.tls_url().replace("localhost", "127.0.0.1"), trusted, false, "the certificate is for localhost"),
     ] {
-        let mut program = Command::new(std::env::current_exe().unwrap());
-        program.args(["--exact", NAME, "--nocapture"]).env(URL, url).env_remove("SSL_CERT_FILE");
-        if let Some(authority) = authority {
-            program.env("SSL_CERT_FILE", authority);
-        }
-        let ended = program.output().unwrap();
+        let ended = testkit::run_again(NAME, (URL, &url), authority.as_deref());
         assert_eq!(ended.status.success(), expected, "{why}: {}", String::from_utf8_lossy(&ended.stderr));
     }
 }

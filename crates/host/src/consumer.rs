@@ -3,8 +3,9 @@
 //! One loop owns the state; everything that waits (receiving, handling, settling, extending) is a task that comes
 //! back as an event. So handling goes on while a batch is settled, and finished work gathers into the next batch.
 //!
-//! **Invariant:** what is held, finished or being settled counts against `concurrency`; nothing is received for
-//! which there is no place.
+//! **Invariant:** what is held, finished or being settled counts against the places that there are; nothing is received
+//! for which there is none. There are as many as `concurrency` says, and two bundles more where requests carry bundles:
+//! so that each can be full.
 
 mod options;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue::{Delivery as Received, Lease, Queue, Settle, SettleError, Take, chain};
+use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +50,7 @@ pub async fn consume<H: Handler>(
     loop {
         consumer.start_what_can_start();
         if consumer.tasks.is_empty() && consumer.stopping {
+            consumer.queue.let_go(&consumer.options.queue).await;
             return;
         }
         tokio::select! {
@@ -109,12 +112,19 @@ struct Consumer<H> {
     receive_pause: Duration,
     extending: bool,
     stopping: bool,
+    /// The most deliveries in hand.
+    places: usize,
+    /// The most deliveries that are handled.
+    handling: Arc<Semaphore>,
 }
 
 impl<H: Handler> Consumer<H> {
     fn new(handler: Arc<H>, queue: Arc<dyn Queue>, options: Options) -> Self {
+        let ahead = if queue.bundle() > 1 { 2 * queue.bundle() } else { 0 };
         Self {
             handler,
+            places: options.concurrency + ahead,
+            handling: Arc::new(Semaphore::new(options.concurrency)),
             queue,
             options,
             tasks: JoinSet::new(),
@@ -140,8 +150,9 @@ impl<H: Handler> Consumer<H> {
 
     fn start_receiving(&mut self) {
         let used = self.held.len() + self.done.len() + self.settling;
-        let max = self.options.concurrency.saturating_sub(used).min(self.options.batch);
-        if max == 0 {
+        let bundle = self.queue.bundle();
+        let max = self.places.saturating_sub(used).min(self.options.batch.max(bundle));
+        if max < bundle {
             return;
         }
         let wait = self.options.wait.min(self.queue.patience());
@@ -195,8 +206,11 @@ impl<H: Handler> Consumer<H> {
             enqueued_at: Some(received.enqueued_at),
         };
         let body = received.body;
-        let handling =
-            self.tasks.spawn(async move { Event::Handled(process(handler.as_ref(), &body, &delivery).await) });
+        let turns = Arc::clone(&self.handling);
+        let handling = self.tasks.spawn(async move {
+            let _turn = turns.acquire_owned().await;
+            Event::Handled(process(handler.as_ref(), &body, &delivery).await)
+        });
         self.held.insert(handling.id(), received.lease);
     }
 

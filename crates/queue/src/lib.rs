@@ -61,6 +61,10 @@ pub trait Queue: Debug + Send + Sync {
     /// leased for a call that its caller dropped.
     async fn receive(&self, queue: &str, take: Take) -> Result<Vec<Delivery>, Error>;
 
+    /// Nobody receives from the queue through this handle for a while: what a backend was handed ahead of a call goes
+    /// back at once, for others to receive. Without it that takes a while, half a minute at most.
+    async fn let_go(&self, _queue: &str) {}
+
     /// Settles a batch of leased messages. Returns one result per item, in order. A lease is outdated once its
     /// message was received again or settled: then the item fails, and nobody else's delivery is touched.
     async fn settle(&self, queue: &str, batch: Vec<(Lease, Settle)>) -> Vec<Result<(), SettleError>>;
@@ -88,6 +92,11 @@ pub trait Queue: Debug + Send + Sync {
     /// a message.
     fn linger(&self) -> Duration {
         Duration::from_millis(5)
+    }
+
+    /// How many messages a request carries for the price of one.
+    fn bundle(&self) -> usize {
+        1
     }
 
     /// How long one call of [`receive`](Queue::receive) does well to wait while nothing comes: where each call costs,

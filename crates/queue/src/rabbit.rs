@@ -8,8 +8,10 @@
 //! A lease is what AMQP calls an unacknowledged delivery, with an end that this handle watches over. So a lease counts
 //! only at the handle that received it, and all of them end with its connection.
 
+mod answer;
 mod depth;
 mod fault;
+mod flow;
 mod intake;
 mod link;
 mod names;
@@ -229,6 +231,10 @@ impl Queue for Rabbit {
 
     async fn receive(&self, queue: &str, take: Take) -> Result<Vec<Delivery>, Error> {
         receive::receive(&self.shared, queue, take).await
+    }
+
+    async fn let_go(&self, queue: &str) {
+        receive::let_go(&self.shared, queue).await;
     }
 
     async fn settle(&self, queue: &str, batch: Vec<(Lease, Settle)>) -> Vec<Result<(), SettleError>> {

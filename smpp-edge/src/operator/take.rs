@@ -82,6 +82,7 @@ pub(super) async fn run(
             }
         }
     }
+    taker.shared.queue.let_go(taker.envelopes.queue_name()).await;
     taker.keep_leases().await;
 }
 
@@ -154,6 +155,7 @@ impl Taker {
             return;
         }
         send_done(&self.shared.publishers.outcomes, self.lane.pool.give_back()).await;
+        self.shared.queue.let_go(self.envelopes.queue_name()).await;
     }
 
     /// While the binds finish their windows, what they work on stays ours.

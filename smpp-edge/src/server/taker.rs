@@ -69,6 +69,8 @@ struct Taker {
     again: Vec<(Job, Duration)>,
     /// To be settled.
     settled: Vec<(Lease, Settle)>,
+    /// The queue was told that nobody receives.
+    is_let_go: bool,
 }
 
 /// Runs until `stop`; then settles what is answered and gives back the rest.
@@ -100,13 +102,18 @@ pub(super) async fn run(parts: Parts, mut fates: mpsc::UnboundedReceiver<(Job, F
         }
         taker.give_back_when_alone();
         taker.save().await;
+        taker.let_go_when_alone(receiving.is_none()).await;
     }
     while let Ok(fate) = fates.try_recv() {
         told.push(fate);
     }
     taker.note(&mut told);
     taker.give_back();
-    let _ = timeout(SETTLE_LIMIT, taker.save()).await;
+    let settling = async {
+        taker.save().await;
+        taker.parts.queue.let_go(&taker.name).await;
+    };
+    let _ = timeout(SETTLE_LIMIT, settling).await;
 }
 
 async fn finish(receiving: &mut Option<Receiving>) -> Result<Vec<Delivery>, queue::Error> {
@@ -125,6 +132,7 @@ impl Taker {
             finished: Recent::new(FINISHED_MAX),
             again: Vec::new(),
             settled: Vec::new(),
+            is_let_go: false,
         }
     }
 
@@ -236,6 +244,15 @@ impl Taker {
         if self.parts.lane.windows() == 0 {
             self.give_back();
         }
+    }
+
+    /// What the queue handed over ahead of a look goes back, too.
+    async fn let_go_when_alone(&mut self, is_looked: bool) {
+        let is_alone = self.parts.lane.windows() == 0;
+        if is_alone && is_looked && !self.is_let_go {
+            self.parts.queue.let_go(&self.name).await;
+        }
+        self.is_let_go = is_alone && is_looked;
     }
 
     /// Untouched envelopes go back as they are; of the others, what is left goes back in one of its own.

@@ -42,18 +42,55 @@ async fn rabbitmq_passes_the_suite() {
     suite::run(queue, other, FEATURES).await;
 }
 
+/// Receives until so many came.
+async fn gather(queue: &dyn Queue, name: &str, count: usize) -> Vec<Delivery> {
+    let mut came = Vec::new();
+    while came.len() < count {
+        let more = receive(queue, name, count - came.len()).await;
+        assert!(!more.is_empty(), "{} of {count} came", came.len());
+        came.extend(more);
+    }
+    came
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_takes_no_more_than_it_asked_for() {
+async fn a_receiver_is_handed_no_more_ahead_than_it_asked_for_and_lets_that_go() {
     let (queue, other) = two_handles().await;
     queue.create("route").await.unwrap();
     send(queue.as_ref(), "route", &["1", "2", "3", "4", "5", "6"]).await;
-    let held = receive(queue.as_ref(), "route", 2).await;
-    assert_eq!(held.len(), 2);
+    let held = gather(queue.as_ref(), "route", 2).await;
+    assert_eq!(gather(other.as_ref(), "route", 2).await.len(), 2, "two are leased, none is fetched beyond");
+
     let acks = held.into_iter().map(|one| (one.lease, Settle::Ack)).collect();
     assert!(queue.settle("route", acks).await.iter().all(Result::is_ok));
-    let theirs = receive(other.as_ref(), "route", 9).await;
-    assert_eq!(theirs.len(), 4, "an acknowledgement must not fetch more");
-    assert!(theirs.iter().all(|one| one.received == 1));
+    eventually(LIMIT, async || other.depth("route").await.unwrap().ready == 0).await;
+    eventually(LIMIT, async || queue.depth("route").await.unwrap().ready == 2).await;
+
+    queue.let_go("route").await;
+    let theirs = gather(other.as_ref(), "route", 2).await;
+    assert!(theirs.iter().all(|one| one.received == 1), "what nobody took was not received");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_less_is_handed_less() {
+    let (queue, other) = two_handles().await;
+    queue.create("route").await.unwrap();
+    for max in [100, 1] {
+        let look = Take { max, wait: Duration::ZERO, lease: LIMIT };
+        assert!(queue.receive("route", look).await.unwrap().is_empty());
+    }
+    send(other.as_ref(), "route", &["1", "2", "3"]).await;
+    assert_eq!(gather(other.as_ref(), "route", 2).await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_asks_for_goes_back_by_itself() {
+    let (queue, other) = two_handles().await;
+    queue.create("route").await.unwrap();
+    send(queue.as_ref(), "route", &["1"]).await;
+    assert_eq!(receive(queue.as_ref(), "route", 9).await.len(), 1);
+    send(other.as_ref(), "route", &["2"]).await;
+    eventually(LIMIT, async || receive(other.as_ref(), "route", 9).await.len() == 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,8 @@ use std::time::Duration;
 pub struct Options {
     /// The queue's name; usually the handler's.
     pub queue: String,
-    /// The most deliveries in hand at a time, finished and not yet settled ones included.
+    /// The most deliveries that are handled at a time. As many are in hand at most, finished and not yet settled ones
+    /// included; some more where a request carries several for the price of one.
     pub concurrency: usize,
     /// The most deliveries that one receive call takes.
     pub batch: usize,

@@ -57,6 +57,7 @@ async fn look(shared: &Shared, queue: &str) -> Result<Depth, Fault> {
         delayed += count(&session, &bucket).await?;
     }
     let (leased, oldest_leased) = leased(shared, queue).await;
+    let ready = ready + ahead(shared, queue).await;
     let seen = &shared.seen;
     let delayed_age = seen.age(&seen.delayed, queue, delayed, looked_at);
     let bounded = |count: u64| count.min(Depth::COUNT_MAX.into());
@@ -75,6 +76,13 @@ async fn leased(shared: &Shared, queue: &str) -> (u64, Option<i64>) {
     let intake = session.and_then(|session| session.intake_known(queue));
     let (count, oldest) = intake.map(|intake| intake.leased()).unwrap_or_default();
     (u64::try_from(count).unwrap_or(u64::MAX), oldest)
+}
+
+/// What the broker handed to this handle and nobody took yet.
+async fn ahead(shared: &Shared, queue: &str) -> u64 {
+    let session = shared.taking.session_alive().await;
+    let intake = session.and_then(|session| session.intake_known(queue));
+    intake.and_then(|intake| u64::try_from(intake.flow.buffered()).ok()).unwrap_or(0)
 }
 
 /// How many messages of a queue may be received.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use lapin::message::Delivery as Raw;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Shared;
+use super::answer::{ack, give_back};
 use super::fault::Fault;
-use super::intake::{ack, give_back};
+use super::flow::Came;
 use super::stamp::Stamp;
 use crate::{Delivery, Error, RECEIVE_MAX, Settle, Take, name_is_valid};
 
@@ -37,39 +37,49 @@ async fn run(shared: Arc<Shared>, queue: String, take: Take, mut answer: Answer)
     if let Err(Ok(unwanted)) = answer.send(received) {
         let batch = unwanted.into_iter().map(|one| (one.lease, Settle::Retry(std::time::Duration::ZERO))).collect();
         super::settle::settle(&shared, &queue, batch).await;
+        let_go(&shared, &queue).await;
     }
 }
 
 /// Looks until something came that is due, or the time is over.
 async fn look_until(shared: &Shared, queue: &str, take: Take, answer: &mut Answer) -> Result<Vec<Delivery>, Fault> {
-    let max = u16::try_from(take.max.min(RECEIVE_MAX)).unwrap_or(u16::MAX);
+    let max = take.max.min(RECEIVE_MAX);
     let deadline = Instant::now() + take.wait;
     loop {
         let intake = shared.taking.session().await?.intake(queue).await?;
-        let came = intake.take(max, deadline, answer).await?;
-        let (early, due): (Vec<Raw>, Vec<Raw>) = came.into_iter().partition(|raw| Stamp::of(raw).left_ms > 0);
+        let came = intake.flow.take(max, deadline, answer).await?;
+        let (early, due): (Vec<Came>, Vec<Came>) = came.into_iter().partition(|came| Stamp::of(&came.raw).left_ms > 0);
         let found = intake.lease(due, take.lease);
-        wait_on(shared, queue, early).await;
+        put_again(shared, queue, early).await;
         if !found.is_empty() || Instant::now() >= deadline || answer.is_closed() {
             return Ok(found);
         }
     }
 }
 
-/// Puts messages that must wait longer into their next bucket. Nobody received them yet.
-async fn wait_on(shared: &Shared, queue: &str, early: Vec<Raw>) {
-    if early.is_empty() {
+/// Gives back what came ahead of a call.
+pub(super) async fn let_go(shared: &Shared, queue: &str) {
+    let session = shared.taking.session_alive().await;
+    if let Some(intake) = session.and_then(|session| session.intake_known(queue)) {
+        put_again(shared, queue, intake.flow.close(Instant::now()).await).await;
+    }
+}
+
+/// Puts messages that nobody received yet where they belong: those that must wait longer into their next bucket, the
+/// others at the end of the queue. Not returned to the broker, which would count that as a receipt.
+async fn put_again(shared: &Shared, queue: &str, came: Vec<Came>) {
+    if came.is_empty() {
         return;
     }
-    let mut ackers = Vec::with_capacity(early.len());
-    let mut parcels = Vec::with_capacity(early.len());
-    for raw in early {
-        let stamp = Stamp::of(&raw);
-        ackers.push(raw.acker);
+    let mut taken = Vec::with_capacity(came.len());
+    let mut parcels = Vec::with_capacity(came.len());
+    for Came { raw, place, .. } in came {
+        let stamp = Stamp::unreceived(&raw);
+        taken.push((raw.acker, place));
         parcels.push((stamp.left_ms, stamp, Bytes::from(raw.data)));
     }
     let moved = shared.put(queue, parcels).await;
-    let (done, left): (Vec<_>, Vec<_>) = ackers.into_iter().zip(moved).partition(|(_, moved)| moved.is_ok());
-    join_all(done.iter().map(|(acker, _)| ack(acker))).await;
-    give_back(left.into_iter().map(|(acker, _)| acker)).await;
+    let (done, left): (Vec<_>, Vec<_>) = taken.into_iter().zip(moved).partition(|(_, moved)| moved.is_ok());
+    join_all(done.iter().map(|((acker, _), _)| ack(acker))).await;
+    give_back(left.into_iter().map(|((acker, _), _)| acker)).await;
 }

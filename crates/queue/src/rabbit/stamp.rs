@@ -51,11 +51,18 @@ impl Stamp {
         }
     }
 
-    /// The stamp with the receipts that the broker knows of, and this one.
-    pub(super) fn receipt(raw: &Raw) -> Self {
+    /// The stamp with the receipts that the broker knows of, without the one that brought it.
+    pub(super) fn unreceived(raw: &Raw) -> Self {
         let mut stamp = Self::of(raw);
         let returned = count(header(raw, DELIVERY_COUNT)).max(u32::from(raw.redelivered));
-        stamp.received = stamp.received.saturating_add(returned).saturating_add(1);
+        stamp.received = stamp.received.saturating_add(returned);
+        stamp
+    }
+
+    /// The stamp with the receipts that the broker knows of, and this one.
+    pub(super) fn receipt(raw: &Raw) -> Self {
+        let mut stamp = Self::unreceived(raw);
+        stamp.received = stamp.received.saturating_add(1);
         stamp
     }
 

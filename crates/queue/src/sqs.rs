@@ -11,6 +11,7 @@ mod address;
 mod batch;
 mod body;
 mod clients;
+mod deletes;
 mod fault;
 mod handed;
 mod names;
@@ -28,16 +29,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use crate::{Delivery, Depth, Error, Lease, News, OpenError, Out, Parked, Queue, SendError, Settle};
 use crate::{SettleError, Take};
 use address::Address;
+use batch::ENTRIES_MAX;
 use clients::{Clients, LONG_POLL};
+use deletes::Deletes;
 use fault::Fault;
 pub use handed::Handed;
 use names::Names;
 
-/// How long publishers gather: half of what a batch saves is saved by ten messages, and a request takes some 10 ms.
+/// How long publishers gather, deletions wait for others, and a receipt waits after one that did not find enough: half of
+/// what a batch saves is saved by ten messages, and a request takes some 10 ms.
 const LINGER: Duration = Duration::from_millis(100);
 
 /// How late the counts of SQS may be ("at least 1 minute after the producers stop sending", `GetQueueAttributes`).
@@ -57,6 +62,9 @@ struct Inner {
     clients: OnceCell<Clients>,
     /// URLs by name on SQS. A queue keeps its URL, so what was found once holds until it is told not to exist.
     urls: Mutex<HashMap<String, String>>,
+    deletes: Deletes,
+    /// When the last receipt from a queue that was not full came.
+    received: Mutex<HashMap<String, Instant>>,
 }
 
 impl Sqs {
@@ -65,7 +73,14 @@ impl Sqs {
     pub fn open(url: &str) -> Result<Self, OpenError> {
         let address = Address::parse(url).map_err(|error| OpenError::Url(Box::new(error)))?;
         let names = Names::of(&address.prefix);
-        let inner = Inner { address, names, clients: OnceCell::new(), urls: Mutex::default() };
+        let inner = Inner {
+            address,
+            names,
+            clients: OnceCell::new(),
+            urls: Mutex::default(),
+            deletes: Deletes::default(),
+            received: Mutex::default(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -102,6 +117,20 @@ impl Inner {
         let error = fault.about(queue);
         self.note(name, &error);
         error
+    }
+
+    /// When the next receipt from a queue may begin: who has just emptied it waits until more came together.
+    fn receive_at(&self, name: &str) -> Option<Instant> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).get(name).map(|last| *last + LINGER)
+    }
+
+    fn note_received(&self, name: &str, is_full: bool) {
+        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_full {
+            received.remove(name);
+        } else {
+            received.insert(name.to_owned(), Instant::now());
+        }
     }
 
     fn note(&self, name: &str, error: &Error) {
@@ -155,6 +184,10 @@ impl Queue for Sqs {
 
     fn linger(&self) -> Duration {
         LINGER
+    }
+
+    fn bundle(&self) -> usize {
+        ENTRIES_MAX
     }
 
     fn patience(&self) -> Duration {

@@ -116,8 +116,11 @@ pub(super) async fn queues(inner: &Inner) -> Result<Vec<String>, Error> {
         let request = inner.clients().await.sqs.list_queues().queue_name_prefix(inner.names.prefix());
         let page = request.max_results(PAGE_MAX).set_next_token(next).send().await;
         let page = page.map_err(|error| Fault::of("ListQueues", &error).about(inner.names.prefix()))?;
-        let sqs_names = page.queue_urls().iter().filter_map(|url| url.rsplit('/').next());
-        names.extend(sqs_names.filter_map(|name| inner.names.ours(name)));
+        for url in page.queue_urls() {
+            let Some(name) = url.rsplit('/').next() else { continue };
+            inner.learn_url(name, url);
+            names.extend(inner.names.ours(name));
+        }
         next = page.next_token;
         if next.is_none() {
             break;

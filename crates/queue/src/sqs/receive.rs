@@ -14,7 +14,7 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as SystemAttribute}
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::batch::{ENTRIES_MAX, REQUESTS_MAX};
 use super::body::{DUE, ENCODING, seconds_up};
@@ -102,12 +102,18 @@ async fn gather(place: &Place, take: Take) -> Received {
         return Ok(Vec::new());
     }
     let deadline = Instant::now() + take.wait;
+    if let Some(at) = place.inner.receive_at(&place.name) {
+        sleep_until(at.min(deadline)).await;
+    }
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let wait = left.min(LONG_POLL);
         let handed =
             ask(place, Ask { max: max.min(ENTRIES_MAX), wait, lease: take.lease, all_attributes: false }).await?;
-        let (is_full, waited_in_vain) = (handed.len() == ENTRIES_MAX, handed.is_empty() && left <= wait);
+        let (is_full, waited_in_vain) = (handed.len() == max.min(ENTRIES_MAX), handed.is_empty() && left <= wait);
+        if !handed.is_empty() {
+            place.inner.note_received(&place.name, is_full);
+        }
         let mut ready = without_early(place, handed, take.lease).await;
         if is_full && max > ENTRIES_MAX {
             ready.extend(more(place, max - ENTRIES_MAX, take.lease).await);

@@ -13,7 +13,7 @@ use super::body::{ENQUEUED_AT, Entry, ORIGINAL_ID, PARKED_AT, RECEIVED, WHY, rea
 use super::fault::{Fault, Refused};
 use super::send::{failed, send_entries};
 use super::taken::Taken;
-use super::{Inner, places};
+use super::{Inner, deletes, places};
 use crate::{Error, Lease, Settle, SettleError};
 
 /// The longest that SQS hides a message, in seconds.
@@ -49,7 +49,7 @@ struct Item {
     lease: Lease,
 }
 
-pub(super) async fn settle(inner: &Inner, queue: &str, batch: Vec<(Lease, Settle)>) -> Results {
+pub(super) async fn settle(inner: &Arc<Inner>, queue: &str, batch: Vec<(Lease, Settle)>) -> Results {
     let name = match inner.names.queue(queue) {
         Ok(name) => name,
         Err(error) => return batch.iter().map(|_| Err(error.clone().into())).collect(),
@@ -116,9 +116,9 @@ fn hide_of(lease: &Lease, time: Duration) -> Hide {
 
 type Placed = Vec<(usize, Result<(), SettleError>)>;
 
-async fn ack(inner: &Inner, name: &str, queue: &str, items: Vec<Item>) -> Placed {
-    let handles: Vec<String> = items.iter().map(|item| item.lease.token().to_owned()).collect();
-    let results = delete(inner, name, queue, &handles).await;
+async fn ack(inner: &Arc<Inner>, name: &str, queue: &str, items: Vec<Item>) -> Placed {
+    let handles = items.iter().map(|item| item.lease.token().to_owned()).collect();
+    let results = deletes::delete(inner, name, queue, handles).await;
     items.into_iter().map(|item| item.place).zip(results).collect()
 }
 
@@ -129,7 +129,7 @@ async fn retry(inner: &Inner, name: &str, queue: &str, items: Vec<(Item, Duratio
 }
 
 /// Makes sure that the messages are still ours, sends their copies, then deletes them.
-async fn park(inner: &Inner, name: &str, queue: &str, items: Vec<(Item, String)>) -> Placed {
+async fn park(inner: &Arc<Inner>, name: &str, queue: &str, items: Vec<(Item, String)>) -> Placed {
     let mut results = Placed::new();
     let mut known: Vec<(Item, Arc<Taken>, String)> = Vec::new();
     for (item, why) in items {

@@ -4,5 +4,5 @@
 set -eu
 
 cargo=${CARGO:-cargo}
-"$cargo" build --release --locked --package local --bin chappe
+"$cargo" build --release --locked --package local --features sqs --bin chappe
 exec "$cargo" bench --quiet --locked --package it --bench load -- "$@"

@@ -106,7 +106,12 @@ impl Chappe {
 
     /// Over a fast database, with queues of this kind.
     pub(crate) async fn on(backend: Backend) -> Self {
-        Self::over(Data::Clone(Box::new(Database::fresh().await)), backend.queues().await, UP, Vec::new()).await
+        Self::on_these(backend.queues().await).await
+    }
+
+    /// Over a fast database, with these queues.
+    pub(crate) async fn on_these(queues: Queues) -> Self {
+        Self::apart(queues, UP).await
     }
 
     /// The same over a durable server of its own, see [`Chappe::server`].

@@ -14,10 +14,10 @@ use std::time::Duration;
 use domain::{AccountId, Micros};
 use serde_json::json;
 use smsc::{Outcome, Profile, Receipts, Rule, Smsc};
-use testkit::eventually;
+use testkit::{Moto, eventually};
 
 use crate::chappe::{
-    Chappe, Company, Hook, Leftovers, ON_DELIVERY, ON_SUBMIT, OperatorIs, SENDER, Story, on_every_backend, smsc,
+    Chappe, Company, Hook, Leftovers, ON_DELIVERY, ON_SUBMIT, OperatorIs, Queues, SENDER, Story, on_every_backend, smsc,
 };
 
 /// Everything of a journey has happened within this time.
@@ -222,24 +222,37 @@ async fn assert_records(chappe: &Chappe, rows: &[Row]) {
     }
 }
 
+/// Every text meets every end over both networks, and everything is exact.
+async fn assert_main_job(chappe: &Chappe) {
+    let hook = Hook::start().await;
+    let company = Company::found(chappe).await;
+    let carriers = carriers(&company).await;
+    let rows = send_all(&company, &hook).await;
+    assert_eq!(rows.len(), 32);
+    chappe.assert_settled(JOURNEY, Leftovers::default()).await;
+    for row in &rows {
+        assert_shown(&carriers, row);
+        assert_story(&company, row).await;
+    }
+    assert_told(&company, &hook, &rows);
+    assert_money(chappe, &company, &rows).await;
+    assert_records(chappe, &rows).await;
+    let repeated: u64 = carriers.iter().map(|carrier| carrier.repeats().repeated).sum();
+    assert_eq!(repeated, 0, "an operator got something twice");
+}
+
 on_every_backend! {
     async fn every_text_meets_every_end_and_everything_is_exact(backend) {
-        let (chappe, hook) = (Chappe::on(backend).await, Hook::start().await);
-        let company = Company::found(&chappe).await;
-        let carriers = carriers(&company).await;
-        let rows = send_all(&company, &hook).await;
-        assert_eq!(rows.len(), 32);
-        chappe.assert_settled(JOURNEY, Leftovers::default()).await;
-        for row in &rows {
-            assert_shown(&carriers, row);
-            assert_story(&company, row).await;
-        }
-        assert_told(&company, &hook, &rows);
-        assert_money(&chappe, &company, &rows).await;
-        assert_records(&chappe, &rows).await;
-        let repeated: u64 = carriers.iter().map(|carrier| carrier.repeats().repeated).sum();
-        assert_eq!(repeated, 0, "an operator got something twice");
+        assert_main_job(&Chappe::on(backend).await).await;
     }
+}
+
+/// The emulator of SQS is ours; this one was written by others.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_text_meets_every_end_over_moto() {
+    let moto = Moto::start().await;
+    let url = format!("sqs://eu-central-1/it?endpoint={}", moto.endpoint());
+    assert_main_job(&Chappe::on_these(Queues::At(url)).await).await;
 }
 
 /// Waits until a message stands so.

@@ -12,7 +12,9 @@ use smsc::{Account, Answers, Config, Fault, FaultKind, IdForm, Link, Profile, Re
 use testkit::eventually;
 
 use super::{END, MOMENT};
-use crate::chappe::{Chappe, Company, Customer, Esme, Leftovers, Network, OperatorIs, PASSWORD, SYSTEM_ID, sm, smsc};
+use crate::chappe::{
+    Chappe, Company, Customer, Esme, Leftovers, Network, OperatorIs, PASSWORD, SYSTEM_ID, on_every_backend, sm, smsc,
+};
 use crate::journey::{balance, micros};
 
 /// Messages to each operator in trouble, and to the healthy one.
@@ -226,28 +228,29 @@ async fn set_up(chappe: &Chappe, company: &Company) -> (Case, Vec<Case>) {
     (healthy, cases)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_trouble_at_once_loses_nothing_and_delays_nobody_else() {
-    let chappe = Chappe::start().await;
-    let company = Company::found(&chappe).await;
-    let (mut healthy, mut cases) = set_up(&chappe, &company).await;
-    let before_kib = chappe.resident_kib();
-    let troubled = join_all(cases.iter_mut().map(|case| case.send(MESSAGES)));
-    tokio::join!(troubled, healthy.send(TO_HEALTHY));
-    eventually(END, async || healthy.stand(&chappe).await[1] == TO_HEALTHY).await;
-    let waiting: Vec<&Case> = cases.iter().filter(|case| case.row.trouble == Trouble::Dead).collect();
-    for case in waiting {
-        assert_eq!(case.stand(&chappe).await[1], 0, "the dead operator took something");
+on_every_backend! {
+    async fn every_trouble_at_once_loses_nothing_and_delays_nobody_else(backend) {
+        let chappe = Chappe::on(backend).await;
+        let company = Company::found(&chappe).await;
+        let (mut healthy, mut cases) = set_up(&chappe, &company).await;
+        let before_kib = chappe.resident_kib();
+        let troubled = join_all(cases.iter_mut().map(|case| case.send(MESSAGES)));
+        tokio::join!(troubled, healthy.send(TO_HEALTHY));
+        eventually(END, async || healthy.stand(&chappe).await[1] == TO_HEALTHY).await;
+        let waiting: Vec<&Case> = cases.iter().filter(|case| case.row.trouble == Trouble::Dead).collect();
+        for case in waiting {
+            assert_eq!(case.stand(&chappe).await[1], 0, "the dead operator took something");
+        }
+        join_all(cases.iter_mut().map(Case::recover)).await;
+        for case in &cases {
+            case.until_still(&chappe).await;
+        }
+        chappe.execute("UPDATE messages SET due_at = now() - interval '1 minute' WHERE state_rank < 8").await;
+        chappe.assert_settled(END, Leftovers { receipts: true }).await;
+        for case in std::iter::once(&healthy).chain(&cases) {
+            case.assert_right(&chappe, &company).await;
+        }
+        let grown_kib = chappe.resident_kib().saturating_sub(before_kib);
+        assert!(grown_kib < GROWTH_KIB, "it grew by {grown_kib} KiB");
     }
-    join_all(cases.iter_mut().map(Case::recover)).await;
-    for case in &cases {
-        case.until_still(&chappe).await;
-    }
-    chappe.execute("UPDATE messages SET due_at = now() - interval '1 minute' WHERE state_rank < 8").await;
-    chappe.assert_settled(END, Leftovers { receipts: true }).await;
-    for case in std::iter::once(&healthy).chain(&cases) {
-        case.assert_right(&chappe, &company).await;
-    }
-    let grown_kib = chappe.resident_kib().saturating_sub(before_kib);
-    assert!(grown_kib < GROWTH_KIB, "it grew by {grown_kib} KiB");
 }

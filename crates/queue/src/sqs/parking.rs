@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::Inner;
 use super::batch::ENTRIES_MAX;
 use super::body::{ENCODING, ENQUEUED_AT, Entry, PARKED_AT, RECEIVED, WHY, decode};
-use super::places::RECEIVED_MAX;
+use super::places::received_max;
 use super::receive::{self, Ask};
 use super::send::send_entries;
 use super::settle::{self, Hide};
@@ -30,7 +30,7 @@ pub(super) async fn parked(inner: &Inner, queue: &str, limit: usize) -> Result<V
     let name = inner.names.parking(queue)?;
     let messages = look(inner, &name, queue, limit.min(LOOK_MAX), None).await?;
     show_again(inner, &name, queue, &messages).await;
-    let mut parked: Vec<Parked> = messages.into_iter().filter_map(parked_of).collect();
+    let mut parked: Vec<Parked> = messages.into_iter().filter_map(|message| parked_of(message, queue)).collect();
     parked.sort_by_key(|one| one.parked_at);
     Ok(parked)
 }
@@ -40,7 +40,7 @@ pub(super) async fn replay(inner: &Inner, queue: &str, id: &str) -> Result<bool,
     let Some(message) = find(inner, &name, queue, id).await? else {
         return Ok(false);
     };
-    let sent = match parked_of(message.clone()) {
+    let sent = match parked_of(message.clone(), queue) {
         Some(parked) => send_entries(inner, &main, queue, &[Entry::of(&parked.body)]).await.pop(),
         None => None,
     };
@@ -111,7 +111,7 @@ async fn remove(inner: &Inner, name: &str, queue: &str, message: &Message) -> Re
 }
 
 /// As parked by us, or by SQS itself, which gives no reason.
-fn parked_of(message: Message) -> Option<Parked> {
+fn parked_of(message: Message, queue: &str) -> Option<Parked> {
     let system = message.attributes.unwrap_or_default();
     let mut attributes = message.message_attributes.unwrap_or_default();
     let mut attribute = |name: &str| attributes.remove(name).and_then(|value| value.string_value);
@@ -120,7 +120,7 @@ fn parked_of(message: Message) -> Option<Parked> {
     // SQS goes on counting in the dead-letter queue, where looks count too.
     let by_us = attribute(RECEIVED).and_then(|text| text.parse().ok());
     let by_sqs = system.get(&SystemAttribute::ApproximateReceiveCount).and_then(|text| text.parse::<u32>().ok());
-    let received = by_us.or(by_sqs.map(|count| count.saturating_sub(1).min(RECEIVED_MAX))).unwrap_or(0);
+    let received = by_us.or(by_sqs.map(|count| count.saturating_sub(1).min(received_max(queue)))).unwrap_or(0);
     let moved = || format!("received {received} times and never settled (moved by SQS)");
     Some(Parked {
         id: message.message_id?,

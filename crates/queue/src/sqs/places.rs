@@ -10,7 +10,7 @@ use crate::{Depth, Error};
 
 /// After so many receipts SQS moves a message to the parking place by itself. The host parks earlier, and says why;
 /// this is the net below, for messages that end whoever handles them.
-pub(super) const RECEIVED_MAX: u32 = 25;
+const RECEIVED_MAX: u32 = 25;
 
 /// The same for the queue of one peer (`submit.<operator>`): its messages are taken and given back whenever sessions
 /// come and go, so a restless night must not set them aside. The most that SQS allows.
@@ -42,8 +42,7 @@ pub(super) async fn create(inner: &Inner, queue: &str) -> Result<(), Error> {
     };
     let arn = attributes(inner, &parking_url, &[Attribute::QueueArn], queue).await?.remove(&Attribute::QueueArn);
     let arn = arn.ok_or_else(|| Fault::odd("GetQueueAttributes", "no ARN").about(queue))?;
-    let received_max = if queue.contains('.') { RECEIVED_BY_PEERS_MAX } else { RECEIVED_MAX };
-    let policy = serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": received_max }).to_string();
+    let policy = serde_json::json!({ "deadLetterTargetArn": arn, "maxReceiveCount": received_max(queue) }).to_string();
     let redrive = (Attribute::RedrivePolicy, policy);
     if let Some(url) = url {
         return set(inner, &url, redrive, queue).await;
@@ -106,6 +105,11 @@ async fn attributes(
     let told = request.set_attribute_names(Some(names.to_vec())).send().await;
     let told = told.map_err(|error| Fault::of("GetQueueAttributes", &error).about(queue))?;
     Ok(told.attributes.unwrap_or_default())
+}
+
+/// After how many receipts SQS sets a message of a queue aside.
+pub(super) fn received_max(queue: &str) -> u32 {
+    if queue.contains('.') { RECEIVED_BY_PEERS_MAX } else { RECEIVED_MAX }
 }
 
 /// The names of all queues of the prefix, in order.

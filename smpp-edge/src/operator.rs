@@ -1,6 +1,5 @@
 //! One operator: its binds, the messages that wait for them, and the taker that fetches more.
 
-pub(crate) mod hours;
 mod pool;
 mod take;
 

@@ -7,9 +7,10 @@ use anyhow::{Context, Result};
 use bytes::BytesMut;
 use chrono::DateTime;
 use domain::prefix::PrefixTrie;
-use domain::routing::{self, Operator};
+use domain::routing::rule::{Body as RuleBody, Rule, Rules, Strategy, Then, When};
+use domain::routing::{Operator, Question};
 use domain::tariff::Rate;
-use domain::{Micros, Network, OperatorId, RateId};
+use domain::{AccountId, Catalogue, Encoding, Micros, Network, Number, OperatorId, RateId, RoutingRuleId};
 use smpp::pdu::{Address, Body, Sm};
 use smpp::{Policy, Status, text};
 use uuid::Uuid;
@@ -19,8 +20,10 @@ use crate::report::table;
 /// The best of so many rounds counts: the others were disturbed.
 const ROUNDS: u32 = 20;
 const STEPS: u32 = 20_000;
-/// Operators that a decision ranks.
-const OPERATORS: u128 = 10;
+/// Operators that a decision ranks, rules that it looks through, and prefixes.
+const OPERATORS: u128 = 50;
+const RULES: u128 = 1_000;
+const PREFIXES: u32 = 30_000;
 const LATIN: &str = "Your parcel 4711 was handed to the courier and will be delivered today between 2 and 4 pm";
 const CYRILLIC: &str = "Ваша посылка 4711 передана курьеру и будет доставлена сегодня с 14 до 16 часов, ждите звонка";
 
@@ -31,13 +34,8 @@ pub(crate) fn run() -> Result<()> {
     rows.push(row("count segments, 90 characters GSM 7-bit", || text::count(black_box(LATIN))));
     rows.push(row("count segments, 92 characters UCS-2", || text::count(black_box(CYRILLIC))));
     let trie = prefixes()?;
-    rows.push(row("longest prefix of 10,000", || trie.longest(black_box(998_901_234_567))));
-    let (operators, rates) = offers()?;
-    let rates: Vec<&Rate> = rates.iter().collect();
-    let network: Network = "43404".parse().context("a network")?;
-    rows.push(row("rank 10 operators", || {
-        routing::decide(1, network, black_box(&operators), &rates, (&[], DateTime::UNIX_EPOCH))
-    }));
+    rows.push(row("longest prefix of 30,000", || trie.longest(black_box(998_901_234_567))));
+    routing(&mut rows)?;
     crate::print("Single steps on one core:");
     table(&["step", "ns"], &rows);
     Ok(())
@@ -81,32 +79,68 @@ fn row<T>(name: &str, mut step: impl FnMut() -> T) -> Vec<String> {
 fn prefixes() -> Result<PrefixTrie> {
     let mut trie = PrefixTrie::default();
     let network: Network = "43404".parse().context("a network")?;
-    for prefix in 0..10_000 {
-        trie.insert(&format!("998{prefix:04}"), network);
+    for prefix in 0..PREFIXES {
+        trie.insert(&format!("998{prefix:05}"), network);
     }
     Ok(trie)
 }
 
-fn offers() -> Result<(Vec<Operator>, Vec<Rate>)> {
-    let (mut operators, mut rates) = (Vec::new(), Vec::new());
+/// A decision over a full catalogue: half of the rules are of accounts, the others of countries, and the last fits.
+fn routing(rows: &mut Vec<Vec<String>>) -> Result<()> {
+    let mut catalogue = Catalogue::default();
+    let network: Network = "43404".parse().context("a network")?;
     for number in 1..=OPERATORS {
         let id = OperatorId::from_uuid(Uuid::from_u128(number));
-        operators.push(Operator {
+        catalogue.operators.push(Operator {
             id,
-            name: format!("operator {number}"),
+            name: format!("operator {number}").into(),
             enabled: true,
             priority: 100,
             health_permille: 1000,
             bound: true,
         });
-        rates.push(Rate {
+        let rate = Rate {
             id: RateId::from_uuid(Uuid::from_u128(number)),
             operator: id,
             price: Micros::new(i64::try_from(OPERATORS - number)?),
             currency: "UZS".parse().context("a currency")?,
             from: DateTime::UNIX_EPOCH,
             to: None,
-        });
+        };
+        catalogue.add_rate(network, rate);
     }
-    Ok((operators, rates))
+    let account = AccountId::from_uuid(Uuid::from_u128(RULES));
+    catalogue.rules = Rules::new((1..=RULES).map(rule).collect::<Result<_>>()?);
+    let question = Question {
+        account,
+        to: Number::parse("+998901234567")?,
+        network,
+        sender: "TestCompany",
+        encoding: Encoding::Gsm7,
+        segments: 1,
+        turn: 7,
+        tried: &[],
+        priced_at: DateTime::UNIX_EPOCH,
+        at: DateTime::UNIX_EPOCH,
+    };
+    rows.push(row("decide among 50 operators by 1,000 rules", || catalogue.decide(black_box(&question))));
+    Ok(())
+}
+
+fn rule(number: u128) -> Result<Rule> {
+    let mut when = When::default();
+    if number.is_multiple_of(2) {
+        when.accounts.push(AccountId::from_uuid(Uuid::from_u128(number)));
+    } else {
+        when.networks.push(format!("{}", 200 + number % 500).parse().context("a country")?);
+    }
+    Ok(Rule {
+        id: RoutingRuleId::from_uuid(Uuid::from_u128(number)),
+        version: 1,
+        name: format!("rule {number}"),
+        position: i32::try_from(number)?,
+        body: RuleBody { when, then: Then { strategy: Strategy::Weighted, ..Then::default() } },
+        from: DateTime::UNIX_EPOCH,
+        to: None,
+    })
 }

@@ -12,6 +12,7 @@ mod read;
 mod realtime;
 mod refusals;
 mod rig;
+mod routing;
 mod send;
 mod shared;
 mod smpp;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::envelope::Item;
 use crate::fields::WireAddress;
-use crate::message::Encoding;
+use domain::Encoding;
 
 /// One PDU for a customer, kept until one of its sessions takes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

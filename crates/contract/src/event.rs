@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::envelope::Item;
-use crate::message::Encoding;
+use domain::Encoding;
 
 /// The type of an event about a message from a handset.
 pub const INBOUND: &str = "message.inbound";

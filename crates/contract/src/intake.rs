@@ -5,7 +5,7 @@ use domain::{AccountId, MessageId, Private, SmppSystemId, State};
 use serde::{Deserialize, Serialize};
 
 use crate::fields::SmppFields;
-use crate::message::Encoding;
+use domain::Encoding;
 
 /// One message that an SMPP customer submitted; what the edge could not judge is judged by the intake.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,12 +19,13 @@ pub mod realtime;
 pub mod system;
 
 pub use deliver::{CustomerInbound, CustomerReceipt, Deliver, What};
+pub use domain::Encoding;
 pub use edge::{BindState, BindStatus, BindType, EdgeSnapshot, OperatorSettings, OperatorStatus, SubmitKey};
 pub use envelope::{BODY_BYTES_MAX, Envelope, Item, Sealed, mark_again, seal};
 pub use event::{CustomerEvent, InboundEvent, MessageEvent};
 pub use fields::{Alphabet, PartOf, SmppFields, WireAddress};
 pub use inbound::InboundPart;
-pub use message::{Accepted, Encoding, Outcome, OutcomeClass, Receipt, ReceiptState, Routed, SegmentOutcome};
+pub use message::{Accepted, Outcome, OutcomeClass, Receipt, ReceiptState, Routed, SegmentOutcome};
 pub use octets::Octets;
 pub use profile::Profile;
 pub use realtime::RealtimeEvent;

@@ -1,43 +1,12 @@
 //! Items on the road of a message: accepted, routed, submitted, receipted.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, MessageId, Network, Number, OperatorId, Private, Sender};
+use domain::{AccountId, Encoding, MessageId, Network, Number, OperatorId, Private, Sender};
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::Item;
 use crate::fields::SmppFields;
 use crate::profile::ReceiptMeaning;
-
-/// How the text travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Encoding {
-    /// GSM 03.38 default alphabet with its extension table.
-    Gsm7,
-    /// UTF-16 big endian.
-    Ucs2,
-    /// ISO 8859-1.
-    Latin1,
-    /// No text: 8-bit data. Where a text is carried, it is written as two hexadecimal digits per octet.
-    Binary,
-}
-
-impl Encoding {
-    /// Reads the name; `None` when it is none of them.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Gsm7, Self::Ucs2, Self::Latin1, Self::Binary].into_iter().find(|encoding| encoding.name() == name)
-    }
-
-    /// The name in SQL and API.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Gsm7 => "gsm7",
-            Self::Ucs2 => "ucs2",
-            Self::Latin1 => "latin1",
-            Self::Binary => "binary",
-        }
-    }
-}
 
 /// Queue `route`: a message whose money is held and that needs an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+pub use domain::hours::OpenHours;
 use serde::{Deserialize, Serialize};
 
 use crate::fields::Alphabet;
@@ -302,20 +303,4 @@ pub struct VendorTlv {
     pub tag: u16,
     /// Base64.
     pub value: Octets,
-}
-
-/// Hours of some days of the week.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OpenHours {
-    /// 1 (Monday) to 7; empty: every day.
-    #[serde(default)]
-    pub days: Vec<u8>,
-    /// From this minute of the day, 0 to 1439.
-    pub from_minute: u16,
-    /// Until this minute of the day, 1 to 1440; before `from_minute` it is on the next day.
-    pub until_minute: u16,
-    /// In a zone of so many minutes east of UTC.
-    #[serde(default)]
-    pub zone_minutes: i16,
 }

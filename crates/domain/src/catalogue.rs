@@ -6,11 +6,13 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 
 use crate::account::Account;
-use crate::id::{AccountId, OperatorId, PlanId};
+use crate::id::{AccountId, PlanId};
 use crate::network::Network;
 use crate::number::Number;
 use crate::prefix::PrefixTrie;
-use crate::routing::{self, Decision, Operator};
+use crate::routing::margin::{Earned, Guards};
+use crate::routing::rule::Rules;
+use crate::routing::{self, Decision, Offer, Operator, Question};
 use crate::sender::Sender;
 use crate::tariff::{Chain, Link, Rate, Tariff, in_force};
 
@@ -48,8 +50,12 @@ pub struct Catalogue {
     pub senders: HashSet<(AccountId, String)>,
     /// All operators.
     pub operators: Vec<Operator>,
-    /// Buy rates by network (or country).
+    /// Buy rates by network (or country), sorted by operator; see [`Catalogue::add_rate`].
     pub rates: HashMap<Network, Vec<Rate>>,
+    /// Routing rules.
+    pub rules: Rules,
+    /// How much messages must earn.
+    pub guards: Guards,
 }
 
 impl Catalogue {
@@ -108,16 +114,51 @@ impl Catalogue {
         self.accounts.get(&account).is_some_and(|a| a.any_sender) || self.senders.contains(&(account, sender.key()))
     }
 
-    /// Ranks the operators for `network`; `tried` had the message before.
-    pub fn decide(&self, network: Network, tried: &[OperatorId], at: DateTime<Utc>) -> Decision {
-        // A rate for the network itself goes before one for its country, per operator.
-        let exact = self.rates.get(&network).map(Vec::as_slice).unwrap_or_default();
-        let country = match network.mnc {
-            Some(_) => self.rates.get(&network.country()).map(Vec::as_slice).unwrap_or_default(),
-            None => &[],
+    /// Ranks the operators for a message, by the first rule that fits it.
+    pub fn decide(&self, question: &Question<'_>) -> Decision {
+        let above = self.above(question.account);
+        let plan = self.accounts.get(&question.account).and_then(|account| account.plan);
+        let network = question.network;
+        let rates = |network| self.rates.get(&network).map(Vec::as_slice).unwrap_or_default();
+        let earned = |at| self.earned(question.account, network, at);
+        // The price of a message that waited for days may be forgotten by now; that of now is the best guess.
+        let earned = earned(question.priced_at).or_else(|| earned(question.at));
+        let watch = earned.map(|earned| (earned, self.guards.watch(earned, &above, network, question.at)));
+        let offer = Offer {
+            operators: &self.operators,
+            exact: rates(network),
+            // A rate for the network itself goes before one for its country, per operator.
+            country: if network.mnc.is_some() { rates(network.country()) } else { &[] },
+            rule: self.rules.first(question, &above, plan),
+            watch,
         };
-        let rates: Vec<&Rate> = exact.iter().chain(country).collect();
-        routing::decide(self.version, network, &self.operators, &rates, (tried, at))
+        routing::decide(self.version, question, &offer)
+    }
+
+    /// Adds a buy rate for a network, or a country.
+    pub fn add_rate(&mut self, network: Network, rate: Rate) {
+        let rates = self.rates.entry(network).or_default();
+        let at = rates.partition_point(|other| other.operator <= rate.operator);
+        rates.insert(at, rate);
+    }
+
+    /// What the house earns for a segment of `account` that was priced at `at`; `None` for its own messages, and where
+    /// nobody knows.
+    pub fn earned(&self, account: AccountId, network: Network, at: DateTime<Utc>) -> Option<Earned> {
+        let chain = self.chain(account, network, at).ok()?;
+        let top = chain.links.last().filter(|link| link.seller != link.account)?;
+        Some(Earned { price: top.price, currency: chain.currency })
+    }
+
+    /// An account and those above it, from below.
+    pub fn above(&self, account: AccountId) -> Vec<AccountId> {
+        let mut above = Vec::with_capacity(2);
+        let mut next = Some(account);
+        while let Some(id) = next.filter(|_| above.len() <= DEPTH_MAX) {
+            above.push(id);
+            next = self.accounts.get(&id).and_then(|account| account.parent);
+        }
+        above
     }
 
     /// `account` is `ancestor` or lies below it.

@@ -141,6 +141,8 @@ ids! {
     DecisionId = "dec";
     /// A queue message.
     EnvelopeId = "env";
+    /// A guard of the margin.
+    GuardId = "guard";
     /// A message from a handset.
     InboundId = "mo";
     /// A rule that says whose the messages to a number are.
@@ -157,6 +159,8 @@ ids! {
     PrefixId = "pfx";
     /// A buy rate of an operator.
     RateId = "rate";
+    /// A routing rule; its versions have a number each.
+    RoutingRuleId = "route";
     /// A registered sender ID.
     SenderIdId = "snd";
     /// A session of an SMPP customer.

@@ -6,6 +6,8 @@
 pub mod account;
 pub mod api_key;
 pub mod catalogue;
+pub mod encoding;
+pub mod hours;
 pub mod id;
 pub mod inbound;
 pub mod money;
@@ -21,9 +23,10 @@ pub mod tariff;
 
 pub use account::{Account, Role};
 pub use catalogue::Catalogue;
+pub use encoding::Encoding;
 pub use id::{
-    AccountId, ChainId, DecisionId, EnvelopeId, InboundId, InboundRuleId, KeyId, MessageId, OperatorId, PlanId,
-    PrefixId, RateId, SenderIdId, SessionId, SmppSystemId, TariffId, UserId,
+    AccountId, ChainId, DecisionId, EnvelopeId, GuardId, InboundId, InboundRuleId, KeyId, MessageId, OperatorId,
+    PlanId, PrefixId, RateId, RoutingRuleId, SenderIdId, SessionId, SmppSystemId, TariffId, UserId,
 };
 pub use money::{Currency, Micros};
 pub use network::Network;

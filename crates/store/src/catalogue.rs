@@ -1,12 +1,14 @@
 //! Reading the catalogue: everything that pricing and routing keep in memory.
 
 use domain::routing::Operator;
+use domain::routing::margin::Guards;
+use domain::routing::rule::Rules;
 use domain::tariff::{ChargeOn, Rate, Tariff};
 use domain::{Account, AccountId, Catalogue, Micros, Network, OperatorId, PlanId, RateId, TariffId};
 use sqlx::{PgConnection, query};
 
 use crate::advance::currency_of;
-use crate::{Db, Error};
+use crate::{Db, Error, margin_guards, routing_rules};
 
 /// A status of binds older than this many seconds says nothing.
 const BINDS_FRESH_SECONDS: f64 = 60.0;
@@ -26,6 +28,8 @@ pub async fn load(db: &Db) -> Result<Catalogue, Error> {
     numbers(&mut tx, &mut catalogue).await?;
     operators(&mut tx, &mut catalogue).await?;
     rates(&mut tx, &mut catalogue).await?;
+    catalogue.rules = Rules::new(routing_rules::current(&mut tx).await?);
+    catalogue.guards = Guards::new(margin_guards::current(&mut tx).await?);
     tx.rollback().await?;
     Ok(catalogue)
 }
@@ -113,7 +117,7 @@ async fn operators(connection: &mut PgConnection, catalogue: &mut Catalogue) -> 
     for row in rows {
         catalogue.operators.push(Operator {
             id: OperatorId::from_uuid(row.id),
-            name: row.name,
+            name: row.name.into(),
             enabled: row.enabled,
             priority: row.priority,
             health_permille: u16::try_from(row.health).unwrap_or(0),
@@ -139,7 +143,7 @@ async fn rates(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Resu
             from: row.effective_from,
             to: row.effective_to,
         };
-        catalogue.rates.entry(network(&row.mcc, row.mnc.as_deref())?).or_default().push(rate);
+        catalogue.add_rate(network(&row.mcc, row.mnc.as_deref())?, rate);
     }
     Ok(())
 }

@@ -25,13 +25,15 @@ const INTERNATIONAL: (u8, u8) = (1, 1);
 const ALPHANUMERIC: (u8, u8) = (5, 0);
 
 /// Our codes as error codes of three digits, where no operator gave one.
-const OUR_ERRORS: [(&str, &str); 6] = [
+const OUR_ERRORS: [(&str, &str); 8] = [
     ("no_route", "901"),
     ("routes_exhausted", "902"),
     ("validity_expired", "903"),
     ("no_receipt", "904"),
     ("canceled", "905"),
     ("submit_unanswered", "906"),
+    ("below_margin", "907"),
+    ("blocked_by_rule", "908"),
 ];
 /// A code that three characters cannot say.
 const OTHER_ERROR: &str = "999";
@@ -208,6 +210,8 @@ mod tests {
             (State::Expired, Some("validity_expired"), "903"),
             (State::Unconfirmed, Some("no_receipt"), "904"),
             (State::Canceled, Some("canceled"), "905"),
+            (State::Rejected, Some("below_margin"), "907"),
+            (State::Rejected, Some("blocked_by_rule"), "908"),
             (State::Undelivered, Some("absent subscriber"), "999"),
         ];
         for (state, code, expected) in rows {

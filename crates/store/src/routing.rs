@@ -111,3 +111,22 @@ pub async fn choose(
     .await?;
     Ok(rows.into_iter().map(|row| MessageId::from_uuid(row.id)).collect())
 }
+
+/// Stores why messages got no operator.
+pub async fn note(connection: &mut PgConnection, mut notes: Vec<(MessageId, DecisionId)>) -> Result<(), Error> {
+    notes.sort_unstable();
+    let Some((low, _)) = notes.first() else { return Ok(()) };
+    let low = low.uuid();
+    let (ids, decisions): (Vec<Uuid>, Vec<Uuid>) =
+        notes.iter().map(|(message, decision)| (message.uuid(), decision.uuid())).unzip();
+    query!(
+        "UPDATE messages m SET decision_id = i.decision FROM unnest($1::uuid[], $2::uuid[]) AS i (id, decision)
+         WHERE m.id = i.id AND m.id >= $3 AND m.state_rank <= 2",
+        &ids,
+        &decisions,
+        low
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}

@@ -6,6 +6,8 @@ mod profile;
 mod rates;
 mod view;
 
+pub(crate) use profile::check_hours;
+
 use std::sync::Arc;
 
 use axum::Json;

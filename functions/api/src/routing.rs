@@ -1,11 +1,19 @@
-//! `POST /v1/routing/decision`: who would carry a message, and why. Nothing is sent. The house only.
+//! `/v1/routing`: rules, guards of the margin, and `POST /v1/routing/decision`: who would carry a message, and why. The
+//! house only.
+
+mod form;
+mod guards;
+mod rules;
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use domain::Number;
-use domain::routing::Candidate as Row;
+use chrono::{DateTime, Utc};
+use domain::routing::margin::Breach;
+use domain::routing::rule::Strategy;
+use domain::routing::{Candidate as Row, Decision, Exclusion, RuleUsed};
+use domain::{AccountId, Encoding, Number, OperatorId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -13,20 +21,33 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::Api;
 use crate::auth::{Caller, Scope};
 use crate::body::Raw;
+use crate::check::Check;
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(decide))
+    OpenApiRouter::new().routes(routes!(decide)).merge(rules::routes()).merge(guards::routes())
 }
 
-/// A number to route to.
+/// A message to route, as far as it matters; nothing is sent.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Question {
     /// The recipient.
     #[schema(example = "+998931234567")]
     to: String,
+    /// Whose message it would be; the house's own when nothing is said, which earns nothing.
+    account_id: Option<String>,
+    /// Its sender.
+    from: Option<String>,
+    /// `gsm7` when nothing is said.
+    encoding: Option<String>,
+    /// 1 when nothing is said.
+    segments: Option<u8>,
+    /// At what time; now when nothing is said.
+    at: Option<String>,
+    /// Operators that had it before.
+    tried: Option<Vec<String>>,
 }
 
 /// The ranked candidates.
@@ -38,10 +59,29 @@ struct RoutingDecision {
     mcc_mnc: String,
     /// Who would carry it; null: nobody.
     operator_id: Option<String>,
+    /// Why nobody would: `no_route`, `routes_exhausted`, `below_margin` or `blocked_by_rule`.
+    code: Option<&'static str>,
     /// The version of the settings that were read.
     catalogue_version: i64,
+    /// The rule that held; null: none fitted, so the cheapest comes first.
+    rule: Option<UsedRule>,
+    /// By what they are ranked.
+    strategy: &'static str,
+    /// What the house earns for a segment; null: it is not known, or is its own message.
+    earned: Option<String>,
     /// Ranked: choices first, then those excluded.
     candidates: Vec<Candidate>,
+}
+
+/// The rule that held.
+#[derive(Serialize, ToSchema)]
+struct UsedRule {
+    /// Which.
+    id: String,
+    /// In which version.
+    version: u32,
+    /// For people.
+    name: String,
 }
 
 /// One operator that was looked at.
@@ -59,6 +99,12 @@ struct Candidate {
     cost: Option<String>,
     /// ISO 4217.
     currency: Option<String>,
+    /// What a segment earns less its cost; null: the currencies differ, or nothing is earned.
+    margin: Option<String>,
+    /// What the margin guard says, where that is too little: `block`, `alert` or `allow`.
+    breach: Option<&'static str>,
+    /// The guard that says so; null: the one that is always there.
+    guard_id: Option<String>,
     /// Tie-breaker: the smaller first.
     priority: i16,
     /// Tie-breaker: of 1000 recent submits, how many succeeded.
@@ -69,38 +115,96 @@ struct Candidate {
     reason: String,
 }
 
-fn view(at: usize, first: Option<&Row>, row: &Row) -> Candidate {
+fn view(at: usize, decision: &Decision, row: &Row) -> Candidate {
     Candidate {
         rank: row.excluded.is_none().then_some(at + 1),
         operator_id: row.operator_id.to_string(),
-        operator: row.operator.clone(),
+        operator: row.operator.to_string(),
         rate_id: row.rate_id.map(|id| id.to_string()),
         cost: row.cost.map(|cost| cost.to_string()),
         currency: row.currency.map(|currency| currency.to_string()),
+        margin: row.margin.map(|margin| margin.to_string()),
+        breach: row.breach.map(Breach::name),
+        guard_id: row.guard_id.map(|id| id.to_string()),
         priority: row.priority,
         health_permille: row.health_permille,
         bound: row.bound,
-        reason: reason(at, first, row),
+        reason: reason(at, decision, row),
     }
 }
 
 /// Compares a candidate with the first, in the order in which routing does.
-fn reason(at: usize, first: Option<&Row>, row: &Row) -> String {
-    use domain::routing::Exclusion;
-    match (row.excluded, first) {
-        (Some(Exclusion::Disabled), _) => "switched off".to_owned(),
-        (Some(Exclusion::NoRate), _) => "no rate is in force for the network or its country".to_owned(),
-        (Some(Exclusion::AlreadyTried), _) => "was tried before".to_owned(),
-        (None, _) if at == 0 && row.bound => "the first of those that are up, by cost, priority and health".to_owned(),
-        (None, _) if at == 0 => "no operator is up; the first by cost, priority and health".to_owned(),
-        (None, Some(first)) if first.bound && !row.bound => "no session is up".to_owned(),
-        (None, Some(first)) if first.cost < row.cost => "costs more".to_owned(),
-        (None, Some(first)) if first.priority < row.priority => "costs the same; its priority comes later".to_owned(),
-        (None, Some(first)) if first.health_permille > row.health_permille => {
-            "same cost and priority; fewer of its submits succeed".to_owned()
-        }
-        (None, _) => "equal in everything; the older operator comes first".to_owned(),
+fn reason(at: usize, decision: &Decision, row: &Row) -> String {
+    let Some(why) = row.excluded else { return place(at, decision, row) };
+    match why {
+        Exclusion::Disabled => "switched off",
+        Exclusion::NoRate => "no rate is in force for the network or its country",
+        Exclusion::AlreadyTried => "was tried before",
+        Exclusion::Blocked => "the rule rejects such messages",
+        Exclusion::NotInRule => "the rule names others",
+        Exclusion::ExceptInRule => "the rule excepts it",
+        Exclusion::Margin => "a segment would earn too little",
     }
+    .to_owned()
+}
+
+fn place(at: usize, decision: &Decision, row: &Row) -> String {
+    let by = match decision.strategy {
+        Strategy::LeastCost | Strategy::Block => "by cost, priority and health",
+        Strategy::Priority => "in the order of the rule",
+        Strategy::Weighted => "whose turn it is by the weights of the rule",
+        Strategy::RoundRobin => "whose turn it is",
+        Strategy::Quality => "by the cost of a success",
+    };
+    let Some(first) = decision.choice().filter(|_| at > 0) else {
+        let of = if row.bound { "the first of those that are up" } else { "no operator is up; the first" };
+        return format!("{of}, {by}");
+    };
+    if row.last_resort && !first.last_resort {
+        "the last resort of the rule"
+    } else if first.bound && !row.bound {
+        "no session is up"
+    } else if decision.strategy != Strategy::LeastCost {
+        return format!("comes later, {by}");
+    } else if first.cost < row.cost {
+        "costs more"
+    } else if first.priority < row.priority {
+        "costs the same; its priority comes later"
+    } else if first.health_permille > row.health_permille {
+        "same cost and priority; fewer of its submits succeed"
+    } else {
+        "equal in everything; the older operator comes first"
+    }
+    .to_owned()
+}
+
+/// A question that was read.
+struct Asked {
+    to: Number,
+    account: AccountId,
+    from: String,
+    encoding: Encoding,
+    segments: u8,
+    at: DateTime<Utc>,
+    tried: Vec<OperatorId>,
+}
+
+fn read(caller: &Caller, body: Question) -> Result<Asked, Problem> {
+    let mut check = Check::default();
+    let to = check.value("/to", Code::InvalidNumber, Number::parse(&body.to));
+    let account = check.parse_some("/account_id", body.account_id.as_deref()).unwrap_or(caller.account);
+    let encoding = body
+        .encoding
+        .as_deref()
+        .map_or(Ok(Encoding::Gsm7), |name| Encoding::parse(name).ok_or("expected gsm7, ucs2, latin1 or binary"));
+    let encoding = check.value("/encoding", Code::InvalidRequest, encoding).unwrap_or(Encoding::Gsm7);
+    let at = check.time("/at", body.at.as_deref()).unwrap_or_else(crate::time::now);
+    let tried = body.tried.unwrap_or_default();
+    let tried =
+        tried.iter().enumerate().filter_map(|(place, id)| check.parse(&format!("/tried/{place}"), id)).collect();
+    let to = check.finish_with(to)?;
+    let (from, segments) = (body.from.unwrap_or_default(), body.segments.unwrap_or(1));
+    Ok(Asked { to, account, from, encoding, segments, at, tried })
 }
 
 /// Ask who would carry a message.
@@ -109,19 +213,42 @@ fn reason(at: usize, first: Option<&Row>, row: &Row) -> String {
 async fn decide(State(api): State<Arc<Api>>, caller: Caller, raw: Raw) -> Result<Json<RoutingDecision>, Problem> {
     caller.may(Scope::AdminRead)?;
     caller.is_house()?;
-    let Question { to } = raw.parse()?;
-    let to = Number::parse(&to).map_err(|error| Problem::field("/to", Code::InvalidNumber, error.to_string()))?;
+    let asked = read(&caller, raw.parse()?)?;
     let catalogue = api.catalogue.get();
     let unknown = || Problem::field("/to", Code::UnpricedDestination, "no prefix leads to the network of this number");
-    let network = catalogue.network(to).ok_or_else(unknown)?;
-    let decision = catalogue.decide(network, &[], crate::time::now());
+    let network = catalogue.network(asked.to).ok_or_else(unknown)?;
+    if !catalogue.accounts.contains_key(&asked.account) {
+        return Err(Problem::field("/account_id", Code::InvalidRequest, "there is no such account"));
+    }
+    let decision = catalogue.decide(&domain::routing::Question {
+        account: asked.account,
+        to: asked.to,
+        network,
+        sender: &asked.from,
+        encoding: asked.encoding,
+        segments: asked.segments,
+        // Whoever asks again has the next turn.
+        turn: uuid::Uuid::now_v7().as_u64_pair().1,
+        tried: &asked.tried,
+        priced_at: asked.at,
+        at: asked.at,
+    });
+    Ok(Json(answer(asked.to, &decision)))
+}
+
+fn answer(to: Number, decision: &Decision) -> RoutingDecision {
     let first = decision.choice();
-    let candidates = decision.candidates.iter().enumerate().map(|(at, row)| view(at, first, row)).collect();
-    Ok(Json(RoutingDecision {
+    let candidates = decision.candidates.iter().enumerate().map(|(at, row)| view(at, decision, row)).collect();
+    let used = |rule: &RuleUsed| UsedRule { id: rule.id.to_string(), version: rule.version, name: rule.name.clone() };
+    RoutingDecision {
         to: to.e164(),
-        mcc_mnc: network.to_string(),
+        mcc_mnc: decision.mcc_mnc.to_string(),
         operator_id: first.map(|row| row.operator_id.to_string()),
+        code: first.is_none().then(|| decision.code()),
         catalogue_version: decision.catalogue_version,
+        rule: decision.rule.as_ref().map(used),
+        strategy: decision.strategy.name(),
+        earned: decision.earned.map(|earned| earned.to_string()),
         candidates,
-    }))
+    }
 }

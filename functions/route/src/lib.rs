@@ -84,6 +84,7 @@ impl Route {
             items.retain(|item| chosen.contains(&item.message_id));
             publish::publish(&mut tx, self.db.publishing(), &queues::submit(operator), seal(&items, now)?, 0).await?;
         }
+        routing::note(&mut tx, plan.unrouted).await?;
         let moved = store::advance::advance(&mut tx, plan.ended, now).await?;
         store::advance::append_events(&mut tx, Self::NAME, &plan.events).await?;
         conclude::conclude(&mut tx, &self.db, &moved, now).await?;

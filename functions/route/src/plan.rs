@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use contract::{Accepted, Routed};
-use domain::routing::Candidate;
-use domain::{Catalogue, DecisionId, Network, OperatorId, State};
+use domain::routing::margin::Breach;
+use domain::routing::{Candidate, Decision, Question};
+use domain::{AccountId, Catalogue, DecisionId, MessageId, Micros, Network, OperatorId, RoutingRuleId, State};
 use store::advance::{Advance, Event};
 use store::ledger::EntryIds;
 use store::routing::{Choice, decision_id};
@@ -20,12 +21,60 @@ pub(crate) struct Plan {
     pub(crate) choices: Vec<Choice>,
     pub(crate) routed: BTreeMap<OperatorId, Vec<Routed>>,
     pub(crate) ended: Vec<Advance>,
+    /// Those of the ended that no operator could carry, and why.
+    pub(crate) unrouted: Vec<(MessageId, DecisionId)>,
     pub(crate) events: Vec<Event>,
     entries: EntryIds,
 }
 
-/// Decisions are the same for all messages of one network that were tried at the same operators.
-type Decided = HashMap<(Network, Vec<OperatorId>), (Option<Candidate>, DecisionId)>;
+/// What makes one decision differ from another on one catalogue at one moment: whose message it is, where it goes, who had
+/// it, the rule that held, what it earns, and who has his turn.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    account: AccountId,
+    network: Network,
+    tried: Vec<OperatorId>,
+    rule: Option<(RoutingRuleId, u32)>,
+    earned: Option<Micros>,
+    first: Option<OperatorId>,
+}
+
+/// The ids of decisions that were written down already.
+type Decided = HashMap<Key, DecisionId>;
+
+/// A message without an operator, and why.
+#[derive(Debug)]
+pub(crate) struct Without {
+    item: Accepted,
+    code: &'static str,
+    decision: DecisionId,
+}
+
+/// The milliseconds in an id say when its message was accepted.
+fn accepted_at(message: MessageId) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = message.uuid().get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}
+
+/// A number that is spread evenly over messages: the random end of the id.
+fn turn(message: MessageId) -> u64 {
+    message.uuid().as_u64_pair().1 & (u64::MAX >> 2)
+}
+
+fn question(item: &Accepted, at: DateTime<Utc>) -> Question<'_> {
+    Question {
+        account: item.account_id,
+        to: item.to,
+        network: item.mcc_mnc,
+        sender: item.from.as_str(),
+        encoding: item.encoding,
+        segments: item.segments,
+        turn: turn(item.message_id),
+        tried: &item.tried,
+        priced_at: accepted_at(item.message_id).unwrap_or(at),
+        at,
+    }
+}
 
 impl Plan {
     /// Decides for each of `items`. Also gives those that this catalogue has no operator for.
@@ -33,7 +82,7 @@ impl Plan {
         catalogue: &Catalogue,
         items: Vec<Accepted>,
         now: DateTime<Utc>,
-    ) -> Result<(Self, Vec<Accepted>), store::Error> {
+    ) -> Result<(Self, Vec<Without>), store::Error> {
         let mut plan = Self::default();
         let without = plan.decide_each(catalogue, items, now)?;
         Ok((plan, without))
@@ -43,15 +92,14 @@ impl Plan {
     pub(crate) fn complete(
         &mut self,
         catalogue: &Catalogue,
-        items: Vec<Accepted>,
+        without: Vec<Without>,
         now: DateTime<Utc>,
     ) -> Result<(), store::Error> {
-        for item in self.decide_each(catalogue, items, now)? {
-            if item.tried.is_empty() {
-                self.end(&item, State::Rejected, "no_route", now);
-            } else {
-                self.end(&item, State::Failed, "routes_exhausted", now);
-            }
+        let items = without.into_iter().map(|without| without.item).collect();
+        for Without { item, code, decision } in self.decide_each(catalogue, items, now)? {
+            let state = if item.tried.is_empty() { State::Rejected } else { State::Failed };
+            self.unrouted.push((item.message_id, decision));
+            self.end(&item, state, code, now);
         }
         Ok(())
     }
@@ -62,7 +110,7 @@ impl Plan {
         catalogue: &Catalogue,
         items: Vec<Accepted>,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Accepted>, store::Error> {
+    ) -> Result<Vec<Without>, store::Error> {
         let mut decided = Decided::new();
         let mut without = Vec::new();
         for item in items {
@@ -74,31 +122,38 @@ impl Plan {
                 self.end(&item, State::Failed, "routes_exhausted", now);
                 continue;
             }
-            match self.decide(catalogue, &item, &mut decided, now)? {
-                (Some(choice), decision) => self.route(item, &choice, decision),
-                (None, _) => without.push(item),
+            let decision = catalogue.decide(&question(&item, now));
+            let id = self.remember(&item, &decision, &mut decided)?;
+            match decision.choice() {
+                Some(choice) => self.route(item, choice, id),
+                None => without.push(Without { code: decision.code(), decision: id, item }),
             }
         }
         Ok(without)
     }
 
-    fn decide(
+    /// The id of a decision, which is written down when it is new.
+    fn remember(
         &mut self,
-        catalogue: &Catalogue,
         item: &Accepted,
+        decision: &Decision,
         decided: &mut Decided,
-        now: DateTime<Utc>,
-    ) -> Result<(Option<Candidate>, DecisionId), store::Error> {
-        let key = (item.mcc_mnc, item.tried.clone());
+    ) -> Result<DecisionId, store::Error> {
+        let key = Key {
+            account: item.account_id,
+            network: item.mcc_mnc,
+            tried: item.tried.clone(),
+            rule: decision.rule.as_ref().map(|rule| (rule.id, rule.version)),
+            earned: decision.earned,
+            first: decision.candidates.first().map(|first| first.operator_id),
+        };
         if let Some(known) = decided.get(&key) {
-            return Ok(known.clone());
+            return Ok(*known);
         }
-        let decision = catalogue.decide(item.mcc_mnc, &item.tried, now);
-        let (id, json) = decision_id(&decision)?;
+        let (id, json) = decision_id(decision)?;
         self.decisions.insert(id, json);
-        let answer = (decision.choice().cloned(), id);
-        decided.insert(key, answer.clone());
-        Ok(answer)
+        decided.insert(key, id);
+        Ok(id)
     }
 
     fn route(&mut self, item: Accepted, choice: &Candidate, decision: DecisionId) {
@@ -106,6 +161,9 @@ impl Plan {
         let (Some(rate), Some(cost), Some(currency)) = (choice.rate_id, choice.cost, choice.currency) else {
             return;
         };
+        if choice.breach == Some(Breach::Alert) {
+            metrics::counter!("chappe_margin_alerts_total", "operator" => choice.operator.to_string()).increment(1);
+        }
         self.choices.push(Choice {
             message: item.message_id,
             hop: i16::from(hop),

@@ -19,10 +19,10 @@ use super::flow::{Context, Flow, Now, Wire};
 use super::{Bind, End, same_session, seconds_or};
 use crate::config::Config;
 use crate::job::Done;
-use crate::operator::hours;
 use crate::publish::{Arrived, Published, Request, Unpublished};
 use crate::stream::Stream;
 use crate::trace::{SessionName, Tap};
+use domain::hours;
 use io::Moved;
 
 /// Octets that a read asks for.

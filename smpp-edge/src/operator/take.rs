@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use contract::edge::OperatorSettings;
 use contract::queues;
+use domain::hours;
 use queue::{Delivery, Take, chain};
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Lane, Shared, hours, send_done};
+use super::{Lane, Shared, send_done};
 use crate::job::Encoder;
 use crate::let_go::let_go;
 use envelopes::Envelopes;

@@ -168,6 +168,8 @@ fn routes_of_the_house(Victim { operator, .. }: &Victim) -> Vec<Route> {
     let rate = json!({"operator_id": operator, "mcc": "434", "price": "1", "currency": "UZS"});
     let prefix = json!({"prefix": "99", "mcc": "434"});
     let (a_prefix, a_number) = ("/v1/prefixes/pfx_00000000000000000000000000", "/v1/number-overrides/998931234567");
+    let rule = json!({"name": "x", "position": 1});
+    let a_rule = "/v1/routing/rules/route_01m835r56ceywr0hvw89c806ve";
     vec![
         plain("get /v1/operators", None, Forbidden),
         plain("get /v1/operator-presets", None, Forbidden),
@@ -185,6 +187,14 @@ fn routes_of_the_house(Victim { operator, .. }: &Victim) -> Vec<Route> {
         plain("post /v1/number-overrides", json!({"number": "+998931234567", "mcc": "434"}), Forbidden),
         route("delete /v1/number-overrides/{number}", a_number, None, Forbidden),
         plain("post /v1/routing/decision", json!({"to": "+998931234567"}), Forbidden),
+        plain("get /v1/routing/rules", None, Forbidden),
+        plain("post /v1/routing/rules", rule.clone(), Forbidden),
+        route("get /v1/routing/rules/{id}", a_rule, None, Forbidden),
+        route("put /v1/routing/rules/{id}", a_rule, rule, Forbidden),
+        route("delete /v1/routing/rules/{id}", a_rule, None, Forbidden),
+        plain("get /v1/routing/guards", None, Forbidden),
+        plain("post /v1/routing/guards", json!({"min": "1"}), Forbidden),
+        route("delete /v1/routing/guards/{id}", "/v1/routing/guards/guard_01m835r56ceywr0hvw89c806ve", None, Forbidden),
     ]
 }
 

@@ -126,7 +126,7 @@ fn check_values(check: &mut Check, profile: &Profile) {
     check_codes(check, profile);
     check_lists(check, profile);
     for (at, hours) in profile.open_hours.iter().enumerate() {
-        check_hours(check, at, hours);
+        check_hours(check, &format!("/profile/open_hours/{at}"), hours);
     }
 }
 
@@ -176,8 +176,9 @@ fn check_lists(check: &mut Check, profile: &Profile) {
     check.that(profile.open_hours.len() <= HOURS_MAX, "/profile/open_hours", "expected at most 50");
 }
 
-fn check_hours(check: &mut Check, at: usize, hours: &OpenHours) {
-    let pointer = |field: &str| format!("/profile/open_hours/{at}/{field}");
+/// Checks hours that stand at a place.
+pub(crate) fn check_hours(check: &mut Check, at: &str, hours: &OpenHours) {
+    let pointer = |field: &str| format!("{at}/{field}");
     let days = hours.days.iter().all(|day| (1..=7).contains(day));
     check.that(days, &pointer("days"), "expected 1 (Monday) to 7");
     check.that(hours.from_minute < 1_440, &pointer("from_minute"), "expected 0 to 1439");

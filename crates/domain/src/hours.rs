@@ -1,10 +1,26 @@
-//! When an operator takes messages.
+//! Hours of the week: when an operator takes messages, when a routing rule holds.
 
 use chrono::{DateTime, Datelike, FixedOffset, Timelike, Utc};
-use contract::profile::OpenHours;
+use serde::{Deserialize, Serialize};
 
-/// Whether messages may be submitted at `now`; always where no hours are given.
-pub(crate) fn is_open(hours: &[OpenHours], now: DateTime<Utc>) -> bool {
+/// Hours of some days of the week.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenHours {
+    /// 1 (Monday) to 7; empty: every day.
+    #[serde(default)]
+    pub days: Vec<u8>,
+    /// From this minute of the day, 0 to 1439.
+    pub from_minute: u16,
+    /// Until this minute of the day, 1 to 1440; before `from_minute` it is on the next day.
+    pub until_minute: u16,
+    /// In a zone of so many minutes east of UTC.
+    #[serde(default)]
+    pub zone_minutes: i16,
+}
+
+/// Whether any of these hours covers `now`; always where no hours are given.
+pub fn is_open(hours: &[OpenHours], now: DateTime<Utc>) -> bool {
     hours.is_empty() || hours.iter().any(|hours| covers(hours, now))
 }
 

@@ -14,13 +14,17 @@ use domain::routing::margin::Breach;
 use domain::routing::rule::Strategy;
 use domain::routing::{Candidate as Row, Decision, Exclusion, RuleUsed};
 use domain::{AccountId, Encoding, Number, OperatorId};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::tx::Tx;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::Api;
 use crate::auth::{Caller, Scope};
 use crate::body::Raw;
+use crate::change::{Change, found};
 use crate::check::Check;
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
@@ -176,6 +180,20 @@ fn place(at: usize, decision: &Decision, row: &Row) -> String {
         "equal in everything; the older operator comes first"
     }
     .to_owned()
+}
+
+/// Records and commits that something ended, if it was there.
+async fn ended(
+    api: &Api,
+    caller: &Caller,
+    tx: Tx,
+    was_there: bool,
+    (action, subject): (&'static str, String),
+) -> Result<StatusCode, Problem> {
+    found(was_there)?;
+    let change = Change { account: caller.account, action, subject, detail: json!({}) };
+    api.commit(tx, caller, change).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// A question that was read.

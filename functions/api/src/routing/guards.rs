@@ -14,10 +14,11 @@ use store::margin_guards::{self, Made};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::ended;
 use crate::Api;
 use crate::auth::{Caller, Scope};
 use crate::body::Raw;
-use crate::change::{Change, conflict, found};
+use crate::change::{Change, conflict};
 use crate::check::Check;
 use crate::list::{List, Paging, Query, path_id};
 use crate::openapi::Refusals;
@@ -200,9 +201,6 @@ async fn end_guard(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<S
     caller.is_house()?;
     let id: GuardId = path_id(&id)?;
     let mut tx = api.db.begin().await?;
-    found(margin_guards::end(&mut tx, id, crate::time::now()).await?)?;
-    let detail = json!({});
-    let change = Change { account: caller.account, action: "margin_guard.end", subject: id.to_string(), detail };
-    api.commit(tx, &caller, change).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let was_there = margin_guards::end(&mut tx, id, crate::time::now()).await?;
+    ended(&api, &caller, tx, was_there, ("margin_guard.end", id.to_string())).await
 }

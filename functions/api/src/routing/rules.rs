@@ -14,6 +14,7 @@ use store::routing_rules::{self, Version};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::ended;
 use super::form::{self, RuleThen, RuleWhen};
 use crate::Api;
 use crate::auth::{Caller, Scope};
@@ -213,11 +214,8 @@ async fn end_rule(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<St
     caller.is_house()?;
     let id: RoutingRuleId = path_id(&id)?;
     let mut tx = api.db.begin().await?;
-    found(routing_rules::end(&mut tx, id, crate::time::now()).await?)?;
-    let detail = json!({});
-    let change = Change { account: caller.account, action: "routing_rule.end", subject: id.to_string(), detail };
-    api.commit(tx, &caller, change).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let was_there = routing_rules::end(&mut tx, id, crate::time::now()).await?;
+    ended(&api, &caller, tx, was_there, ("routing_rule.end", id.to_string())).await
 }
 
 /// List the rules that hold at a time, newest first.

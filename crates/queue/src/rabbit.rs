@@ -39,6 +39,7 @@ use crate::{BODY_BYTES_MAX, Delivery, Depth, Error, Lease, News, OpenError, Out,
 use crate::{SendError, Settle, SettleError, Take, name_is_valid};
 use depth::Seen;
 use fault::{Fault, within};
+use intake::Intake;
 use link::{Link, Session};
 use names::Names;
 use parking::Found;
@@ -86,6 +87,11 @@ impl Rabbit {
 }
 
 impl Shared {
+    /// Where `queue` is received from; none when nobody received from it on the connection that stands.
+    async fn intake_known(&self, queue: &str) -> Option<Arc<Intake>> {
+        self.taking.session_alive().await?.intake_known(queue)
+    }
+
     /// Publishes parcels; one result per parcel, in order.
     async fn publish(&self, parcels: &[Parcel]) -> Vec<Result<(), Fault>> {
         if parcels.is_empty() {

@@ -56,8 +56,11 @@ async fn look(shared: &Shared, queue: &str) -> Result<Depth, Fault> {
     for bucket in topology::buckets(queue, names.iter()) {
         delayed += count(&session, &bucket).await?;
     }
-    let (leased, oldest_leased) = leased(shared, queue).await;
-    let ready = ready + ahead(shared, queue).await;
+    let intake = shared.intake_known(queue).await;
+    // What this handle holds, and what the broker handed to it and nobody took yet.
+    let (leased, oldest_leased) = intake.as_ref().map(|intake| intake.leased()).unwrap_or_default();
+    let (leased, ahead) = (wide(leased), wide(intake.map_or(0, |intake| intake.flow.buffered())));
+    let ready = ready + ahead;
     let seen = &shared.seen;
     let delayed_age = seen.age(&seen.delayed, queue, delayed, looked_at);
     let bounded = |count: u64| count.min(Depth::COUNT_MAX.into());
@@ -70,19 +73,8 @@ async fn look(shared: &Shared, queue: &str) -> Result<Depth, Fault> {
     })
 }
 
-/// What this handle holds of a queue.
-async fn leased(shared: &Shared, queue: &str) -> (u64, Option<i64>) {
-    let session = shared.taking.session_alive().await;
-    let intake = session.and_then(|session| session.intake_known(queue));
-    let (count, oldest) = intake.map(|intake| intake.leased()).unwrap_or_default();
-    (u64::try_from(count).unwrap_or(u64::MAX), oldest)
-}
-
-/// What the broker handed to this handle and nobody took yet.
-async fn ahead(shared: &Shared, queue: &str) -> u64 {
-    let session = shared.taking.session_alive().await;
-    let intake = session.and_then(|session| session.intake_known(queue));
-    intake.and_then(|intake| u64::try_from(intake.flow.buffered()).ok()).unwrap_or(0)
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// How many messages of a queue may be received.

@@ -59,8 +59,7 @@ async fn look_until(shared: &Shared, queue: &str, take: Take, answer: &mut Answe
 
 /// Gives back what came ahead of a call.
 pub(super) async fn let_go(shared: &Shared, queue: &str) {
-    let session = shared.taking.session_alive().await;
-    if let Some(intake) = session.and_then(|session| session.intake_known(queue)) {
+    if let Some(intake) = shared.intake_known(queue).await {
         put_again(shared, queue, intake.flow.close(Instant::now()).await).await;
     }
 }

@@ -19,7 +19,7 @@ struct Item {
 
 pub(super) async fn settle(shared: &Shared, queue: &str, batch: Vec<(Lease, Settle)>) -> Vec<Result<(), SettleError>> {
     let mut results: Vec<Result<(), SettleError>> = batch.iter().map(|_| Err(SettleError::Outdated)).collect();
-    let Some(intake) = intake(shared, queue).await else {
+    let Some(intake) = shared.intake_known(queue).await else {
         return results;
     };
     let (mut acks, mut retries, mut parks) = (Vec::new(), Vec::new(), Vec::new());
@@ -47,17 +47,12 @@ pub(super) async fn extend(
     leases: &[Lease],
     lease: Duration,
 ) -> Vec<Result<(), SettleError>> {
-    let intake = intake(shared, queue).await;
+    let intake = shared.intake_known(queue).await;
     let extend = |one: &Lease| match &intake {
         Some(intake) if intake.extend(one, lease) => Ok(()),
         _ => Err(SettleError::Outdated),
     };
     leases.iter().map(extend).collect()
-}
-
-/// Where the leases of `queue` are; none when they ended with their connection.
-async fn intake(shared: &Shared, queue: &str) -> Option<std::sync::Arc<Intake>> {
-    shared.taking.session_alive().await?.intake_known(queue)
 }
 
 /// Sends messages again, now or later. Returns those that are to be acknowledged.

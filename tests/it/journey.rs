@@ -3,6 +3,7 @@
 
 mod customers;
 mod edges;
+mod hot_wallet;
 mod inbound;
 mod operators;
 mod receipts;

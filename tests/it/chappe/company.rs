@@ -142,6 +142,11 @@ impl Company {
         client
     }
 
+    /// A key of a client, with which it sends.
+    pub(crate) async fn key(&self, chappe: &Chappe, client: AccountId) -> Api {
+        key_of(chappe, &self.admin, client, &SCOPES[..5]).await
+    }
+
     /// Makes an operator of ours out of `smsc` and waits until every session is up. Answers its id.
     pub(crate) async fn operator(&self, smsc: &Smsc, is: OperatorIs) -> String {
         let id = self.operator_unbound(smsc, is).await;

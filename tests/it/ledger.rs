@@ -1,6 +1,8 @@
 //! The books stay right whatever happens in whatever order: accept, route, outcomes, receipts, replays, all at
 //! the same time.
 
+mod midnight;
+
 use std::sync::Arc;
 use std::time::Duration;
 

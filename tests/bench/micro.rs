@@ -116,6 +116,8 @@ fn routing(rows: &mut Vec<Vec<String>>) -> Result<()> {
         to: Number::parse("+998901234567")?,
         network,
         sender: "TestCompany",
+        traffic_class: None,
+        template: None,
         encoding: Encoding::Gsm7,
         segments: 1,
         turn: 7,

@@ -16,3 +16,4 @@ mod routing;
 mod send;
 mod shared;
 mod smpp;
+mod traffic;

@@ -86,6 +86,8 @@ impl World {
             encoding: Encoding::Gsm7,
             segments,
             mcc_mnc: network,
+            traffic_class: None,
+            template: None,
             chain: Arc::new(chain),
             client_reference: None,
             status_url: None,

@@ -1,7 +1,9 @@
 //! Items on the road of a message: accepted, routed, submitted, receipted.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Encoding, MessageId, Network, Number, OperatorId, Private, Sender};
+use domain::{
+    AccountId, Encoding, MessageId, Network, Number, OperatorId, Private, Sender, TemplateName, TrafficClass,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::Item;
@@ -29,6 +31,12 @@ pub struct Accepted {
     pub mcc_mnc: Network,
     /// Not submitted after this.
     pub expires_at: DateTime<Utc>,
+    /// What kind of traffic it is, where its customer said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic_class: Option<TrafficClass>,
+    /// The template that it was made of, where its customer said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<TemplateName>,
     /// Operators that had it before, in order; its length is the number of this hop.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<OperatorId>,

@@ -20,6 +20,7 @@ pub mod sender;
 pub mod settlement;
 pub mod state;
 pub mod tariff;
+pub mod traffic;
 
 pub use account::{Account, Role};
 pub use catalogue::Catalogue;
@@ -34,3 +35,4 @@ pub use number::Number;
 pub use private::Private;
 pub use sender::Sender;
 pub use state::State;
+pub use traffic::{TemplateName, TrafficClass};

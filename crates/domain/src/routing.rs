@@ -16,6 +16,7 @@ use crate::money::{Currency, Micros};
 use crate::network::Network;
 use crate::number::Number;
 use crate::tariff::{Rate, in_force};
+use crate::traffic::{TemplateName, TrafficClass};
 use margin::{Breach, Earned, Watch};
 use rule::{Rule, Strategy, Then};
 
@@ -47,6 +48,10 @@ pub struct Question<'a> {
     pub network: Network,
     /// What the handset shows as its origin.
     pub sender: &'a str,
+    /// What kind of traffic it is, where its customer said so.
+    pub traffic_class: Option<TrafficClass>,
+    /// The template that it was made of, where its customer said so.
+    pub template: Option<&'a TemplateName>,
     /// How its text travels.
     pub encoding: Encoding,
     /// How many short messages it takes.

@@ -11,7 +11,9 @@ use contract::fields::SmppFields;
 use contract::intake::LongPart;
 use contract::{Accepted, Encoding};
 use domain::tariff::Chain;
-use domain::{AccountId, MessageId, Network, Number, Private, Sender, SmppSystemId, settlement};
+use domain::{
+    AccountId, MessageId, Network, Number, Private, Sender, SmppSystemId, TemplateName, TrafficClass, settlement,
+};
 
 use sqlx::{Connection as _, PgConnection};
 
@@ -41,6 +43,10 @@ pub struct NewMessage {
     pub segments: u8,
     /// Where it was priced for.
     pub mcc_mnc: Network,
+    /// What kind of traffic it is.
+    pub traffic_class: Option<TrafficClass>,
+    /// The template that it was made of.
+    pub template: Option<TemplateName>,
     /// Who pays what.
     pub chain: Arc<Chain>,
     /// The customer's own reference.
@@ -72,8 +78,6 @@ pub struct SmppMessage {
     pub fields: SmppFields,
     /// The long message that this is a part of.
     pub long: Option<LongPart>,
-    /// What kind of traffic it is.
-    pub traffic_class: Option<String>,
 }
 
 /// What an `Idempotency-Key` remembers.
@@ -396,6 +400,8 @@ impl NewMessage {
             segments: self.segments,
             mcc_mnc: self.mcc_mnc,
             expires_at: self.expires_at,
+            traffic_class: self.traffic_class,
+            template: self.template.clone(),
             tried: Vec::new(),
             smpp: self.fields().cloned().map(Box::new),
         }

@@ -116,13 +116,13 @@ pub async fn advance(
             INSERT INTO sms_cdr (message_id, correction, account_id, recipient, sender, mcc_mnc, encoding, segments,
                 accepted_segments, state, code, operator_id, hop, chain_id, rate_id, decision_id, unit_price_micros,
                 price_micros, currency, cost_micros, cost_currency, capture_entry_id, client_reference, accepted_at,
-                ended_at)
+                ended_at, traffic_class, template)
             SELECT id, corrections, account_id, recipient, sender, mcc_mnc, encoding, segments,
                 accepted_segments, state, code, operator_id, hop, chain_id, rate_id, decision_id, unit_price_micros,
                 captured_micros, currency, coalesce(unit_cost_micros, 0) * accepted_segments, cost_currency,
                 CASE WHEN captured_micros = 0 THEN NULL WHEN charge_on = 'submit' THEN submit_entry_id
                     ELSE final_entry_id END,
-                client_reference, created_at, $11
+                client_reference, created_at, $11, traffic_class, template
             FROM moved WHERE state_rank >= 8
         )
         SELECT id, account_id, state, code, chain_id, segments, accepted_segments AS "accepted!",

@@ -20,6 +20,8 @@ pub(crate) struct Row {
     pub(crate) mcc_mnc: String,
     pub(crate) expires_at: DateTime<Utc>,
     pub(crate) smpp: Option<serde_json::Value>,
+    pub(crate) traffic_class: Option<String>,
+    pub(crate) template: Option<String>,
     /// Operators that had it before, in order.
     pub(crate) tried: Vec<Option<Uuid>>,
 }
@@ -37,6 +39,9 @@ impl Row {
             segments: count(self.segments)?,
             mcc_mnc: self.mcc_mnc.parse().map_err(|_| corrupt("mcc_mnc"))?,
             expires_at: self.expires_at,
+            // What an older release stored may not be a name of today: then it is as if nothing had been said.
+            traffic_class: self.traffic_class.and_then(|name| name.parse().ok()),
+            template: self.template.and_then(|name| name.parse().ok()),
             tried: self.tried.into_iter().flatten().map(OperatorId::from_uuid).collect(),
             smpp: self.smpp.map(serde_json::from_value).transpose()?,
         })

@@ -35,6 +35,10 @@ pub struct Message {
     pub segments: u8,
     /// Where it was priced for.
     pub mcc_mnc: String,
+    /// What kind of traffic it is, where its customer said so.
+    pub traffic_class: Option<String>,
+    /// The template that it was made of, where its customer said so.
+    pub template: Option<String>,
     /// The sender's own price of a segment.
     pub unit_price: Micros,
     /// Taken from the sender's wallet by now.
@@ -146,6 +150,8 @@ struct Row {
     encoding: String,
     segments: i16,
     mcc_mnc: String,
+    traffic_class: Option<String>,
+    template: Option<String>,
     unit_price_micros: i64,
     captured_micros: i64,
     currency: String,
@@ -173,6 +179,8 @@ impl Row {
             encoding: self.encoding,
             segments: narrow(self.segments, "segments")?,
             mcc_mnc: self.mcc_mnc,
+            traffic_class: self.traffic_class,
+            template: self.template,
             unit_price: Micros::new(self.unit_price_micros),
             captured: Micros::new(self.captured_micros),
             currency: parse(&self.currency, "currency")?,
@@ -196,7 +204,7 @@ pub async fn get(db: &Db, tenant: AccountId, id: MessageId) -> Result<Option<Sto
         Row,
         r#"SELECT m.id, m.account_id, m.recipient, m.sender, m.body, m.state, m.code, m.encoding, m.segments, m.mcc_mnc,
              m.unit_price_micros, m.captured_micros, m.currency AS "currency!", m.client_reference, m.status_url,
-             m.metadata, m.expires_at, m.created_at, m.updated_at, m.operator_id, m.hop, m.long_head
+             m.metadata, m.expires_at, m.created_at, m.updated_at, m.operator_id, m.hop, m.long_head, m.traffic_class, m.template
            FROM messages m JOIN accounts a ON a.id = m.account_id
            WHERE m.id = $2 AND a.path @> ARRAY[$1::uuid]"#,
         tenant.uuid(),
@@ -242,7 +250,7 @@ pub async fn list(db: &Db, tenant: AccountId, filter: &Filter, page: Page) -> Re
              m.mcc_mnc AS "mcc_mnc!", m.unit_price_micros AS "unit_price_micros!",
              m.captured_micros AS "captured_micros!", m.currency AS "currency!", m.client_reference, m.status_url,
              m.metadata, m.expires_at AS "expires_at!", m.created_at AS "created_at!", m.updated_at AS "updated_at!",
-             m.operator_id, m.hop AS "hop!", m.long_head
+             m.operator_id, m.hop AS "hop!", m.long_head, m.traffic_class, m.template
            FROM accounts a CROSS JOIN LATERAL (
              SELECT * FROM messages m
              WHERE m.account_id = a.id AND m.id < least($3, uuid_at($4))

@@ -48,7 +48,7 @@ async fn release(
            )
            UPDATE messages m SET released_at = $3 FROM due WHERE m.id = due.id
            RETURNING m.id, m.account_id, m.recipient, m.sender, m.body, m.encoding, m.segments, m.mcc_mnc,
-               m.expires_at, m.smpp, m.scheduled_at AS "scheduled_at!""#,
+               m.expires_at, m.smpp, m.traffic_class, m.template, m.scheduled_at AS "scheduled_at!""#,
         until,
         max,
         now
@@ -69,6 +69,8 @@ async fn release(
                 mcc_mnc: row.mcc_mnc,
                 expires_at: row.expires_at,
                 smpp: row.smpp,
+                traffic_class: row.traffic_class,
+                template: row.template,
                 tried: Vec::new(),
             };
             Ok(Released { item: row.accepted()?, due_at })

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use domain::routing::margin::Breach;
 use domain::routing::rule::Strategy;
 use domain::routing::{Candidate as Row, Decision, Exclusion, RuleUsed};
-use domain::{AccountId, Encoding, Number, OperatorId};
+use domain::{AccountId, Encoding, Number, OperatorId, TemplateName, TrafficClass};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -44,6 +44,10 @@ struct Question {
     account_id: Option<String>,
     /// Its sender.
     from: Option<String>,
+    /// Its class of traffic.
+    traffic_class: Option<String>,
+    /// The template that it is made of.
+    template: Option<String>,
     /// `gsm7` when nothing is said.
     encoding: Option<String>,
     /// 1 when nothing is said.
@@ -201,6 +205,8 @@ struct Asked {
     to: Number,
     account: AccountId,
     from: String,
+    traffic_class: Option<TrafficClass>,
+    template: Option<TemplateName>,
     encoding: Encoding,
     segments: u8,
     at: DateTime<Utc>,
@@ -216,13 +222,15 @@ fn read(caller: &Caller, body: Question) -> Result<Asked, Problem> {
         .as_deref()
         .map_or(Ok(Encoding::Gsm7), |name| Encoding::parse(name).ok_or("expected gsm7, ucs2, latin1 or binary"));
     let encoding = check.value("/encoding", Code::InvalidRequest, encoding).unwrap_or(Encoding::Gsm7);
+    let traffic_class = check.parse_some("/traffic_class", body.traffic_class.as_deref());
+    let template = check.parse_some("/template", body.template.as_deref());
     let at = check.time("/at", body.at.as_deref()).unwrap_or_else(crate::time::now);
     let tried = body.tried.unwrap_or_default();
     let tried =
         tried.iter().enumerate().filter_map(|(place, id)| check.parse(&format!("/tried/{place}"), id)).collect();
     let to = check.finish_with(to)?;
     let (from, segments) = (body.from.unwrap_or_default(), body.segments.unwrap_or(1));
-    Ok(Asked { to, account, from, encoding, segments, at, tried })
+    Ok(Asked { to, account, from, traffic_class, template, encoding, segments, at, tried })
 }
 
 /// Ask who would carry a message.
@@ -243,6 +251,8 @@ async fn decide(State(api): State<Arc<Api>>, caller: Caller, raw: Raw) -> Result
         to: asked.to,
         network,
         sender: &asked.from,
+        traffic_class: asked.traffic_class,
+        template: asked.template.as_ref(),
         encoding: asked.encoding,
         segments: asked.segments,
         // Whoever asks again has the next turn.

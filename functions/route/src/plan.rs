@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use contract::{Accepted, Routed};
 use domain::routing::margin::Breach;
 use domain::routing::{Candidate, Decision, Question};
-use domain::{AccountId, Catalogue, DecisionId, MessageId, Micros, Network, OperatorId, RoutingRuleId, State};
+use domain::{
+    AccountId, Catalogue, DecisionId, MessageId, Micros, Network, OperatorId, RoutingRuleId, State, TrafficClass,
+};
 use store::advance::{Advance, Event};
 use store::ledger::EntryIds;
 use store::routing::{Choice, decision_id};
@@ -27,12 +29,13 @@ pub(crate) struct Plan {
     entries: EntryIds,
 }
 
-/// What makes one decision differ from another on one catalogue at one moment: whose message it is, where it goes, who had
-/// it, the rule that held, what it earns, and who has his turn.
+/// What makes one decision differ from another on one catalogue at one moment: whose message it is, where it goes, its class of
+/// traffic, who had it, the rule that held, what it earns, and who has his turn.
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
     account: AccountId,
     network: Network,
+    traffic_class: Option<TrafficClass>,
     tried: Vec<OperatorId>,
     rule: Option<(RoutingRuleId, u32)>,
     earned: Option<Micros>,
@@ -67,6 +70,8 @@ fn question(item: &Accepted, at: DateTime<Utc>) -> Question<'_> {
         to: item.to,
         network: item.mcc_mnc,
         sender: item.from.as_str(),
+        traffic_class: item.traffic_class,
+        template: item.template.as_ref(),
         encoding: item.encoding,
         segments: item.segments,
         turn: turn(item.message_id),
@@ -142,6 +147,7 @@ impl Plan {
         let key = Key {
             account: item.account_id,
             network: item.mcc_mnc,
+            traffic_class: item.traffic_class,
             tried: item.tried.clone(),
             rule: decision.rule.as_ref().map(|rule| (rule.id, rule.version)),
             earned: decision.earned,

@@ -233,3 +233,16 @@ async fn what_comes_again_is_stored_and_paid_once() {
     assert_eq!(rig.world.wallet(rig.world.client).await, (3 * CLIENT_SUBMIT, 3 * CLIENT_SUBMIT));
     rig.world.assert_books_are_right().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_class_of_the_service_type_goes_with_the_message() {
+    let rig = Rig::new().await;
+    let system = SmppSystemId::generate();
+    let said = [Some("otp"), Some("OTP"), Some("no class"), None];
+    let submissions =
+        said.map(|class| Submission { traffic_class: class.map(str::to_owned), ..submission(&rig, system) }).to_vec();
+    assert_eq!(judged(&rig, submissions, false).await, vec![(0, String::new()); said.len()]);
+    let items: Vec<contract::Accepted> = taken(&rig.world, contract::queues::ROUTE).await;
+    let classes: Vec<Option<String>> = items.iter().map(|item| item.traffic_class.map(|c| c.to_string())).collect();
+    assert_eq!(classes, [Some("otp".to_owned()), Some("otp".to_owned()), None, None]);
+}

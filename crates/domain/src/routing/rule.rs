@@ -12,6 +12,7 @@ use crate::hours::{OpenHours, is_open};
 use crate::id::{AccountId, OperatorId, PlanId, RoutingRuleId};
 use crate::network::{Mcc, Network};
 use crate::tariff::in_force;
+use crate::traffic::{TemplateName, TrafficClass};
 
 /// A rule in one of its versions. A version is never edited: a new one closes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,12 @@ pub struct When {
     /// From these senders, in any case; `BANK*` fits all that begin so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub senders: Vec<String>,
+    /// Of these classes of traffic; a message without a class fits none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub traffic_classes: Vec<TrafficClass>,
+    /// Made of these templates; a message without a template fits none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<TemplateName>,
     /// In these encodings.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub encodings: Vec<Encoding>,
@@ -153,6 +160,8 @@ impl When {
             && any(&self.networks, |one| *one == question.network || *one == question.network.country())
             && any(&self.prefixes, |prefix| question.to.digits().starts_with(prefix.as_str()))
             && any(&self.senders, |sender| sender_fits(sender, question.sender))
+            && any(&self.traffic_classes, |one| question.traffic_class == Some(*one))
+            && any(&self.templates, |one| question.template == Some(one))
             && any(&self.encodings, |one| *one == question.encoding)
             && self.segments().contains(&question.segments)
             && is_open(&self.hours, question.at)

@@ -44,6 +44,8 @@ pub(super) fn question<'a>() -> Question<'a> {
         to: Number::parse("+998931234567").unwrap(),
         network: "43405".parse().unwrap(),
         sender: "Chappe",
+        traffic_class: "otp".parse().ok(),
+        template: None,
         encoding: Encoding::Gsm7,
         segments: 1,
         turn: 0,

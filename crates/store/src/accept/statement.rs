@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use contract::{queues, seal};
-use domain::{AccountId, MessageId, Number};
+use domain::{AccountId, MessageId, Number, TemplateName, TrafficClass};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
@@ -71,22 +71,23 @@ async fn insert(connection: &mut PgConnection, db: &Db, batch: &[&Single], rows:
             INSERT INTO messages (id, account_id, recipient, sender, body, encoding, segments, mcc_mnc, chain_id,
                 unit_price_micros, charge_on, currency, client_reference, status_url, metadata, expires_at, due_at,
                 created_at, updated_at, scheduled_at, state, state_rank, smpp_system_id, registered_delivery,
-                receipt_id, smpp, traffic_class, long_head, long_part, long_total)
+                receipt_id, smpp, traffic_class, long_head, long_part, long_total, template)
             SELECT m.id, m.account_id, m.recipient, m.sender, m.body, m.encoding, m.segments, m.mcc_mnc, m.chain_id,
                 m.unit_price_micros, m.charge_on, m.currency, m.client_reference, m.status_url, m.metadata::jsonb,
                 m.expires_at, m.due_at, m.created_at, m.created_at, m.scheduled_at,
                 CASE WHEN m.scheduled_at IS NULL THEN 'accepted' ELSE 'scheduled' END,
                 CASE WHEN m.scheduled_at IS NULL THEN 0 ELSE 1 END, m.smpp_system_id, m.registered_delivery,
-                m.receipt_id, m.smpp::jsonb, m.traffic_class, m.long_head, m.long_part, m.long_total
+                m.receipt_id, m.smpp::jsonb, m.traffic_class, m.long_head, m.long_part, m.long_total,
+                m.template
             FROM go, unnest($9::uuid[], $10::uuid[], $11::bigint[], $12::text[], $13::text[], $14::text[],
                 $15::smallint[], $16::text[], $17::uuid[], $18::bigint[], $19::text[], $20::text[], $21::text[],
                 $22::text[], $23::text[], $24::timestamptz[], $25::timestamptz[], $26::timestamptz[],
                 $33::timestamptz[], $34::uuid[], $35::smallint[], $36::uuid[], $37::text[], $38::text[], $39::uuid[],
-                $40::smallint[], $41::smallint[])
+                $40::smallint[], $41::smallint[], $42::text[])
                 AS m (id, account_id, recipient, sender, body, encoding, segments, mcc_mnc, chain_id,
                     unit_price_micros, charge_on, currency, client_reference, status_url, metadata, expires_at,
                     due_at, created_at, scheduled_at, smpp_system_id, registered_delivery, receipt_id, smpp,
-                    traffic_class, long_head, long_part, long_total)
+                    traffic_class, long_head, long_part, long_total, template)
             WHERE go.ok
             RETURNING 1
         ), kept AS (
@@ -153,10 +154,11 @@ async fn insert(connection: &mut PgConnection, db: &Db, batch: &[&Single], rows:
         &rows.smpp.registered as &[Option<i16>],
         &rows.smpp.receipt_ids as &[Option<Uuid>],
         &rows.smpp.fields as &[Option<String>],
-        &rows.smpp.classes as &[Option<&str>],
+        &rows.classes as &[Option<&str>],
         &rows.smpp.heads as &[Option<Uuid>],
         &rows.smpp.parts as &[Option<i16>],
         &rows.smpp.totals as &[Option<i16>],
+        &rows.templates as &[Option<&str>],
     )
     .fetch_one(&mut *connection)
     .await
@@ -312,7 +314,9 @@ struct Rows<'a> {
     dues: Vec<DateTime<Utc>>,
     created: Vec<DateTime<Utc>>,
     scheduled: Vec<Option<DateTime<Utc>>>,
-    smpp: SmppRows<'a>,
+    classes: Vec<Option<&'a str>>,
+    templates: Vec<Option<&'a str>>,
+    smpp: SmppRows,
     envelope_ids: Vec<Uuid>,
     envelopes: Vec<Vec<u8>>,
     tenants: Vec<Option<AccountId>>,
@@ -320,26 +324,24 @@ struct Rows<'a> {
 
 /// The columns of what SMPP customers say beyond that.
 #[derive(Default)]
-struct SmppRows<'a> {
+struct SmppRows {
     systems: Vec<Option<Uuid>>,
     registered: Vec<Option<i16>>,
     receipt_ids: Vec<Option<Uuid>>,
     fields: Vec<Option<String>>,
-    classes: Vec<Option<&'a str>>,
     heads: Vec<Option<Uuid>>,
     parts: Vec<Option<i16>>,
     totals: Vec<Option<i16>>,
 }
 
-impl<'a> SmppRows<'a> {
-    fn message(&mut self, message: &'a NewMessage) -> Result<(), Error> {
+impl SmppRows {
+    fn message(&mut self, message: &NewMessage) -> Result<(), Error> {
         let smpp = message.smpp.as_deref();
         let long = smpp.and_then(|smpp| smpp.long);
         self.systems.push(smpp.map(|smpp| smpp.system_id.uuid()));
         self.registered.push(smpp.map(|smpp| i16::from(smpp.registered_delivery)));
         self.receipt_ids.push(smpp.and_then(|smpp| smpp.receipt_id).map(MessageId::uuid));
         self.fields.push(message.fields().map(serde_json::to_string).transpose()?);
-        self.classes.push(smpp.and_then(|smpp| smpp.traffic_class.as_deref()));
         self.heads.push(long.map(|long| long.head.uuid()));
         self.parts.push(long.map(|long| i16::from(long.part)));
         self.totals.push(long.map(|long| i16::from(long.total)));
@@ -395,6 +397,8 @@ impl<'a> Rows<'a> {
         self.dues.push(message.due_at());
         self.created.push(message.created_at);
         self.scheduled.push(message.scheduled_at);
+        self.classes.push(message.traffic_class.as_ref().map(TrafficClass::as_str));
+        self.templates.push(message.template.as_ref().map(TemplateName::as_str));
         self.smpp.message(message)
     }
 

@@ -51,6 +51,15 @@ pub struct SendRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(example = "order-17")]
     pub client_reference: Option<String>,
+    /// What kind of traffic it is, as agreed with your provider: a lower-case name of up to 40 characters. Prices and
+    /// routes can depend on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "otp")]
+    pub traffic_class: Option<String>,
+    /// The name of the template that the text was made of: up to 64 characters of a-z, 0-9, `-`, `_` and `.`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "login-code.v2")]
+    pub template: Option<String>,
     /// Seconds after which the message is given up: 60 to 604800, a day when nothing is said. With `send_at` at most
     /// a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -104,6 +113,8 @@ pub fn prepare(
         .status_url
         .as_deref()
         .and_then(|url| check.value("/status_url", Code::InvalidRequest, url_guard::check(url, terms.private_urls)));
+    let traffic_class = check.parse_some("/traffic_class", request.traffic_class.as_deref());
+    let template = check.parse_some("/template", request.template.as_deref());
     reference(&mut check, request.client_reference.as_deref());
     metadata(&mut check, request.metadata.as_ref());
     if let Some(from) = &from
@@ -126,6 +137,8 @@ pub fn prepare(
             encoding,
             segments,
             mcc_mnc,
+            traffic_class,
+            template,
             chain: Arc::new(chain),
             client_reference: request.client_reference,
             status_url,

@@ -80,7 +80,7 @@ fn a_good_request_becomes_a_priced_message() {
 #[test]
 fn every_refusal_names_its_field() {
     let many: Map<String, Value> = (0..21).map(|n| (n.to_string(), json!(n))).collect();
-    let rows: [(Value, &[(&str, &str)]); 20] = [
+    let rows: [(Value, &[(&str, &str)]); 23] = [
         (json!({"to": "12"}), &[("/to", "invalid_number")]),
         (json!({"to": "+442071234567"}), &[("/to", "unpriced_destination")]),
         (json!({"to": "+79161234567"}), &[("/to", "unpriced_destination")]),
@@ -97,6 +97,9 @@ fn every_refusal_names_its_field() {
         (json!({"status_url": "http://169.254.169.254/"}), &[("/status_url", "invalid_request")]),
         (json!({"client_reference": "x".repeat(129)}), &[("/client_reference", "invalid_request")]),
         (json!({"client_reference": "a\u{0}"}), &[("/client_reference", "invalid_request")]),
+        (json!({"traffic_class": "OTP"}), &[("/traffic_class", "invalid_request")]),
+        (json!({"traffic_class": "x".repeat(41)}), &[("/traffic_class", "invalid_request")]),
+        (json!({"template": "a b"}), &[("/template", "invalid_request")]),
         (json!({"metadata": many}), &[("/metadata", "invalid_request")]),
         (json!({"metadata": {"a": {"b": 1}}}), &[("/metadata", "invalid_request")]),
         (json!({"metadata": {"a": "\u{0}"}}), &[("/metadata", "invalid_request")]),

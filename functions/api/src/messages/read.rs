@@ -74,6 +74,10 @@ struct Message {
     encoding: String,
     /// The network that it was priced for.
     mcc_mnc: String,
+    /// What kind of traffic it is, where that was said.
+    traffic_class: Option<String>,
+    /// The template that it was made of, where that was said.
+    template: Option<String>,
     /// What it costs.
     cost: Cost,
     /// What was charged by now.
@@ -291,6 +295,8 @@ fn view(row: messages::Message) -> Message {
         segments: row.segments,
         encoding: row.encoding,
         mcc_mnc: row.mcc_mnc,
+        traffic_class: row.traffic_class,
+        template: row.template,
         cost: Cost {
             unit_price: row.unit_price.to_string(),
             total: total.to_string(),

@@ -45,6 +45,14 @@ pub(crate) struct AcceptedMessage {
     /// The network that it was priced for.
     #[schema(example = "43405")]
     pub(crate) mcc_mnc: String,
+    /// What kind of traffic it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "otp")]
+    pub(crate) traffic_class: Option<String>,
+    /// The template that it was made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "login-code.v2")]
+    pub(crate) template: Option<String>,
     /// What it costs.
     pub(crate) cost: Cost,
     /// Your own reference.
@@ -73,6 +81,8 @@ impl AcceptedMessage {
             segments: message.segments,
             encoding: message.encoding.name(),
             mcc_mnc: message.mcc_mnc.to_string(),
+            traffic_class: message.traffic_class.map(|class| class.to_string()),
+            template: message.template.as_ref().map(ToString::to_string),
             cost: Cost {
                 unit_price: unit.to_string(),
                 total: total(&message.chain, message.segments).unwrap_or_default().to_string(),

@@ -33,6 +33,11 @@ pub(super) struct RuleWhen {
     /// From these senders, in any case; with `*` at its end, all that begin so.
     #[schema(example = json!(["BANK*"]))]
     senders: Vec<String>,
+    /// Of these classes of traffic; a message without a class fits none.
+    #[schema(example = json!(["otp"]))]
+    traffic_classes: Vec<String>,
+    /// Made of these templates; a message without a template fits none.
+    templates: Vec<String>,
     /// `gsm7`, `ucs2`, `latin1`, `binary`.
     encodings: Vec<String>,
     /// Of at least so many segments.
@@ -119,6 +124,10 @@ fn read_when(check: &mut Check, when: &RuleWhen) -> When {
             check.label(at, sender, 16);
             Some(sender.trim().to_owned())
         }),
+        traffic_classes: each(check, "/when/traffic_classes", &when.traffic_classes, |check, at, name| {
+            check.parse(at, name)
+        }),
+        templates: each(check, "/when/templates", &when.templates, |check, at, name| check.parse(at, name)),
         encodings: each(check, "/when/encodings", &when.encodings, |check, at, name| {
             let read = Encoding::parse(name).ok_or("expected gsm7, ucs2, latin1 or binary");
             check.value(at, Code::InvalidRequest, read)
@@ -167,13 +176,27 @@ fn read_then(api: &Api, check: &mut Check, then: &RuleThen) -> Then {
 /// Both halves as they are shown.
 pub(super) fn show(body: Body) -> (RuleWhen, RuleThen) {
     let texts = |ids: Vec<domain::OperatorId>| ids.iter().map(ToString::to_string).collect();
-    let When { accounts, plans, networks, prefixes, senders, encodings, segments_min, segments_max, hours } = body.when;
+    let When {
+        accounts,
+        plans,
+        networks,
+        prefixes,
+        senders,
+        traffic_classes,
+        templates,
+        encodings,
+        segments_min,
+        segments_max,
+        hours,
+    } = body.when;
     let when = RuleWhen {
         accounts: accounts.iter().map(ToString::to_string).collect(),
         plans: plans.iter().map(ToString::to_string).collect(),
         networks: networks.iter().map(ToString::to_string).collect(),
         prefixes,
         senders,
+        traffic_classes: traffic_classes.iter().map(ToString::to_string).collect(),
+        templates: templates.iter().map(ToString::to_string).collect(),
         encodings: encodings.iter().map(|encoding| encoding.name().to_owned()).collect(),
         segments_min,
         segments_max,

@@ -40,6 +40,9 @@ pub(super) fn prepare(catalogue: &Catalogue, submission: &Submission, now: DateT
         encoding,
         segments,
         mcc_mnc,
+        // A map of an older release may hold what is no class.
+        traffic_class: submission.traffic_class.as_ref().and_then(|name| name.to_ascii_lowercase().parse().ok()),
+        template: None,
         chain: Arc::new(chain),
         client_reference: None,
         status_url: None,
@@ -53,7 +56,6 @@ pub(super) fn prepare(catalogue: &Catalogue, submission: &Submission, now: DateT
             receipt_id: submission.receipt_id,
             fields: submission.fields.clone(),
             long: submission.long,
-            traffic_class: submission.traffic_class.clone(),
         })),
     })
 }

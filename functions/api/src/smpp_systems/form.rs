@@ -221,10 +221,10 @@ fn named<T: DeserializeOwned>(check: &mut Check, pointer: &str, given: Option<St
 fn service_types(check: &mut Check, given: BTreeMap<String, Value>) -> BTreeMap<String, String> {
     let good = |(service, class): (&String, &Value)| {
         let class = class.as_str().unwrap_or_default();
-        service.len() <= SERVICE_TYPE_MAX && service.is_ascii() && (1..=40).contains(&class.len()) && class.is_ascii()
+        service.len() <= SERVICE_TYPE_MAX && service.is_ascii() && class.parse::<domain::TrafficClass>().is_ok()
     };
     let all = given.len() <= LIST_MAX && given.iter().all(good);
-    check.that(all, "/service_types", "expected keys of up to 5 characters, and classes of 1 to 40, of ASCII");
+    check.that(all, "/service_types", "expected keys of up to 5 characters of ASCII, and traffic classes such as otp");
     given.into_iter().filter_map(|(service, class)| Some((service, class.as_str()?.to_owned()))).collect()
 }
 

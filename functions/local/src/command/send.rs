@@ -26,6 +26,12 @@ pub(crate) struct Options {
     /// Your own reference, to find the message by
     #[arg(long)]
     reference: Option<String>,
+    /// What kind of traffic it is, for prices and routes: otp, transactional, marketing, ...
+    #[arg(long, value_name = "NAME")]
+    traffic_class: Option<String>,
+    /// The name of the template that the text was made of
+    #[arg(long, value_name = "NAME")]
+    template: Option<String>,
     /// Do not submit after this many seconds
     #[arg(long, value_name = "SECONDS")]
     validity: Option<u32>,
@@ -47,6 +53,8 @@ impl Options {
         let mut request = json!({ "to": self.to, "from": self.from, "text": self.text });
         let optional = [
             ("client_reference", self.reference.as_ref().map(|text| json!(text))),
+            ("traffic_class", self.traffic_class.as_ref().map(|name| json!(name))),
+            ("template", self.template.as_ref().map(|name| json!(name))),
             ("validity_seconds", self.validity.map(|seconds| json!(seconds))),
             ("status_url", self.status_url.as_ref().map(|url| json!(url))),
             ("max_price", self.max_price.as_ref().map(|amount| json!(amount))),

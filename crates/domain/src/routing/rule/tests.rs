@@ -19,12 +19,21 @@ fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().copied().map(str::to_owned).collect()
 }
 
+fn classes(names: &[&str]) -> Vec<TrafficClass> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+fn templates(names: &[&str]) -> Vec<TemplateName> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
 #[test]
 fn conditions_fit_or_not() {
     let any = When::default;
+    let template: TemplateName = "code".parse().unwrap();
     let hours =
         |from_minute, until_minute| vec![OpenHours { days: Vec::new(), from_minute, until_minute, zone_minutes: 0 }];
-    let rows: [(When, bool); 22] = [
+    let rows: [(When, bool); 27] = [
         (any(), true),
         (When { accounts: vec![account(1)], ..any() }, true),
         (When { accounts: vec![account(9), account(2)], ..any() }, true),
@@ -39,6 +48,11 @@ fn conditions_fit_or_not() {
         (When { senders: texts(&["chappe"]), ..any() }, true),
         (When { senders: texts(&["CHAP*"]), ..any() }, true),
         (When { senders: texts(&["chap", "Chappe2"]), ..any() }, false),
+        (When { traffic_classes: classes(&["marketing", "otp"]), ..any() }, true),
+        (When { traffic_classes: classes(&["marketing"]), ..any() }, false),
+        (When { templates: templates(&["code", "welcome.v2"]), ..any() }, true),
+        (When { templates: templates(&["welcome"]), ..any() }, false),
+        (When { traffic_classes: classes(&["otp"]), templates: templates(&["welcome"]), ..any() }, false),
         (When { encodings: vec![Encoding::Ucs2], ..any() }, false),
         (When { encodings: vec![Encoding::Ucs2, Encoding::Gsm7], ..any() }, true),
         (When { segments_min: Some(1), segments_max: Some(1), ..any() }, true),
@@ -50,7 +64,8 @@ fn conditions_fit_or_not() {
     ];
     for (when, expected) in rows {
         // An account below another one.
-        assert_eq!(when.fits(&question(), &[account(1), account(2)], Some(plan())), expected, "{when:?}");
+        let question = Question { template: Some(&template), ..question() };
+        assert_eq!(when.fits(&question, &[account(1), account(2)], Some(plan())), expected, "{when:?}");
     }
 }
 

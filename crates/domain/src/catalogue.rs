@@ -12,7 +12,7 @@ use crate::number::Number;
 use crate::prefix::PrefixTrie;
 use crate::routing::margin::{Earned, Guards};
 use crate::routing::rule::Rules;
-use crate::routing::{self, Decision, Offer, Operator, Question};
+use crate::routing::{self, Decision, Offer, Operator, Picked, Question};
 use crate::sender::Sender;
 use crate::tariff::{Chain, Link, Rate, Tariff, in_force};
 
@@ -48,7 +48,7 @@ pub struct Catalogue {
     pub overrides: HashMap<u64, Network>,
     /// Approved sender IDs, by [`Sender::key`].
     pub senders: HashSet<(AccountId, String)>,
-    /// All operators.
+    /// All operators. **Invariant:** sorted by id.
     pub operators: Vec<Operator>,
     /// Buy rates by network (or country), sorted by operator; see [`Catalogue::add_rate`].
     pub rates: HashMap<Network, Vec<Rate>>,
@@ -114,25 +114,32 @@ impl Catalogue {
         self.accounts.get(&account).is_some_and(|a| a.any_sender) || self.senders.contains(&(account, sender.key()))
     }
 
-    /// Ranks the operators for a message, by the first rule that fits it.
+    /// Ranks the operators for a message, by the first rule that fits it, with reasons.
     pub fn decide(&self, question: &Question<'_>) -> Decision {
+        routing::decide(self.version, question, &self.offer(question))
+    }
+
+    /// Who carries a message: the choice that [`Catalogue::decide`] explains.
+    pub fn pick(&self, question: &Question<'_>) -> Picked<'_> {
+        routing::pick(question, &self.offer(question))
+    }
+
+    fn offer(&self, question: &Question<'_>) -> Offer<'_> {
         let above = self.above(question.account);
         let plan = self.accounts.get(&question.account).and_then(|account| account.plan);
         let network = question.network;
         let rates = |network| self.rates.get(&network).map(Vec::as_slice).unwrap_or_default();
-        let earned = |at| self.earned(question.account, network, at);
+        let earned = |at| self.earned_of(&above, network, at);
         // The price of a message that waited for days may be forgotten by now; that of now is the best guess.
         let earned = earned(question.priced_at).or_else(|| earned(question.at));
-        let watch = earned.map(|earned| (earned, self.guards.watch(earned, &above, network, question.at)));
-        let offer = Offer {
+        Offer {
             operators: &self.operators,
             exact: rates(network),
             // A rate for the network itself goes before one for its country, per operator.
             country: if network.mnc.is_some() { rates(network.country()) } else { &[] },
             rule: self.rules.first(question, &above, plan),
-            watch,
-        };
-        routing::decide(self.version, question, &offer)
+            watch: earned.map(|earned| (earned, self.guards.watch(earned, &above, network, question.at))),
+        }
     }
 
     /// Adds a buy rate for a network, or a country.
@@ -142,12 +149,17 @@ impl Catalogue {
         rates.insert(at, rate);
     }
 
-    /// What the house earns for a segment of `account` that was priced at `at`; `None` for its own messages, and where
-    /// nobody knows.
+    /// What the house earns for a segment of `account` that was priced at `at`: what the account right below the house
+    /// pays. `None` for the house's own messages, and where nobody knows.
     pub fn earned(&self, account: AccountId, network: Network, at: DateTime<Utc>) -> Option<Earned> {
-        let chain = self.chain(account, network, at).ok()?;
-        let top = chain.links.last().filter(|link| link.seller != link.account)?;
-        Some(Earned { price: top.price, currency: chain.currency })
+        self.earned_of(&self.above(account), network, at)
+    }
+
+    fn earned_of(&self, above: &[AccountId], network: Network, at: DateTime<Utc>) -> Option<Earned> {
+        let [.., top, _] = above else { return None };
+        let top = self.accounts.get(top)?;
+        let link = self.link(top, network, at).ok()?;
+        Some(Earned { price: link.price, currency: top.currency })
     }
 
     /// An account and those above it, from below.

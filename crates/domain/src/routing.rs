@@ -1,10 +1,12 @@
 //! Which operator carries a message, and why: the rule that holds ranks the operators, the margin guard and other
 //! reasons exclude some, and the first that is left is the choice.
 
+mod book;
 pub mod margin;
+mod rank;
 pub mod rule;
+mod rules;
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -15,10 +17,12 @@ use crate::id::{AccountId, GuardId, OperatorId, RateId, RoutingRuleId};
 use crate::money::{Currency, Micros};
 use crate::network::Network;
 use crate::number::Number;
-use crate::tariff::{Rate, in_force};
 use crate::traffic::{TemplateName, TrafficClass};
-use margin::{Breach, Earned, Watch};
-use rule::{Rule, Strategy, Then};
+use margin::Breach;
+use rule::Strategy;
+
+pub use book::Book;
+pub use rank::{Offer, Picked, Taken, decide, pick};
 
 /// What routing needs to know of an operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,152 +168,20 @@ impl Decision {
 
     /// Why there is no choice, as the code of a message that ends for it.
     pub fn code(&self) -> &'static str {
-        let any = |why| self.candidates.iter().any(|candidate| candidate.excluded == Some(why));
-        if self.strategy == Strategy::Block {
-            "blocked_by_rule"
-        } else if any(Exclusion::AlreadyTried) {
-            "routes_exhausted"
-        } else if any(Exclusion::Margin) {
-            "below_margin"
-        } else {
-            "no_route"
-        }
+        code(self.strategy, |why| self.candidates.iter().any(|candidate| candidate.excluded == Some(why)))
     }
 }
 
-/// What there is to choose from.
-#[derive(Debug)]
-pub struct Offer<'a> {
-    /// All operators.
-    pub operators: &'a [Operator],
-    /// Their rates for the network, sorted by operator.
-    pub exact: &'a [Rate],
-    /// Their rates for its country, sorted by operator: where there is none for the network.
-    pub country: &'a [Rate],
-    /// The rule that holds.
-    pub rule: Option<&'a Rule>,
-    /// What the house earns, and the guards of it.
-    pub watch: Option<(Earned, Watch<'a>)>,
-}
-
-impl Offer<'_> {
-    fn rate(&self, operator: OperatorId, at: DateTime<Utc>) -> Option<&Rate> {
-        [self.exact, self.country].into_iter().find_map(|rates| {
-            let start = rates.partition_point(|rate| rate.operator < operator);
-            let own = rates[start..].iter().take_while(|rate| rate.operator == operator);
-            own.into_iter().find(|rate| in_force(rate.from, rate.to, at))
-        })
-    }
-}
-
-/// Ranks the operators of an offer for a message.
-pub fn decide(version: i64, question: &Question<'_>, offer: &Offer<'_>) -> Decision {
-    let nothing = Then::default();
-    let then = offer.rule.map_or(&nothing, |rule| &rule.body.then);
-    let mut candidates: Vec<Candidate> =
-        offer.operators.iter().map(|operator| candidate(operator, question, offer, then)).collect();
-    let turn = turn(&candidates, then, question.turn);
-    candidates.sort_by_cached_key(|c| {
-        let (named, cost) = rank(c, then, turn);
-        let late = (c.excluded.is_some(), c.last_resort, !c.bound);
-        (late, named, cost, c.priority, Reverse(c.health_permille), c.operator_id)
-    });
-    Decision {
-        mcc_mnc: question.network,
-        catalogue_version: version,
-        rule: offer.rule.map(|rule| RuleUsed { id: rule.id, version: rule.version, name: rule.name.clone() }),
-        strategy: then.strategy,
-        earned: offer.watch.as_ref().map(|(earned, _)| earned.price),
-        candidates,
-    }
-}
-
-fn candidate(operator: &Operator, question: &Question<'_>, offer: &Offer<'_>, then: &Then) -> Candidate {
-    let rate = offer.rate(operator.id, question.at);
-    let watched = rate.zip(offer.watch.as_ref());
-    let verdict = watched.and_then(|(rate, (_, watch))| watch.verdict(operator.id, rate.price, rate.currency));
-    let breach = verdict.and_then(|verdict| verdict.breach);
-    let excluded = if !operator.enabled {
-        Some(Exclusion::Disabled)
-    } else if rate.is_none() {
-        Some(Exclusion::NoRate)
-    } else if question.tried.contains(&operator.id) {
-        Some(Exclusion::AlreadyTried)
+/// The code of a message that no operator can carry. `any` says whether some operator is excluded for a reason.
+fn code(strategy: Strategy, any: impl Fn(Exclusion) -> bool) -> &'static str {
+    if strategy == Strategy::Block {
+        "blocked_by_rule"
+    } else if any(Exclusion::AlreadyTried) {
+        "routes_exhausted"
+    } else if any(Exclusion::Margin) {
+        "below_margin"
     } else {
-        by_rule(operator.id, then).or_else(|| (breach == Some(Breach::Block)).then_some(Exclusion::Margin))
-    };
-    Candidate {
-        operator_id: operator.id,
-        operator: Arc::clone(&operator.name),
-        rate_id: rate.map(|r| r.id),
-        cost: rate.map(|r| r.price),
-        currency: rate.map(|r| r.currency),
-        margin: verdict.map(|verdict| verdict.margin),
-        breach,
-        guard_id: verdict.filter(|_| breach.is_some()).and_then(|verdict| verdict.guard),
-        priority: operator.priority,
-        health_permille: operator.health_permille,
-        bound: operator.bound,
-        last_resort: then.last_resort.contains(&operator.id),
-        excluded,
-    }
-}
-
-fn by_rule(operator: OperatorId, then: &Then) -> Option<Exclusion> {
-    let is_named = then.operators.iter().any(|share| share.operator_id == operator);
-    if then.strategy == Strategy::Block {
-        Some(Exclusion::Blocked)
-    } else if !then.operators.is_empty() && !is_named && !then.last_resort.contains(&operator) {
-        Some(Exclusion::NotInRule)
-    } else if then.except.contains(&operator) {
-        Some(Exclusion::ExceptInRule)
-    } else {
-        None
-    }
-}
-
-/// Whose turn it is, where operators take turns: of those that can carry the message at once, by their weights.
-fn turn(candidates: &[Candidate], then: &Then, turn: u64) -> Option<OperatorId> {
-    if !matches!(then.strategy, Strategy::Weighted | Strategy::RoundRobin) {
-        return None;
-    }
-    let weight = |candidate: &Candidate| match then.strategy {
-        Strategy::Weighted => {
-            let share = then.operators.iter().find(|share| share.operator_id == candidate.operator_id);
-            share.map_or(1, |share| u64::from(share.weight))
-        }
-        _ => 1,
-    };
-    let can = |bound: bool| move |c: &&Candidate| c.excluded.is_none() && !c.last_resort && c.bound == bound;
-    [true, false].into_iter().find_map(|bound| {
-        let total: u64 = candidates.iter().filter(can(bound)).map(weight).sum();
-        let mut left = turn.checked_rem(total)?;
-        let own = candidates.iter().filter(can(bound)).find(|candidate| {
-            let weight = weight(candidate);
-            let is_here = left < weight;
-            left = left.saturating_sub(weight);
-            is_here
-        });
-        own.map(|candidate| candidate.operator_id)
-    })
-}
-
-/// Where the strategy puts a candidate: by whether it is named or has its turn, then by cost.
-fn rank(candidate: &Candidate, then: &Then, turn: Option<OperatorId>) -> (usize, i64) {
-    let cost = candidate.cost.map_or(i64::MAX, Micros::get);
-    match then.strategy {
-        Strategy::LeastCost | Strategy::Block => (0, cost),
-        Strategy::Priority => {
-            let named = then.operators.iter().position(|share| share.operator_id == candidate.operator_id);
-            // Those that are not named follow by their own priority.
-            let own = usize::from(candidate.priority.abs_diff(i16::MIN));
-            (named.unwrap_or(then.operators.len() + own), cost)
-        }
-        Strategy::Weighted | Strategy::RoundRobin => (usize::from(turn != Some(candidate.operator_id)), cost),
-        Strategy::Quality => {
-            let of_success = i128::from(cost) * 1000 / i128::from(candidate.health_permille.max(1));
-            (0, i64::try_from(of_success).unwrap_or(i64::MAX))
-        }
+        "no_route"
     }
 }
 

@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use contract::{Accepted, Routed};
 use domain::routing::margin::Breach;
-use domain::routing::{Candidate, Decision, Question};
-use domain::{
-    AccountId, Catalogue, DecisionId, MessageId, Micros, Network, OperatorId, RoutingRuleId, State, TrafficClass,
-};
+use domain::routing::{Book, Candidate, Decision, Question};
+use domain::{Catalogue, DecisionId, MessageId, OperatorId, State};
 use store::advance::{Advance, Event};
 use store::ledger::EntryIds;
 use store::routing::{Choice, decision_id};
@@ -28,22 +26,6 @@ pub(crate) struct Plan {
     pub(crate) events: Vec<Event>,
     entries: EntryIds,
 }
-
-/// What makes one decision differ from another on one catalogue at one moment: whose message it is, where it goes, its class of
-/// traffic, who had it, the rule that held, what it earns, and who has his turn.
-#[derive(PartialEq, Eq, Hash)]
-struct Key {
-    account: AccountId,
-    network: Network,
-    traffic_class: Option<TrafficClass>,
-    tried: Vec<OperatorId>,
-    rule: Option<(RoutingRuleId, u32)>,
-    earned: Option<Micros>,
-    first: Option<OperatorId>,
-}
-
-/// The ids of decisions that were written down already.
-type Decided = HashMap<Key, DecisionId>;
 
 /// A message without an operator, and why.
 #[derive(Debug)]
@@ -116,7 +98,8 @@ impl Plan {
         items: Vec<Accepted>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Without>, store::Error> {
-        let mut decided = Decided::new();
+        let mut book = Book::new(catalogue);
+        let mut ids = Vec::new();
         let mut without = Vec::new();
         for item in items {
             if item.expires_at <= now {
@@ -127,8 +110,9 @@ impl Plan {
                 self.end(&item, State::Failed, "routes_exhausted", now);
                 continue;
             }
-            let decision = catalogue.decide(&question(&item, now));
-            let id = self.remember(&item, &decision, &mut decided)?;
+            let at = book.ask(&question(&item, now));
+            self.remember(&book.decisions()[ids.len()..], &mut ids)?;
+            let (decision, id) = (&book.decisions()[at], ids[at]);
             match decision.choice() {
                 Some(choice) => self.route(item, choice, id),
                 None => without.push(Without { code: decision.code(), decision: id, item }),
@@ -137,29 +121,14 @@ impl Plan {
         Ok(without)
     }
 
-    /// The id of a decision, which is written down when it is new.
-    fn remember(
-        &mut self,
-        item: &Accepted,
-        decision: &Decision,
-        decided: &mut Decided,
-    ) -> Result<DecisionId, store::Error> {
-        let key = Key {
-            account: item.account_id,
-            network: item.mcc_mnc,
-            traffic_class: item.traffic_class,
-            tried: item.tried.clone(),
-            rule: decision.rule.as_ref().map(|rule| (rule.id, rule.version)),
-            earned: decision.earned,
-            first: decision.candidates.first().map(|first| first.operator_id),
-        };
-        if let Some(known) = decided.get(&key) {
-            return Ok(*known);
+    /// Writes down the decisions that came up last.
+    fn remember(&mut self, new: &[Decision], ids: &mut Vec<DecisionId>) -> Result<(), store::Error> {
+        for decision in new {
+            let (id, json) = decision_id(decision)?;
+            self.decisions.insert(id, json);
+            ids.push(id);
         }
-        let (id, json) = decision_id(decision)?;
-        self.decisions.insert(id, json);
-        decided.insert(key, id);
-        Ok(id)
+        Ok(())
     }
 
     fn route(&mut self, item: Accepted, choice: &Candidate, decision: DecisionId) {

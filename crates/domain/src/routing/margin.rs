@@ -88,11 +88,12 @@ pub struct Guards {
     by_account: HashMap<Option<AccountId>, Vec<Guard>>,
 }
 
-/// The guards that concern one message, the most special first.
+/// The guards that concern one message: those of single operators, the most special first, and the one of all others.
 #[derive(Debug)]
 pub struct Watch<'a> {
     earned: Earned,
-    guards: Vec<&'a Guard>,
+    own: Vec<(OperatorId, &'a Guard)>,
+    others: Option<&'a Guard>,
 }
 
 impl Guards {
@@ -111,19 +112,23 @@ impl Guards {
             in_force(guard.from, guard.to, at)
                 && guard.network.is_none_or(|own| own == network || own == network.country())
         };
-        let mut guards = Vec::new();
+        let mut watch = Watch { earned, own: Vec::new(), others: None };
         for account in above.iter().copied().map(Some).chain([None]) {
-            let own = self.by_account.get(&account).map(Vec::as_slice).unwrap_or_default();
-            let start = guards.len();
-            guards.extend(own.iter().filter(concerns));
+            let Some(guards) = self.by_account.get(&account) else { continue };
+            let mut guards: Vec<&Guard> = guards.iter().filter(concerns).collect();
             // An account before an operator before a network before a country.
-            let rank = |guard: &&Guard| {
+            guards.sort_by_key(|guard| {
                 let by_network = guard.network.map_or(2, |network| u8::from(network.mnc.is_none()));
                 (guard.operator.is_none(), by_network, guard.id)
-            };
-            guards[start..].sort_by_key(rank);
+            });
+            watch.own.extend(guards.iter().filter_map(|guard| Some((guard.operator?, *guard))));
+            watch.others = guards.into_iter().find(|guard| guard.operator.is_none());
+            // What is said of all operators goes before whatever the accounts above say.
+            if watch.others.is_some() {
+                break;
+            }
         }
-        Watch { earned, guards }
+        watch
     }
 }
 
@@ -135,7 +140,8 @@ impl Watch<'_> {
         }
         let price = self.earned.price.get();
         let margin = Micros::new(price.saturating_sub(cost.get()));
-        let guard = self.guards.iter().find(|guard| guard.operator.is_none_or(|own| own == operator));
+        let own = self.own.iter().find(|(own, _)| *own == operator).map(|(_, guard)| *guard);
+        let guard = own.or(self.others);
         let (min, permille, on_breach) =
             guard.map_or((0, None, Breach::Block), |guard| (guard.min.get(), guard.min_permille, guard.on_breach));
         let is_part = |permille| i128::from(margin.get()) * 1000 >= i128::from(price) * i128::from(permille);

@@ -1,17 +1,17 @@
 //! Routing rules: for which messages, and how their operators are ranked. The first that fits holds.
 
-use std::collections::{BTreeSet, HashMap};
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use super::rules::Rules;
+
 use super::Question;
 use crate::encoding::Encoding;
 use crate::hours::{OpenHours, is_open};
 use crate::id::{AccountId, OperatorId, PlanId, RoutingRuleId};
-use crate::network::{Mcc, Network};
-use crate::tariff::in_force;
+use crate::network::Network;
 use crate::traffic::{TemplateName, TrafficClass};
 
 /// A rule in one of its versions. A version is never edited: a new one closes it.
@@ -180,57 +180,6 @@ fn sender_fits(pattern: &str, sender: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(start) => sender.get(..start.len()).is_some_and(|own| own.eq_ignore_ascii_case(start)),
         None => sender.eq_ignore_ascii_case(pattern),
-    }
-}
-
-/// All rules, found by what most of them ask for first: an account, or a country.
-#[derive(Debug, Clone, Default)]
-pub struct Rules {
-    /// By position.
-    all: Vec<Rule>,
-    by_account: HashMap<AccountId, Vec<usize>>,
-    by_country: HashMap<Mcc, Vec<usize>>,
-    others: Vec<usize>,
-}
-
-impl Rules {
-    /// Sorts and indexes rules. Of equal positions the older rule comes first.
-    pub fn new(mut all: Vec<Rule>) -> Self {
-        all.sort_by_key(|rule| (rule.position, rule.id, rule.version));
-        let mut rules = Self::default();
-        for (at, rule) in all.iter().enumerate() {
-            let when = &rule.body.when;
-            if !when.accounts.is_empty() {
-                for account in when.accounts.iter().collect::<BTreeSet<_>>() {
-                    rules.by_account.entry(*account).or_default().push(at);
-                }
-            } else if !when.networks.is_empty() {
-                for country in when.networks.iter().map(|network| network.mcc).collect::<BTreeSet<_>>() {
-                    rules.by_country.entry(country).or_default().push(at);
-                }
-            } else {
-                rules.others.push(at);
-            }
-        }
-        Self { all, ..rules }
-    }
-
-    /// All rules, by position.
-    pub fn all(&self) -> &[Rule] {
-        &self.all
-    }
-
-    /// The rule that holds for a message. `above` are its account and those above it.
-    pub fn first(&self, question: &Question<'_>, above: &[AccountId], plan: Option<PlanId>) -> Option<&Rule> {
-        let by_account = above.iter().filter_map(|account| self.by_account.get(account));
-        let lists = by_account.chain(self.by_country.get(&question.network.mcc)).chain([&self.others]);
-        let fits = |at: &&usize| {
-            self.all.get(**at).is_some_and(|rule| {
-                in_force(rule.from, rule.to, question.at) && rule.body.when.fits(question, above, plan)
-            })
-        };
-        let first = lists.filter_map(|list| list.iter().find(fits)).min()?;
-        self.all.get(*first)
     }
 }
 

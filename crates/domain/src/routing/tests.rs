@@ -1,8 +1,9 @@
 use uuid::Uuid;
 
-use super::margin::{Guard, Guards};
-use super::rule::{Body, Share};
+use super::margin::{Earned, Guard, Guards};
+use super::rule::{Body, Rule, Share, Then};
 use super::*;
+use crate::tariff::Rate;
 
 fn id(number: u128) -> OperatorId {
     OperatorId::from_uuid(Uuid::from_u128(number))
@@ -76,7 +77,18 @@ fn ask(operators: &[Operator], rates: &[(u128, i64)], question: &Question<'_>, t
     exact.sort_by_key(|rate| rate.operator);
     let rule = then.map(ruled);
     let offer = Offer { operators, exact: &exact, country: &[], rule: rule.as_ref(), watch: None };
-    decide(1, question, &offer)
+    decided(question, &offer)
+}
+
+/// Every decision of these tests is also picked, which must come to the same.
+fn decided(question: &Question<'_>, offer: &Offer<'_>) -> Decision {
+    let decision = decide(1, question, offer);
+    let picked = pick(question, offer);
+    assert_eq!(picked.first, decision.candidates.first().map(|first| first.operator_id));
+    let taken = picked.taken.map(|taken| (taken.operator.id, Some(taken.rate.id), taken.margin, taken.breach));
+    let choice = decision.choice().map(|c| (c.operator_id, c.rate_id, c.margin, c.breach));
+    assert_eq!(taken, choice.ok_or_else(|| decision.code()));
+    decision
 }
 
 fn told(decision: &Decision) -> Vec<String> {
@@ -97,7 +109,7 @@ fn least_cost_then_priority_then_health() {
         (&[operator(1, 10, 900, true), up(2)], &[(1, 50), (2, 50)], &[], &["op2", "op1"]),
         (&[operator(1, 10, 1000, false), up(2)], &[(1, 1), (2, 50)], &[], &["op2", "op1"]),
         (&[up(1), up(2)], &[(1, 50), (2, 45)], &[2], &["op1", "op2:AlreadyTried"]),
-        (&[up(1), up(9), up(3)], &[(9, 1), (3, 5)], &[], &["op3", "op9:Disabled", "op1:NoRate"]),
+        (&[up(1), up(3), up(9)], &[(9, 1), (3, 5)], &[], &["op3", "op9:Disabled", "op1:NoRate"]),
     ];
     for (operators, rates, tried, expected) in cases {
         let tried = ids(tried);
@@ -182,14 +194,14 @@ fn what_earns_too_little_is_no_choice() {
     let exact = [rate(1, 50), rate(2, 51), rate(3, 60), foreign];
     let operators = [up(1), up(2), up(3), up(4)];
     let offer = Offer { operators: &operators, exact: &exact, country: &[], rule: None, watch: Some((earned, watch)) };
-    let decision = decide(1, &question, &offer);
+    let decision = decided(&question, &offer);
     assert_eq!(told(&decision), ["op1", "op3", "op4", "op2:Margin"]);
     let margins: Vec<Option<i64>> = decision.candidates.iter().map(|c| c.margin.map(Micros::get)).collect();
     assert_eq!(margins, [Some(0), Some(-10), None, Some(-1)]);
     assert_eq!(decision.candidates[1].guard_id, Some(GuardId::from_uuid(Uuid::from_u128(1))));
 
     let offer = Offer { operators: &operators[1..2], ..offer };
-    assert_eq!(decide(1, &question, &offer).code(), "below_margin");
+    assert_eq!(decided(&question, &offer).code(), "below_margin");
 }
 
 #[test]

@@ -1,0 +1,267 @@
+//! Ranking the operators of an offer. What is found of each is small, so that a choice costs little; the reasons are
+//! written out only for who keeps them.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::margin::{Breach, Earned, Verdict, Watch};
+use super::rule::{Rule, Strategy, Then};
+use super::{Candidate, Decision, Exclusion, Operator, Question, RuleUsed, code};
+use crate::id::OperatorId;
+use crate::money::Micros;
+use crate::tariff::{Rate, in_force};
+
+/// By what candidates are ranked.
+type Order = (u64, i64, i16, Reverse<u16>, OperatorId);
+
+/// What there is to choose from.
+#[derive(Debug)]
+pub struct Offer<'a> {
+    /// All operators. **Invariant:** sorted by id.
+    pub operators: &'a [Operator],
+    /// Their rates for the network, sorted by operator.
+    pub exact: &'a [Rate],
+    /// Their rates for its country, sorted by operator: where there is none for the network.
+    pub country: &'a [Rate],
+    /// The rule that holds.
+    pub rule: Option<&'a Rule>,
+    /// What the house earns, and the guards of it.
+    pub watch: Option<(Earned, Watch<'a>)>,
+}
+
+/// A choice without its reasons.
+#[derive(Debug, Clone, Copy)]
+pub struct Picked<'a> {
+    /// The rule that held.
+    pub rule: Option<&'a Rule>,
+    /// What the house earns for a segment; `None`: nobody pays it, or it is not known.
+    pub earned: Option<Micros>,
+    /// The first of the ranking, be it a choice or not.
+    pub first: Option<OperatorId>,
+    /// Who carries the message, or why nobody does: the code of a message that ends for it.
+    pub taken: Result<Taken<'a>, &'static str>,
+}
+
+/// The operator that carries a message, and by which rate.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken<'a> {
+    /// Who.
+    pub operator: &'a Operator,
+    /// At what cost.
+    pub rate: &'a Rate,
+    /// What a segment earns; `None` where nobody knows.
+    pub margin: Option<Micros>,
+    /// What the guard says, where that is too little.
+    pub breach: Option<Breach>,
+}
+
+/// Who carries a message: the first that [`decide`] would give, without the ranking.
+pub fn pick<'a>(question: &Question<'_>, offer: &Offer<'a>) -> Picked<'a> {
+    let nothing = Then::default();
+    let then = offer.rule.map_or(&nothing, |rule| &rule.body.then);
+    let found = look(question, offer, then);
+    let turn = turn(&found, then.strategy, question.turn);
+    let first = found.iter().min_by_key(|one| one.order(then, turn));
+    let taken = first.filter(|one| one.excluded.is_none()).and_then(Found::taken);
+    Picked {
+        rule: offer.rule,
+        earned: earned(offer),
+        first: first.map(|one| one.operator.id),
+        taken: taken.ok_or_else(|| code(then.strategy, |why| found.iter().any(|one| one.excluded == Some(why)))),
+    }
+}
+
+/// Ranks the operators of an offer for a message, with reasons.
+pub fn decide(version: i64, question: &Question<'_>, offer: &Offer<'_>) -> Decision {
+    let nothing = Then::default();
+    let then = offer.rule.map_or(&nothing, |rule| &rule.body.then);
+    let mut found = look(question, offer, then);
+    let turn = turn(&found, then.strategy, question.turn);
+    found.sort_unstable_by_key(|one| one.order(then, turn));
+    Decision {
+        mcc_mnc: question.network,
+        catalogue_version: version,
+        rule: offer.rule.map(|rule| RuleUsed { id: rule.id, version: rule.version, name: rule.name.clone() }),
+        strategy: then.strategy,
+        earned: earned(offer),
+        candidates: found.iter().map(Found::explain).collect(),
+    }
+}
+
+fn earned(offer: &Offer<'_>) -> Option<Micros> {
+    offer.watch.as_ref().map(|(earned, _)| earned.price)
+}
+
+/// What was found of one operator for one message.
+#[derive(Debug, Clone, Copy)]
+struct Found<'a> {
+    operator: &'a Operator,
+    rate: Option<&'a Rate>,
+    verdict: Option<Verdict>,
+    /// Its place among those that the rule names, and its weight there.
+    named: Option<(usize, u32)>,
+    last_resort: bool,
+    excluded: Option<Exclusion>,
+}
+
+fn look<'a>(question: &Question<'_>, offer: &Offer<'a>, then: &Then) -> Vec<Found<'a>> {
+    debug_assert!(offer.operators.is_sorted_by_key(|operator| operator.id), "operators are sorted by id");
+    let (mut exact, mut country) = (Rates(offer.exact), Rates(offer.country));
+    let find = |operator: &'a Operator| {
+        let rate = exact.of(operator.id, question.at).or_else(|| country.of(operator.id, question.at));
+        find(operator, rate, (question, offer, then))
+    };
+    offer.operators.iter().map(find).collect()
+}
+
+fn find<'a>(
+    operator: &'a Operator,
+    rate: Option<&'a Rate>,
+    (question, offer, then): (&Question<'_>, &Offer<'a>, &Then),
+) -> Found<'a> {
+    let watched = rate.zip(offer.watch.as_ref());
+    let verdict = watched.and_then(|(rate, (_, watch))| watch.verdict(operator.id, rate.price, rate.currency));
+    let named = then.operators.iter().position(|share| share.operator_id == operator.id);
+    let mut found = Found {
+        operator,
+        rate,
+        verdict,
+        named: named.map(|place| (place, then.operators[place].weight)),
+        last_resort: then.last_resort.contains(&operator.id),
+        excluded: None,
+    };
+    found.excluded = found.why_not(question, then);
+    found
+}
+
+impl<'a> Found<'a> {
+    fn why_not(&self, question: &Question<'_>, then: &Then) -> Option<Exclusion> {
+        if !self.operator.enabled {
+            Some(Exclusion::Disabled)
+        } else if self.rate.is_none() {
+            Some(Exclusion::NoRate)
+        } else if question.tried.contains(&self.operator.id) {
+            Some(Exclusion::AlreadyTried)
+        } else if then.strategy == Strategy::Block {
+            Some(Exclusion::Blocked)
+        } else if !then.operators.is_empty() && self.named.is_none() && !self.last_resort {
+            Some(Exclusion::NotInRule)
+        } else if then.except.contains(&self.operator.id) {
+            Some(Exclusion::ExceptInRule)
+        } else {
+            (self.breach() == Some(Breach::Block)).then_some(Exclusion::Margin)
+        }
+    }
+
+    fn breach(&self) -> Option<Breach> {
+        self.verdict.and_then(|verdict| verdict.breach)
+    }
+
+    /// The smallest comes first: choices, those that are no last resort, those that are up; then by the strategy, by
+    /// priority and by health; of equals the older operator.
+    fn order(&self, then: &Then, turn: Option<OperatorId>) -> Order {
+        let (named, cost) = self.rank(then, turn);
+        let late = [self.excluded.is_some(), self.last_resort, !self.operator.bound];
+        let late = late.into_iter().fold(0, |word, is_late| word << 1 | u32::from(is_late));
+        let named = u32::try_from(named).map_or(u32::MAX, |named| named);
+        (
+            u64::from(late) << 32 | u64::from(named),
+            cost,
+            self.operator.priority,
+            Reverse(self.operator.health_permille),
+            self.operator.id,
+        )
+    }
+
+    /// Where the strategy puts it: by whether it is named or has its turn, then by cost.
+    fn rank(&self, then: &Then, turn: Option<OperatorId>) -> (usize, i64) {
+        let cost = self.rate.map_or(i64::MAX, |rate| rate.price.get());
+        match then.strategy {
+            Strategy::LeastCost | Strategy::Block => (0, cost),
+            Strategy::Priority => {
+                // Those that are not named follow by their own priority.
+                let own = usize::from(self.operator.priority.abs_diff(i16::MIN));
+                (self.named.map_or(then.operators.len() + own, |(place, _)| place), cost)
+            }
+            Strategy::Weighted | Strategy::RoundRobin => (usize::from(turn != Some(self.operator.id)), cost),
+            Strategy::Quality => {
+                let of_success = i128::from(cost) * 1000 / i128::from(self.operator.health_permille.max(1));
+                (0, i64::try_from(of_success).unwrap_or(i64::MAX))
+            }
+        }
+    }
+
+    fn taken(&self) -> Option<Taken<'a>> {
+        Some(Taken {
+            operator: self.operator,
+            rate: self.rate?,
+            margin: self.verdict.map(|verdict| verdict.margin),
+            breach: self.breach(),
+        })
+    }
+
+    fn explain(&self) -> Candidate {
+        Candidate {
+            operator_id: self.operator.id,
+            operator: Arc::clone(&self.operator.name),
+            rate_id: self.rate.map(|rate| rate.id),
+            cost: self.rate.map(|rate| rate.price),
+            currency: self.rate.map(|rate| rate.currency),
+            margin: self.verdict.map(|verdict| verdict.margin),
+            breach: self.breach(),
+            guard_id: self.verdict.filter(|verdict| verdict.breach.is_some()).and_then(|verdict| verdict.guard),
+            priority: self.operator.priority,
+            health_permille: self.operator.health_permille,
+            bound: self.operator.bound,
+            last_resort: self.last_resort,
+            excluded: self.excluded,
+        }
+    }
+}
+
+/// Whose turn it is, where operators take turns: of those that can carry the message at once, by their weights.
+fn turn(found: &[Found<'_>], strategy: Strategy, turn: u64) -> Option<OperatorId> {
+    let weight = |one: &Found<'_>| match strategy {
+        Strategy::Weighted => one.named.map_or(1, |(_, weight)| u64::from(weight)),
+        _ => 1,
+    };
+    if !matches!(strategy, Strategy::Weighted | Strategy::RoundRobin) {
+        return None;
+    }
+    let can =
+        |bound: bool| move |one: &&Found<'_>| one.excluded.is_none() && !one.last_resort && one.operator.bound == bound;
+    [true, false].into_iter().find_map(|bound| {
+        let total: u64 = found.iter().filter(can(bound)).map(weight).sum();
+        let mut left = turn.checked_rem(total)?;
+        let own = found.iter().filter(can(bound)).find(|one| {
+            let weight = weight(one);
+            let is_here = left < weight;
+            left = left.saturating_sub(weight);
+            is_here
+        });
+        own.map(|one| one.operator.id)
+    })
+}
+
+/// Rates that are sorted by operator, walked along with operators that are, too: no search for each.
+struct Rates<'a>(&'a [Rate]);
+
+impl<'a> Rates<'a> {
+    /// The rate of an operator that is in force. Operators are asked for in their order.
+    #[inline]
+    fn of(&mut self, operator: OperatorId, at: DateTime<Utc>) -> Option<&'a Rate> {
+        while let Some((first, behind)) = self.0.split_first() {
+            if first.operator == operator {
+                if in_force(first.from, first.to, at) {
+                    return Some(first);
+                }
+            } else if first.operator > operator {
+                return None;
+            }
+            self.0 = behind;
+        }
+        None
+    }
+}

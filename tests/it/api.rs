@@ -7,6 +7,7 @@ mod health;
 mod inbound;
 mod internal;
 mod isolation;
+mod money;
 mod opt_outs;
 mod read;
 mod realtime;

@@ -163,7 +163,7 @@ impl Rig {
         });
         let posted = self.taken::<CustomerEvent>(queues::CALLBACK).await.into_iter().map(|event| match event {
             CustomerEvent::Inbound(event) => event.text.into_exposed(),
-            CustomerEvent::Message(_) => panic!("there are no messages"),
+            CustomerEvent::Message(_) | CustomerEvent::Balance(_) => panic!("there are no messages"),
         });
         (delivered.collect(), posted.collect())
     }

@@ -95,6 +95,7 @@ impl World {
             expires_at: now + chrono::TimeDelta::days(1),
             scheduled_at: None,
             created_at: now,
+            capped_key: None,
             smpp: None,
         }
     }

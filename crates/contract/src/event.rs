@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::inbound::Action;
-use domain::{AccountId, InboundId, MessageId, Micros, Number, Private, State};
+use domain::{AccountId, InboundId, MessageId, Micros, Number, Private, State, ThresholdId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -12,6 +12,8 @@ use domain::Encoding;
 
 /// The type of an event about a message from a handset.
 pub const INBOUND: &str = "message.inbound";
+/// The type of an event about a balance that fell below a threshold.
+pub const BALANCE_LOW: &str = "balance.low";
 
 /// One event for one URL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ pub enum CustomerEvent {
     Message(MessageEvent),
     /// A handset wrote to a number of the customer.
     Inbound(InboundEvent),
+    /// What a wallet can spend fell below a threshold.
+    Balance(BalanceEvent),
 }
 
 impl CustomerEvent {
@@ -29,6 +33,7 @@ impl CustomerEvent {
         match self {
             Self::Message(event) => event.id,
             Self::Inbound(event) => event.id,
+            Self::Balance(event) => event.id,
         }
     }
 
@@ -37,14 +42,16 @@ impl CustomerEvent {
         match self {
             Self::Message(event) => event.account_id,
             Self::Inbound(event) => event.account_id,
+            Self::Balance(event) => event.account_id,
         }
     }
 
-    /// The message that it is about, in either direction.
+    /// The message that it is about, in either direction, or the threshold.
     pub const fn about(&self) -> Uuid {
         match self {
             Self::Message(event) => event.message_id.uuid(),
             Self::Inbound(event) => event.inbound_id.uuid(),
+            Self::Balance(event) => event.threshold_id.uuid(),
         }
     }
 
@@ -53,6 +60,7 @@ impl CustomerEvent {
         match self {
             Self::Message(event) => format!("message.{}", event.state),
             Self::Inbound(_) => INBOUND.to_owned(),
+            Self::Balance(_) => BALANCE_LOW.to_owned(),
         }
     }
 
@@ -62,6 +70,7 @@ impl CustomerEvent {
         let (timestamp, data) = match self {
             Self::Message(event) => (event.at, event.data()),
             Self::Inbound(event) => (event.received_at, event.data()),
+            Self::Balance(event) => (event.at, event.data()),
         };
         json!({ "type": self.name(), "timestamp": timestamp, "data": data })
     }
@@ -71,6 +80,7 @@ impl CustomerEvent {
         match self {
             Self::Message(event) => &event.url,
             Self::Inbound(event) => &event.url,
+            Self::Balance(event) => &event.url,
         }
     }
 }
@@ -148,6 +158,39 @@ pub struct InboundEvent {
     /// What it did besides being delivered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
+}
+
+/// What a wallet can spend fell below a threshold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BalanceEvent {
+    /// The event's id.
+    pub id: Uuid,
+    /// Whose wallet.
+    pub account_id: AccountId,
+    /// Which threshold.
+    pub threshold_id: ThresholdId,
+    /// Where to; empty: nowhere by webhook.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub url: String,
+    /// The threshold's amount.
+    pub threshold: Micros,
+    /// What could be spent when it was looked at.
+    pub available: Micros,
+    /// The wallet's currency.
+    pub currency: domain::Currency,
+    /// When that was.
+    pub at: DateTime<Utc>,
+}
+
+impl BalanceEvent {
+    fn data(&self) -> Value {
+        json!({
+            "id": self.threshold_id,
+            "account_id": self.account_id,
+            "threshold": { "amount": self.threshold, "currency": self.currency },
+            "available": { "amount": self.available, "currency": self.currency },
+        })
+    }
 }
 
 impl MessageEvent {

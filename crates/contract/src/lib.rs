@@ -22,7 +22,7 @@ pub use deliver::{CustomerInbound, CustomerReceipt, Deliver, What};
 pub use domain::Encoding;
 pub use edge::{BindState, BindStatus, BindType, EdgeSnapshot, OperatorSettings, OperatorStatus, SubmitKey};
 pub use envelope::{BODY_BYTES_MAX, Envelope, Item, Sealed, mark_again, seal};
-pub use event::{CustomerEvent, InboundEvent, MessageEvent};
+pub use event::{BalanceEvent, CustomerEvent, InboundEvent, MessageEvent};
 pub use fields::{Alphabet, PartOf, SmppFields, WireAddress};
 pub use inbound::InboundPart;
 pub use message::{Accepted, Outcome, OutcomeClass, Receipt, ReceiptState, Routed, SegmentOutcome};

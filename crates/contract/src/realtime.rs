@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::envelope::Item;
-use crate::event::{CustomerEvent, INBOUND};
+use crate::event::{BALANCE_LOW, CustomerEvent, INBOUND};
 
 /// Bytes of one event on a connection at most: a frame of API Gateway. A longer text is left out.
 pub const EVENT_BYTES_MAX: usize = 32 * 1024;
@@ -72,7 +72,9 @@ pub struct Filter(BTreeSet<String>);
 
 /// A name that no event has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected names of events, such as message.delivered and message.inbound; none at all: every event")]
+#[error(
+    "expected names of events, such as message.delivered, message.inbound and balance.low; none at all: every event"
+)]
 pub struct UnknownEvent;
 
 impl Filter {
@@ -82,7 +84,9 @@ impl Filter {
     /// When a name is none of an event.
     pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownEvent> {
         let known = |name: &&str| {
-            *name == INBOUND || name.strip_prefix("message.").is_some_and(|state| state.parse::<State>().is_ok())
+            *name == INBOUND
+                || *name == BALANCE_LOW
+                || name.strip_prefix("message.").is_some_and(|state| state.parse::<State>().is_ok())
         };
         let names = names.into_iter().map(|name| Some(name).filter(known).map(str::to_owned).ok_or(UnknownEvent));
         Ok(Self(names.collect::<Result<_, _>>()?))
@@ -165,6 +169,7 @@ mod tests {
                 r#"{"type":"subscribe","events":["message.sent","message.inbound","message.sent"]}"#,
                 r#"{"events":["message.inbound","message.sent"],"type":"subscribed"}"#,
             ),
+            (r#"{"type":"subscribe","events":["balance.low"]}"#, r#"{"events":["balance.low"],"type":"subscribed"}"#),
             (r#"{"type":"subscribe","events":["message.nonsense"]}"#, "error"),
             (r#"{"type":"subscribe","events":["delivered"]}"#, "error"),
             (r#"{"type":"subscribe","event":[]}"#, "error"),

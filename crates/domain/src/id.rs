@@ -148,6 +148,10 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A threshold of a balance.
+    ThresholdId = "low";
+    /// An adjustment of a wallet, done or waiting for a second person.
+    AdjustmentId = "adj";
     /// A customer, reseller or the house itself.
     AccountId = "acc";
     /// The price chain under which a message was accepted: who pays what, from client to house.
@@ -184,6 +188,8 @@ ids! {
     SmppSystemId = "sys";
     /// One dated sell price.
     TariffId = "tar";
+    /// Money that people moved: a top-up, a transfer, an adjustment, a refund, a correction.
+    TransactionId = "txn";
     /// A person who logs in.
     UserId = "usr";
 }

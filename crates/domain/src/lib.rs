@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod api_key;
+pub mod burn;
 pub mod catalogue;
 pub mod encoding;
 pub mod hours;
@@ -26,8 +27,9 @@ pub use account::{Account, Role};
 pub use catalogue::Catalogue;
 pub use encoding::Encoding;
 pub use id::{
-    AccountId, ChainId, DecisionId, EnvelopeId, GuardId, InboundId, InboundRuleId, KeyId, MessageId, OperatorId,
-    PlanId, PrefixId, RateId, RoutingRuleId, SenderIdId, SessionId, SmppSystemId, TariffId, UserId,
+    AccountId, AdjustmentId, ChainId, DecisionId, EnvelopeId, GuardId, InboundId, InboundRuleId, KeyId, MessageId,
+    OperatorId, PlanId, PrefixId, RateId, RoutingRuleId, SenderIdId, SessionId, SmppSystemId, TariffId, ThresholdId,
+    TransactionId, UserId,
 };
 pub use money::{Currency, Micros};
 pub use network::Network;

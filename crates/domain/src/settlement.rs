@@ -50,6 +50,15 @@ pub fn settle(chain: &Chain, segments: u16, step: Step) -> Vec<Movement> {
     chain.links.iter().filter_map(|link| settle_link(link, segments, step)).collect()
 }
 
+/// How many segments of an ended message `link` has paid for: what a refund can give back at most.
+pub fn captured_segments(link: &Link, accepted: u16, billable: bool) -> u16 {
+    match link.charge_on {
+        ChargeOn::Submit => accepted,
+        ChargeOn::Delivered if billable => accepted,
+        ChargeOn::Delivered => 0,
+    }
+}
+
 fn settle_link(link: &Link, segments: u16, step: Step) -> Option<Movement> {
     let (captured, released) = match (step, link.charge_on) {
         (Step::Withdrawn, _) => (0, segments),
@@ -133,9 +142,11 @@ mod tests {
                 movements.extend(settle(&chain, segments, Step::Submitted { accepted }));
                 movements.extend(settle(&chain, segments, Step::Final { accepted, billable }));
             }
-            for (account, held) in hold(&chain, segments).unwrap() {
+            for ((account, held), link) in hold(&chain, segments).unwrap().into_iter().zip(&chain.links) {
                 let (captured, released) = totals(&movements, account);
                 prop_assert_eq!(captured + released, held.get());
+                let paid = if withdrawn { 0 } else { captured_segments(link, accepted, billable) };
+                prop_assert_eq!(link.price.times(paid).unwrap().get(), captured);
                 prop_assert!(captured >= 0 && released >= 0);
             }
         }

@@ -1,7 +1,8 @@
 //! Accepting messages: the money is held and the message, its outbox and its idempotency record are stored in
 //! one transaction, for many messages at once.
 
-mod statement;
+mod fitting;
+pub(crate) mod statement;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -12,11 +13,12 @@ use contract::intake::LongPart;
 use contract::{Accepted, Encoding};
 use domain::tariff::Chain;
 use domain::{
-    AccountId, MessageId, Network, Number, Private, Sender, SmppSystemId, TemplateName, TrafficClass, settlement,
+    AccountId, KeyId, MessageId, Network, Number, Private, Sender, SmppSystemId, TemplateName, TrafficClass, settlement,
 };
 
 use sqlx::{Connection as _, PgConnection};
 
+use crate::accept::fitting::{Fit, fitting};
 use crate::accept::statement::{Known, Stored};
 use crate::tx::{Tx, hand_over};
 use crate::{Db, Error, chain, meters, opt_outs};
@@ -61,6 +63,8 @@ pub struct NewMessage {
     pub scheduled_at: Option<DateTime<Utc>>,
     /// When it was accepted.
     pub created_at: DateTime<Utc>,
+    /// The API key that sends it, where it has or may have a spend cap.
+    pub capped_key: Option<KeyId>,
     /// What its SMPP customer said beyond that.
     pub smpp: Option<Box<SmppMessage>>,
 }
@@ -109,6 +113,8 @@ pub enum Acceptance {
     Stored,
     /// A wallet of the chain has not enough: nothing stored, nothing held.
     NoCredit,
+    /// A wallet of the chain, or the key, has spent what it may on this day: nothing stored, nothing held.
+    SpendCap,
     /// The recipient wants no more messages of the account: nothing stored, nothing held.
     OptedOut,
     /// The key was used before: nothing stored now; this is what was answered then. The caller compares the
@@ -123,6 +129,8 @@ pub enum Verdict {
     Stored,
     /// A wallet of the chain has not enough.
     NoCredit,
+    /// A wallet of the chain, or the key, has spent what it may on this day.
+    SpendCap,
     /// The recipient wants no more messages of the account.
     OptedOut,
 }
@@ -256,14 +264,19 @@ async fn decide_in_order(
 ) -> Result<(), Error> {
     let messages: Vec<&NewMessage> = open.iter().map(|&at| &singles[at].message).collect();
     let mut tx = db.begin().await?;
-    let fits = statement::fitting(&mut tx, &messages).await?;
-    let batch: Vec<&Single> = open.iter().zip(&fits).filter(|(_, fits)| **fits).map(|(&at, _)| &singles[at]).collect();
+    let fits = fitting(&mut tx, &messages).await?;
+    let fit = |(&at, fit): (&usize, &Fit)| (*fit == Fit::Yes).then_some(&singles[at]);
+    let batch: Vec<&Single> = open.iter().zip(&fits).filter_map(fit).collect();
     match statement::store_on(&mut tx, db, &batch).await {
         Ok(Stored::All(outboxed)) => {
             tx.outboxed(outboxed);
             tx.commit().await?;
-            for (at, fits) in open.drain(..).zip(fits) {
-                verdicts[at] = Some(if fits { Acceptance::Stored } else { Acceptance::NoCredit });
+            for (at, fit) in open.drain(..).zip(fits) {
+                verdicts[at] = Some(match fit {
+                    Fit::Yes => Acceptance::Stored,
+                    Fit::NoCredit => Acceptance::NoCredit,
+                    Fit::SpendCap => Acceptance::SpendCap,
+                });
             }
         }
         // A key was used meanwhile: the next round finds it.
@@ -349,11 +362,12 @@ async fn store_what_fits(tx: &mut Tx, db: &Db, messages: &[NewMessage]) -> Resul
 async fn judge(tx: &mut PgConnection, messages: &[NewMessage]) -> Result<Vec<Verdict>, Error> {
     let gone = opt_outs::opted_out(tx, &statement::recipients(messages.iter())).await?;
     let wants = |message: &&NewMessage| !gone.contains(&(message.account_id, message.to));
-    let mut fits = statement::fitting(tx, &messages.iter().filter(wants).collect::<Vec<_>>()).await?.into_iter();
+    let mut fits = fitting(tx, &messages.iter().filter(wants).collect::<Vec<_>>()).await?.into_iter();
     let verdict = |message: &NewMessage| match wants(&message).then(|| fits.next()).flatten() {
         None => Verdict::OptedOut,
-        Some(true) => Verdict::Stored,
-        Some(false) => Verdict::NoCredit,
+        Some(Fit::Yes) => Verdict::Stored,
+        Some(Fit::NoCredit) => Verdict::NoCredit,
+        Some(Fit::SpendCap) => Verdict::SpendCap,
     };
     Ok(messages.iter().map(verdict).collect())
 }
@@ -383,6 +397,18 @@ fn needs<'a>(messages: impl Iterator<Item = &'a NewMessage>) -> Result<BTreeMap<
             need.0 = need.0.checked_add(amount.get()).ok_or(Error::Range)?;
             need.1 += 1;
         }
+    }
+    Ok(needs)
+}
+
+/// What is spent with each capped key: what `messages` cost the account that sends them. Ordered, like wallets.
+fn key_needs<'a>(messages: impl Iterator<Item = &'a NewMessage>) -> Result<BTreeMap<KeyId, i64>, Error> {
+    let mut needs: BTreeMap<KeyId, i64> = BTreeMap::new();
+    for message in messages {
+        let Some(key) = message.capped_key else { continue };
+        let own = message.chain.links.first().and_then(|link| link.price.times(u16::from(message.segments)));
+        let need = needs.entry(key).or_default();
+        *need = need.checked_add(own.ok_or(Error::Range)?.get()).ok_or(Error::Range)?;
     }
     Ok(needs)
 }

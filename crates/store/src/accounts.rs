@@ -186,6 +186,12 @@ pub async fn update(tx: &mut PgConnection, tenant: AccountId, id: AccountId, cha
     Ok(true)
 }
 
+/// The house: the root of the tree. `None` before it is founded.
+pub async fn house(connection: &mut PgConnection) -> Result<Option<AccountId>, Error> {
+    let id = query_scalar!("SELECT id FROM accounts WHERE parent_id IS NULL").fetch_optional(connection).await?;
+    Ok(id.map(AccountId::from_uuid))
+}
+
 /// One account of the tenant's subtree.
 pub async fn get(db: &Db, tenant: AccountId, id: AccountId) -> Result<Option<Account>, Error> {
     let row = query_as!(

@@ -2,8 +2,20 @@
 //!
 //! **Invariant:** the lines of an entry sum to zero per currency; a wallet changes only together with its line.
 
+mod acts;
+pub mod adjust;
+pub mod burn;
+pub mod caps;
+pub mod correct;
 mod entry;
+pub mod open;
 mod post;
+pub mod refund;
+pub mod revenue;
+pub mod statement;
+pub mod supplier;
+pub mod thresholds;
+pub mod transactions;
 mod verify;
 
 pub use entry::{Entries, EntryIds};
@@ -39,7 +51,8 @@ pub async fn settle(connection: &mut PgConnection, entries: &Entries) -> Result<
             *balance = (balance.0 - line.posted, balance.1 - line.held);
         }
     }
-    write(connection, &lines).await
+    write(connection, &lines).await?;
+    open::note(connection, entries).await
 }
 
 /// Adds to each wallet's posted and held sums; answers both as they are then.

@@ -21,6 +21,7 @@ pub mod db;
 pub mod dlr;
 pub mod error;
 pub mod holder;
+pub mod idempotency;
 pub mod inbound;
 pub mod inbound_rules;
 pub mod inbox;

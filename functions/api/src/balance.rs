@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::Micros;
 use serde::{Deserialize, Serialize};
 use store::ledger::{self, Balance as Wallet};
 use utoipa::{IntoParams, ToSchema};
@@ -33,6 +35,9 @@ struct Whose {
 #[derive(Serialize, ToSchema)]
 #[expect(clippy::struct_field_names, reason = "the names of the published answer")]
 pub(crate) struct Balance {
+    /// `prepaid`: what is there can be spent. `postpaid`: there is a credit limit, too.
+    #[schema(example = "prepaid")]
+    kind: &'static str,
     /// What is there.
     #[schema(example = "50000.00")]
     balance: String,
@@ -53,6 +58,7 @@ pub(crate) struct Balance {
 impl Balance {
     pub(crate) fn of(wallet: &Wallet) -> Self {
         Self {
+            kind: if wallet.credit_limit > Micros::ZERO { "postpaid" } else { "prepaid" },
             balance: wallet.posted.to_string(),
             held: wallet.held.to_string(),
             available: wallet.available().to_string(),
@@ -62,19 +68,40 @@ impl Balance {
     }
 }
 
-/// Read a balance.
+/// A wallet, and how long it lasts.
+#[derive(Serialize, ToSchema)]
+struct WalletBalance {
+    #[serde(flatten)]
+    balance: Balance,
+    /// What messages took in the last hour, less refunds.
+    #[schema(example = "1200.00")]
+    burn_per_hour: String,
+    /// When nothing is left if that goes on; null: not for years.
+    #[serde(serialize_with = "crate::time::millis_some")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    empty_at: Option<DateTime<Utc>>,
+}
+
+/// Read a balance, how fast it is spent, and when it is empty.
 #[utoipa::path(get, path = "/v1/balance", tag = "account", params(Whose),
-    responses((status = 200, body = Balance), Refusals))]
+    responses((status = 200, body = WalletBalance), Refusals))]
 async fn get_balance(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Query(query): Query<Whose>,
-) -> Result<Json<Balance>, Problem> {
+) -> Result<Json<WalletBalance>, Problem> {
     caller.may(Scope::BalanceRead)?;
     let mut check = Check::default();
     let account = account_of(&mut check, query.account_id.as_deref(), caller.account);
     let account = check.finish_with(account)?;
     caller.sees(&api.catalogue.get(), account)?;
     let wallet = ledger::balance(&api.db, account).await?.ok_or_else(Problem::not_found)?;
-    Ok(Json(Balance::of(&wallet)))
+    let now = crate::time::now();
+    let burn = ledger::burn::per_hour(&api.db, account, now).await?;
+    let left = domain::burn::seconds_left(wallet.available(), burn).map(i64::from);
+    Ok(Json(WalletBalance {
+        balance: Balance::of(&wallet),
+        burn_per_hour: burn.to_string(),
+        empty_at: left.map(|seconds| now + TimeDelta::seconds(seconds)),
+    }))
 }

@@ -18,6 +18,7 @@ pub mod internal;
 mod keys;
 mod list;
 mod messages;
+mod money;
 mod numbering;
 mod openapi;
 mod operators;
@@ -69,6 +70,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(messages::read::routes())
         .merge(messages::cancel::routes())
         .merge(balance::routes())
+        .merge(money::routes())
         .merge(auth::login::routes())
         .merge(accounts::routes())
         .merge(users::routes())

@@ -25,6 +25,7 @@ use crate::problem::ProblemBody;
         (name = "auth", description = "Logging in"),
         (name = "account", description = "What an account has: balance, keys, people, sender IDs"),
         (name = "accounts", description = "The accounts below one's own"),
+        (name = "money", description = "Transfers, adjustments, refunds, corrections, statements; what is spent and earned"),
         (name = "smpp", description = "How customers bind over SMPP, and who is bound"),
         (name = "prices", description = "What customers pay"),
         (name = "operators", description = "Who carries messages, and what that costs; the house only"),

@@ -66,6 +66,10 @@ codes! {
     AboveMaxPrice = "above_max_price", UNPROCESSABLE_ENTITY, false, "The price is above the given maximum";
     /// The wallet has not enough.
     InsufficientCredit = "insufficient_credit", PAYMENT_REQUIRED, false, "The balance is not sufficient";
+    /// The account, one above it, or the key has spent what it may on this day.
+    SpendCapReached = "spend_cap_reached", PAYMENT_REQUIRED, false, "The spend cap of the day is reached";
+    /// More than is left of what is refunded or corrected.
+    ExceedsOriginal = "exceeds_original", UNPROCESSABLE_ENTITY, false, "It is more than is left of the original";
     /// The sender ID is not approved for the account.
     SenderNotAllowed = "sender_not_allowed", FORBIDDEN, false, "The sender ID is not approved";
     /// The recipient has asked for no more messages of the account.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{edge, health, house, ledger, messages, parked, seed, send, smpp, smsc, up, worker};
+use crate::command::{edge, health, house, ledger, messages, parked, seed, send, smpp, smsc, statement, up, worker};
 
 const EXAMPLES: &str = "\
 Begin here:
@@ -72,8 +72,10 @@ pub(crate) enum Command {
     Send(send::Options),
     /// List messages, or show one with everything that happened to it
     Messages(messages::Options),
-    /// Show what the account has, holds and may spend
+    /// Show what the account has, holds and may spend, and when it is empty
     Balance(Api),
+    /// Show every movement of a wallet, or the messages behind one of them
+    Statement(statement::Options),
     /// Ask a running process whether it can work
     Health(health::Options),
     /// Begin an installation: make its first account, key and log-in

@@ -50,15 +50,25 @@ impl Client {
         self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
     }
 
+    /// An answer that is no JSON.
+    pub(crate) async fn get_text(&self, path: &str, query: &[(&str, String)]) -> Result<String> {
+        self.send_for_text(self.request(Method::GET, path).query(query)).await
+    }
+
     /// The body of a good answer; a problem becomes an error that says what the API says.
     async fn send(&self, request: RequestBuilder) -> Result<Value> {
+        let text = self.send_for_text(request).await?;
+        serde_json::from_str(&text).context("the answer is not JSON; is this the address of Chappe's API?")
+    }
+
+    async fn send_for_text(&self, request: RequestBuilder) -> Result<String> {
         let answer = request.send().await.with_context(|| format!("no answer from {}", self.url))?;
         let status = answer.status();
         let text = answer.text().await.context("the answer broke off")?;
         if !status.is_success() {
             bail!("{status}: {}", problem(&text));
         }
-        serde_json::from_str(&text).context("the answer is not JSON; is this the address of Chappe's API?")
+        Ok(text)
     }
 }
 

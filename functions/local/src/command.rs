@@ -13,5 +13,6 @@ pub(crate) mod seed;
 pub(crate) mod send;
 pub(crate) mod smpp;
 pub(crate) mod smsc;
+pub(crate) mod statement;
 pub(crate) mod up;
 pub(crate) mod worker;

@@ -48,6 +48,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Send(options) => command::send::run(common, options, &out).await,
         Command::Messages(options) => command::messages::run(common, options, &out).await,
         Command::Balance(options) => command::balance::run(common, options, &out).await,
+        Command::Statement(options) => command::statement::run(common, options, &out).await,
         Command::Health(options) => command::health::run(options).await,
         Command::House(options) => command::house::run(common, options, &out).await,
         Command::Migrate => command::migrate::run(common).await,

@@ -4,6 +4,7 @@
 //! intervals ([`Sweep::run`]) or by a scheduler.
 
 mod backlog;
+mod money;
 mod timer;
 mod verdict;
 
@@ -28,6 +29,8 @@ const HEALTH_EVERY: Duration = Duration::from_secs(15);
 const PARTS_EVERY: Duration = Duration::from_secs(5);
 /// How long the parts of a message from a handset wait for each other, when nothing else is said.
 pub const PARTS_WAIT: TimeDelta = TimeDelta::minutes(10);
+/// How often balances are held against their thresholds, of customers and with suppliers.
+const BALANCES_EVERY: Duration = Duration::from_secs(5);
 /// How often partitions are made and dropped.
 const PARTITIONS_EVERY: Duration = Duration::from_hours(1);
 /// How often the outbox is looked at; publishers publish their own, this finds what a crash left.
@@ -75,6 +78,7 @@ impl Sweep {
             () = every("scheduled", SCHEDULED_EVERY, || self.scheduled()) => {}
             () = every("parts", PARTS_EVERY, || self.parts()) => {}
             () = every("health", HEALTH_EVERY, || self.health()) => {}
+            () = every("balances", BALANCES_EVERY, || self.balances()) => {}
             () = every("partitions", PARTITIONS_EVERY, || self.partitions()) => {}
             () = every("outbox", OUTBOX_EVERY, || self.outbox()) => {}
             () = every("backlog", BACKLOG_EVERY, || self.backlog()) => {}
@@ -125,6 +129,11 @@ impl Sweep {
     /// Counts how operators did lately.
     pub async fn health(&self) -> anyhow::Result<u64> {
         Ok(sweep::health(&self.db, self.clock.now()).await?)
+    }
+
+    /// Tells whose balance fell below a threshold, and raises alarms for suppliers that run low. Answers how many fell.
+    pub async fn balances(&self) -> anyhow::Result<u64> {
+        money::look(&self.db, self.clock.now()).await
     }
 
     /// Makes the partitions of the weeks ahead and drops what is past its time.

@@ -32,16 +32,18 @@ enum Look {
     Parts,
     Outbox,
     Health,
+    Balances,
     Partitions,
 }
 
 impl Look {
     /// Every look, the most urgent first.
-    const ALL: [Self; 6] = [Self::Scheduled, Self::Overdue, Self::Parts, Self::Outbox, Self::Health, Self::Partitions];
+    const ALL: [Self; 7] =
+        [Self::Scheduled, Self::Overdue, Self::Parts, Self::Outbox, Self::Health, Self::Balances, Self::Partitions];
 
     /// Looks that are done for the moment when they were done once, whatever they found.
     const fn is_once(self) -> bool {
-        matches!(self, Self::Scheduled | Self::Health | Self::Partitions)
+        matches!(self, Self::Scheduled | Self::Health | Self::Balances | Self::Partitions)
     }
 }
 
@@ -90,6 +92,7 @@ impl Sweep {
             Look::Parts => self.parts().await,
             Look::Outbox => self.outbox().await,
             Look::Health => self.health().await,
+            Look::Balances => self.balances().await,
             Look::Partitions => self.partitions().await,
         }
     }

@@ -53,6 +53,8 @@ struct Victim {
     session: String,
     rule: String,
     inbound: String,
+    transaction: String,
+    entry: String,
 }
 
 fn route(operation: &'static str, path: impl Into<String>, body: impl Into<Option<Value>>, rival: Rival) -> Route {
@@ -71,6 +73,8 @@ fn routes(victim: &Victim) -> Vec<Route> {
         routes_of_smpp(victim),
         routes_of_accounts(victim),
         routes_of_settings(victim),
+        routes_of_money(victim),
+        routes_of_spending(victim),
         routes_of_the_house(victim),
     ]
     .into_iter()
@@ -143,6 +147,66 @@ fn routes_of_accounts(Victim { account, .. }: &Victim) -> Vec<Route> {
     ]
 }
 
+fn routes_of_spending(Victim { account, message, key, entry, operator, .. }: &Victim) -> Vec<Route> {
+    let (of_account, of_key) = (format!("/v1/accounts/{account}/spend-cap"), format!("/v1/api-keys/{key}/spend-cap"));
+    let cap = json!({"daily": "1"});
+    let of_supplier = |what: &str| format!("/v1/operators/{operator}/{what}");
+    let payment = json!({"amount": "1", "currency": "UZS", "reason": "x"});
+    let threshold = json!({"account_id": account, "amount": "1"});
+    vec![
+        route("get /v1/accounts/{id}/spend-cap", &of_account, None, NotFound),
+        route("put /v1/accounts/{id}/spend-cap", &of_account, cap.clone(), NotFound),
+        route("get /v1/api-keys/{id}/spend-cap", &of_key, None, NotFound),
+        route("put /v1/api-keys/{id}/spend-cap", &of_key, cap, NotFound),
+        plain("get /v1/balance-thresholds", None, SeesNothing),
+        plain("post /v1/balance-thresholds", threshold, NotFound),
+        route(
+            "delete /v1/balance-thresholds/{id}",
+            "/v1/balance-thresholds/low_01m835r56ceywr0hvw89c806ve",
+            None,
+            NotFound,
+        ),
+        route("get /v1/statement", format!("/v1/statement?account_id={account}"), None, NotFound),
+        route("get /v1/statement.csv", format!("/v1/statement.csv?account_id={account}"), None, NotFound),
+        route("get /v1/statement/{entry}/messages", format!("/v1/statement/{entry}/messages"), None, NotFound),
+        plain("get /v1/revenue-shares", None, SeesNothing),
+        route("get /v1/messages/{id}/share", format!("/v1/messages/{message}/share"), None, NotFound),
+        route("get /v1/operators/{id}/account", of_supplier("account"), None, Forbidden),
+        route("put /v1/operators/{id}/account", of_supplier("account"), json!({"currency": "UZS"}), Forbidden),
+        route("get /v1/operators/{id}/entries", of_supplier("entries?currency=UZS"), None, Forbidden),
+        route("post /v1/operators/{id}/payments", of_supplier("payments"), payment, Forbidden),
+    ]
+}
+
+fn routes_of_money(Victim { account, message, transaction, .. }: &Victim) -> Vec<Route> {
+    let move_ = json!({"direction": "up", "amount": "1", "reason": "x"});
+    let adjust = json!({"account_id": account, "amount": "1", "reason": "x"});
+    let an_adjustment = |verb: &str| format!("/v1/adjustments/adj_01m835r56ceywr0hvw89c806ve/{verb}");
+    let because = json!({"reason": "x"});
+    vec![
+        route("post /v1/accounts/{id}/transfers", format!("/v1/accounts/{account}/transfers"), move_, NotFound),
+        route("post /v1/messages/{id}/refunds", format!("/v1/messages/{message}/refunds"), because.clone(), NotFound),
+        plain("get /v1/transactions", None, SeesNothing),
+        route(
+            "post /v1/transactions/{id}/corrections",
+            format!("/v1/transactions/{transaction}/corrections"),
+            because.clone(),
+            NotFound,
+        ),
+        plain("post /v1/adjustments", adjust, Forbidden),
+        plain("get /v1/adjustments", None, Forbidden),
+        route("post /v1/adjustments/{id}/approve", an_adjustment("approve"), because.clone(), Forbidden),
+        route("post /v1/adjustments/{id}/reject", an_adjustment("reject"), because, Forbidden),
+        plain("get /v1/adjustment-limits", None, Forbidden),
+        route(
+            "put /v1/adjustment-limits/{currency}",
+            "/v1/adjustment-limits/UZS",
+            json!({"amount": "1000000"}),
+            Forbidden,
+        ),
+    ]
+}
+
 fn routes_of_settings(Victim { account, key, sender, plan, .. }: &Victim) -> Vec<Route> {
     let key = format!("/v1/api-keys/{key}");
     let decide = |verb: &str| format!("/v1/sender-ids/{sender}/{verb}");
@@ -211,6 +275,10 @@ async fn victim(rig: &Rig) -> Victim {
     let opt_out = json!({"number": "+998909999999"});
     rig.post(&rig.client, "/v1/opt-outs", &opt_out).await.expect(201);
     let inbound = inbound_message(&rig.world).await;
+    let moved = rig.get(&rig.client, "/v1/transactions").await.expect(200).json();
+    let transaction = moved["data"][0]["id"].as_str().unwrap().to_owned();
+    let entry = rig.get(&rig.client, "/v1/statement?operation=hold").await.expect(200).json();
+    let entry = entry["data"][0]["entry_id"].as_str().unwrap().to_owned();
     Victim {
         account: rig.world.client.to_string(),
         message,
@@ -222,6 +290,8 @@ async fn victim(rig: &Rig) -> Victim {
         session,
         rule,
         inbound,
+        transaction,
+        entry,
     }
 }
 
@@ -287,8 +357,8 @@ fn judge(operation: &str, expected: Rival, answer: &super::rig::Answer, victim: 
         Rival::Refused(status) => status,
     };
     assert_eq!(answer.status.as_u16(), status, "{operation} by a rival: {body}");
-    let Victim { account, message, key, sender, plan, system, session, rule, inbound, .. } = victim;
-    for secret in [account, message, key, sender, plan, system, session, rule, inbound] {
+    let Victim { account, message, key, sender, plan, system, session, rule, inbound, transaction, .. } = victim;
+    for secret in [account, message, key, sender, plan, system, session, rule, inbound, transaction] {
         assert!(!body.contains(secret), "{operation} tells a rival of {secret}");
     }
     assert!(!body.contains("victim@example.com"), "{operation} tells a rival of a person");

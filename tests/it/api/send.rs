@@ -33,7 +33,7 @@ async fn a_send_is_priced_held_stored_and_published() {
     assert_eq!(
         balance,
         json!({"balance": "1000000.00", "held": "160.00", "available": "999840.00",
-        "credit_limit": "0.00", "currency": "UZS"})
+        "credit_limit": "0.00", "currency": "UZS", "kind": "prepaid", "burn_per_hour": "0.00", "empty_at": null})
     );
 }
 

@@ -21,7 +21,7 @@ use crate::world::{CLIENT_SUBMIT, World};
 const TO: &str = "998931234567";
 
 /// A good submit of the client by a system.
-fn submission(rig: &Rig, system_id: SmppSystemId) -> Submission {
+pub(super) fn submission(rig: &Rig, system_id: SmppSystemId) -> Submission {
     Submission {
         message_id: MessageId::generate(),
         account_id: rig.world.client,
@@ -62,7 +62,7 @@ pub(super) fn session(system_id: SmppSystemId, account_id: AccountId) -> Session
 }
 
 /// Status and code of each verdict; 0 for what was accepted.
-async fn judged(rig: &Rig, submissions: Vec<Submission>, repeated: bool) -> Vec<(u32, String)> {
+pub(super) async fn judged(rig: &Rig, submissions: Vec<Submission>, repeated: bool) -> Vec<(u32, String)> {
     let verdicts = submit(&rig.api, &Submissions { submissions, repeated }).await.unwrap();
     let told = |verdict| match verdict {
         SubmitVerdict::Accepted => (0, String::new()),

@@ -1,6 +1,6 @@
 //! The statements of accepting.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use contract::{queues, seal};
@@ -8,7 +8,7 @@ use domain::{AccountId, MessageId, Number, TemplateName, TrafficClass};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
-use crate::accept::{IdempotencyRecord, NewMessage, Single, needs};
+use crate::accept::{IdempotencyRecord, NewMessage, Single, key_needs, needs};
 use crate::outbox::Outboxed;
 use crate::{Db, Error, Publish, chain, opt_outs};
 
@@ -25,9 +25,12 @@ pub(super) enum Stored {
     Before(HashSet<MessageId>),
     /// Nothing, for these recipients want no more messages of these accounts.
     OptedOut(HashSet<(AccountId, Number)>),
-    /// Nothing, for some wallet has not enough for all of it.
+    /// Nothing, for some wallet has not enough for all of it, or a cap is reached.
     Short,
 }
+
+/// The constraints that say so.
+const BOUNDS: [&str; 3] = ["balance_covers_holds", "wallet_spends_within_cap", "key_spends_within_cap"];
 
 /// Holds, stores and publishes `batch`, all or nothing, in one statement of its own.
 ///
@@ -93,12 +96,30 @@ async fn insert(connection: &mut PgConnection, db: &Db, batch: &[&Single], rows:
         ), kept AS (
             INSERT INTO idempotency_keys (account_id, key, fingerprint, status, response)
             SELECT a.account_id, a.key, a.fingerprint, a.status, a.response FROM go, asked a WHERE go.ok
+        ), today AS (
+            SELECT (now() AT TIME ZONE 'UTC')::date AS day
+        ), locked_keys AS (
+            SELECT k.key_id FROM api_key_caps k, (SELECT count(*) FROM stored) s
+            WHERE k.key_id = ANY ($43) ORDER BY k.key_id FOR NO KEY UPDATE OF k
+        ), spent AS (
+            -- An older transaction may come behind a younger one: a day that has begun goes on.
+            UPDATE api_key_caps k SET spend_day = greatest(k.spend_day, t.day),
+                spent_micros = CASE WHEN k.spend_day >= t.day THEN k.spent_micros ELSE 0 END + n.micros,
+                excused_micros = CASE WHEN k.spend_day >= t.day THEN k.excused_micros ELSE 0 END
+            FROM go, today t, unnest($43::uuid[], $44::bigint[]) AS n (key_id, micros)
+            WHERE go.ok AND k.key_id = n.key_id AND (SELECT count(*) FROM locked_keys) > 0
+            RETURNING 1
         ), locked AS (
-            SELECT b.account_id FROM account_balances b, (SELECT count(*) FROM stored) s
+            SELECT b.account_id FROM account_balances b, (SELECT count(*) FROM stored) s, (SELECT count(*) FROM spent) k
             WHERE b.account_id = ANY ($1) ORDER BY b.account_id FOR NO KEY UPDATE OF b
         ), held AS (
-            UPDATE account_balances b SET held_micros = b.held_micros + n.micros, updated_at = now()
-            FROM go, need n WHERE go.ok AND b.account_id = n.account_id AND (SELECT count(*) FROM locked) > 0
+            UPDATE account_balances b SET held_micros = b.held_micros + n.micros, updated_at = now(),
+                spend_day = CASE WHEN b.spend_cap_micros IS NULL THEN b.spend_day ELSE greatest(b.spend_day, t.day) END,
+                spent_micros = CASE WHEN b.spend_cap_micros IS NULL THEN b.spent_micros
+                    WHEN b.spend_day >= t.day THEN b.spent_micros + n.micros ELSE n.micros END,
+                excused_micros = CASE WHEN b.spend_cap_micros IS NULL OR b.spend_day >= t.day
+                    THEN b.excused_micros ELSE 0 END
+            FROM go, today t, need n WHERE go.ok AND b.account_id = n.account_id AND (SELECT count(*) FROM locked) > 0
             RETURNING b.account_id, b.currency, b.posted_micros, b.held_micros, n.micros, n.messages
         ), journal AS (
             INSERT INTO balance_ledger (entry_id, line, operation, ledger, account_id, currency, held_micros,
@@ -106,6 +127,8 @@ async fn insert(connection: &mut PgConnection, db: &Db, batch: &[&Single], rows:
             SELECT $27, row_number() OVER (), 'hold', 'wallet', h.account_id, h.currency, h.micros,
                 h.posted_micros, h.held_micros, h.messages
             FROM held h
+        ), opened AS (
+            INSERT INTO entry_messages (entry_id, message_ids) SELECT $27, $9 FROM go WHERE go.ok
         ), outboxed AS (
             INSERT INTO outbox (id, queue, body)
             SELECT e.id, $28, e.body FROM go, unnest($29::uuid[], $30::bytea[]) AS e (id, body)
@@ -159,12 +182,14 @@ async fn insert(connection: &mut PgConnection, db: &Db, batch: &[&Single], rows:
         &rows.smpp.parts as &[Option<i16>],
         &rows.smpp.totals as &[Option<i16>],
         &rows.templates as &[Option<&str>],
+        &rows.capped_keys,
+        &rows.key_micros,
     )
     .fetch_one(&mut *connection)
     .await
     .map_err(Error::from);
     let answer = match answer {
-        Err(error) if error.constraint() == Some("balance_covers_holds") => return Ok(Stored::Short),
+        Err(error) if error.constraint().is_some_and(|name| BOUNDS.contains(&name)) => return Ok(Stored::Short),
         answer => answer?,
     };
     if answer.ok {
@@ -217,7 +242,7 @@ async fn known_keys(connection: &mut PgConnection, batch: &[&Single]) -> Result<
 }
 
 /// What a key remembers.
-pub(super) async fn known_key(
+pub(crate) async fn known_key(
     connection: &mut PgConnection,
     account: AccountId,
     key: &str,
@@ -238,7 +263,7 @@ pub(super) async fn known_key(
 }
 
 /// Stores a key; `false` when another transaction has stored it first.
-pub(super) async fn remember_key(
+pub(crate) async fn remember_key(
     connection: &mut PgConnection,
     account: AccountId,
     record: &IdempotencyRecord,
@@ -258,36 +283,12 @@ pub(super) async fn remember_key(
     Ok(done.rows_affected() == 1)
 }
 
-/// Locks the wallets of `messages` and says which of them fit, taken in their order.
-pub(super) async fn fitting(connection: &mut PgConnection, messages: &[&NewMessage]) -> Result<Vec<bool>, Error> {
-    let wallets: Vec<Uuid> = needs(messages.iter().copied())?.into_keys().map(AccountId::uuid).collect();
-    let rows = query!(
-        r#"SELECT account_id, posted_micros + credit_limit_micros - held_micros AS "available!"
-           FROM account_balances WHERE account_id = ANY ($1) ORDER BY account_id FOR NO KEY UPDATE"#,
-        &wallets
-    )
-    .fetch_all(connection)
-    .await?;
-    let mut available: HashMap<AccountId, i64> =
-        rows.into_iter().map(|row| (AccountId::from_uuid(row.account_id), row.available)).collect();
-    messages.iter().map(|message| take(&mut available, message)).collect()
-}
-
-fn take(available: &mut HashMap<AccountId, i64>, message: &NewMessage) -> Result<bool, Error> {
-    let holds = needs(std::iter::once(message))?;
-    let fits = holds.iter().all(|(account, (need, _))| available.get(account).is_some_and(|have| have >= need));
-    if fits {
-        for (account, (need, _)) in holds {
-            available.entry(account).and_modify(|have| *have -= need);
-        }
-    }
-    Ok(fits)
-}
-
 /// The columns of one statement.
 #[derive(Default)]
 struct Rows<'a> {
     wallets: Vec<Uuid>,
+    capped_keys: Vec<Uuid>,
+    key_micros: Vec<i64>,
     micros: Vec<i64>,
     counts: Vec<i32>,
     key_accounts: Vec<Uuid>,
@@ -356,6 +357,10 @@ impl<'a> Rows<'a> {
             rows.wallets.push(wallet.uuid());
             rows.micros.push(micros);
             rows.counts.push(count);
+        }
+        for (key, micros) in key_needs(batch.iter().map(|s| &s.message))? {
+            rows.capped_keys.push(key.uuid());
+            rows.key_micros.push(micros);
         }
         let chains = chain::remember(db, batch.iter().map(|s| &s.message.chain)).await?;
         for (single, chain) in batch.iter().zip(chains) {

@@ -46,6 +46,8 @@ struct Sum {
 struct Entry {
     id: Uuid,
     currency: Currency,
+    /// Which messages it covers.
+    messages: Vec<Uuid>,
     /// By payer and seller.
     wallets: BTreeMap<(AccountId, AccountId), Sum>,
     /// By operator and currency.
@@ -91,10 +93,12 @@ impl Entries {
             btree_map::Entry::Vacant(slot) => slot.insert(Entry {
                 id: moved.entry,
                 currency: chain.currency,
+                messages: Vec::new(),
                 wallets: BTreeMap::new(),
                 suppliers: BTreeMap::new(),
             }),
         };
+        entry.messages.push(moved.message.uuid());
         for step in steps {
             for movement in settlement::settle(chain, u16::from(moved.segments), step) {
                 let sum = entry.wallets.entry((movement.account, movement.seller)).or_default();
@@ -110,6 +114,11 @@ impl Entries {
             supplier.1 += 1;
         }
         Ok(())
+    }
+
+    /// Each entry with its sender and the messages that it covers.
+    pub(super) fn covered(&self) -> impl Iterator<Item = (Uuid, AccountId, &[Uuid])> {
+        self.entries.iter().map(|(sender, entry)| (entry.id, *sender, entry.messages.as_slice()))
     }
 
     /// The journal lines of everything gathered.

@@ -1,6 +1,6 @@
 //! Money that people move: top-ups and transfers.
 
-use domain::{AccountId, Currency, Micros};
+use domain::{AccountId, Currency, Micros, TransactionId};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
@@ -139,17 +139,22 @@ pub async fn transfer(connection: &mut PgConnection, transfer: &Transfer) -> Res
         ..blank(entry, "transfer", account.uuid(), (currency, reason))
     };
     let mut lines = [line(1, from, -amount.get()), line(2, to, amount.get())];
-    // The constraint on the wallet says no when there is not enough, whatever happens at the same time.
-    post(connection, &mut lines).await.map_err(|error| match error.constraint() {
-        Some("balance_covers_holds") => TransferError::NoCredit,
-        _ => TransferError::Store(error),
-    })?;
+    post(connection, &mut lines).await.map_err(short)?;
     record(connection, ("transfer", *from, -*amount, currency), (entry, reason, actor)).await?;
     record(connection, ("transfer", *to, *amount, currency), (entry, reason, actor)).await?;
     Ok(entry)
 }
 
-fn blank(entry: Uuid, operation: &'static str, account: Uuid, (currency, reason): (Currency, &str)) -> Line {
+/// The constraint on the wallet says no when there is not enough, whatever happens at the same time.
+pub(super) fn short(error: Error) -> TransferError {
+    match error.constraint() {
+        Some("balance_covers_holds") => TransferError::NoCredit,
+        _ => TransferError::Store(error),
+    }
+}
+
+/// A line of `entry` on a wallet, without an amount.
+pub(super) fn blank(entry: Uuid, operation: &'static str, account: Uuid, (currency, reason): (Currency, &str)) -> Line {
     Line {
         entry,
         number: 0,
@@ -166,14 +171,16 @@ fn blank(entry: Uuid, operation: &'static str, account: Uuid, (currency, reason)
     }
 }
 
-async fn wallet_currency(connection: &mut PgConnection, account: AccountId) -> Result<Currency, Error> {
+/// The currency of a wallet, which every account has.
+pub(super) async fn wallet_currency(connection: &mut PgConnection, account: AccountId) -> Result<Currency, Error> {
     let row = query!("SELECT currency FROM account_balances WHERE account_id = $1", account.uuid())
         .fetch_one(connection)
         .await?;
     currency_of(&row.currency)
 }
 
-async fn post(connection: &mut PgConnection, lines: &mut [Line]) -> Result<(), Error> {
+/// The door of every movement that people make: each wallet once, then the lines. An entry has one line for each wallet.
+pub(super) async fn post(connection: &mut PgConnection, lines: &mut [Line]) -> Result<(), Error> {
     let wallets = lines.iter().filter(|l| l.is_wallet()).map(|l| (l.account, (l.posted, l.held))).collect();
     let after = move_wallets(connection, &wallets).await?;
     for line in lines.iter_mut().filter(|l| l.is_wallet()) {
@@ -182,15 +189,17 @@ async fn post(connection: &mut PgConnection, lines: &mut [Line]) -> Result<(), E
     write(connection, lines).await
 }
 
-async fn record(
+/// Notes what people moved, beside its journal entry.
+pub(super) async fn record(
     connection: &mut PgConnection,
     (kind, account, amount, currency): (&str, AccountId, Micros, Currency),
     (entry, reason, actor): (Uuid, &str, &str),
-) -> Result<(), Error> {
+) -> Result<TransactionId, Error> {
+    let id = TransactionId::generate();
     query!(
         "INSERT INTO transactions (id, account_id, kind, amount_micros, currency, reason, entry_id, actor)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        Uuid::now_v7(),
+        id.uuid(),
         account.uuid(),
         kind,
         amount.get(),
@@ -201,5 +210,5 @@ async fn record(
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(id)
 }

@@ -2,6 +2,7 @@
 
 use sqlx::query;
 
+use crate::ledger::acts;
 use crate::{Db, Error};
 
 /// One broken invariant.
@@ -31,6 +32,7 @@ pub async fn verify(db: &Db) -> Result<Vec<Violation>, Error> {
     say("captured money is that of the messages", captures(&mut tx).await?);
     say("every ended message has its CDR and no other has one", records(&mut tx).await?);
     say("a CDR says what its message cost", amounts(&mut tx).await?);
+    violations.extend(acts::verify(&mut tx).await?);
     tx.rollback().await?;
     Ok(violations)
 }

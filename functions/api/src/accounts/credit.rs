@@ -20,11 +20,9 @@ use crate::body::Raw;
 use crate::change::Change;
 use crate::check::Check;
 use crate::list::path_id;
+use crate::money::AMOUNT_MAX;
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
-
-/// Most that one credit gives, in micros: a thousand million of the major unit.
-const AMOUNT_MAX: Micros = Micros::new(1_000_000_000_000_000);
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(give_credit))

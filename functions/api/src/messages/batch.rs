@@ -12,10 +12,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::idempotency;
 use super::prepare::{SendRequest, Terms, prepare};
-use super::send::{no_credit, opted_out};
+use super::send::{no_credit, opted_out, spend_cap};
 use super::view::AcceptedMessage;
 use crate::Api;
-use crate::auth::{Caller, Scope};
+use crate::auth::{Caller, Scope, keys};
 use crate::body::Raw;
 use crate::openapi::Refusals;
 use crate::pace;
@@ -93,7 +93,9 @@ async fn send_batch(
     let busy = || Problem::new(Code::Unavailable, "too many batches at this moment; nothing was done");
     let seat = tokio::time::timeout(SEAT_LIMIT, api.batches.acquire()).await;
     let _seat = seat.ok().and_then(Result::ok).ok_or_else(busy)?;
-    let messages: Vec<NewMessage> = prepared.iter().filter_map(|verdict| verdict.as_ref().ok()).cloned().collect();
+    let capped_key = keys::capped(&api, caller.actor);
+    let good = prepared.iter().filter_map(|verdict| verdict.as_ref().ok()).cloned();
+    let messages: Vec<NewMessage> = good.map(|message| NewMessage { capped_key, ..message }).collect();
     for message in &messages {
         api.note_time(message);
     }
@@ -143,6 +145,7 @@ fn answer(prepared: &Prepared, fates: &[accept::Verdict]) -> Vec<u8> {
                 Some(accept::Verdict::Stored) => {
                     Verdict { index, message: Some(AcceptedMessage::of(message)), problem: None }
                 }
+                Some(accept::Verdict::SpendCap) => refused(&spend_cap()),
                 Some(accept::Verdict::OptedOut) => refused(&opted_out()),
                 Some(accept::Verdict::NoCredit) | None => refused(&no_credit()),
             },

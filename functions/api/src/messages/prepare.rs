@@ -146,6 +146,7 @@ pub fn prepare(
             expires_at: scheduled_at.unwrap_or(terms.now) + validity,
             scheduled_at,
             created_at: terms.now,
+            capped_key: None,
             smpp: None,
         }),
         _ => Err(foremost(check.into_errors())),

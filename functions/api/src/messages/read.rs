@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use domain::{MessageId, Micros, OperatorId, Sender};
 use serde::{Deserialize, Serialize};
+use store::ledger::refund;
 use store::messages::{self, Event, Filter, Part, Story};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -169,6 +170,9 @@ pub(crate) struct MessageStory {
     events: Vec<MessageEvent>,
     /// Its segments at operators.
     parts: Vec<MessagePart>,
+    /// What refunds gave back of what was charged.
+    #[schema(example = "0.00")]
+    refunded: String,
     /// How its operator was chosen. Only the house sees it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -241,7 +245,8 @@ async fn get_message(
 pub(crate) async fn story(api: &Api, caller: &Caller, id: MessageId) -> Result<Json<MessageStory>, Problem> {
     let story = messages::get(&api.db, caller.account, id).await?;
     let story = story.ok_or_else(Problem::not_found)?;
-    Ok(Json(tell(story, caller.is_house().is_ok())))
+    let refunded = refund::given_back(&api.db, story.message.account, id).await?;
+    Ok(Json(tell(story, refunded, caller.is_house().is_ok())))
 }
 
 /// List messages, newest first. One that an SMPP customer cut is shown once, as a whole; filters look at its first
@@ -314,7 +319,7 @@ fn view(row: messages::Message) -> Message {
 }
 
 /// Customers do not see who carries their messages: that is the house's own business.
-fn tell(story: Story, to_house: bool) -> MessageStory {
+fn tell(story: Story, refunded: Micros, to_house: bool) -> MessageStory {
     let accepted = MessageEvent {
         state: domain::State::Accepted.name().to_owned(),
         at: story.message.created_at,
@@ -347,6 +352,7 @@ fn tell(story: Story, to_house: bool) -> MessageStory {
         message: view(story.message),
         events: std::iter::once(accepted).chain(story.events.into_iter().map(event)).collect(),
         parts: story.parts.into_iter().map(part).collect(),
+        refunded: refunded.to_string(),
         decision: story.decision.filter(|_| to_house),
     }
 }

@@ -12,7 +12,7 @@ use super::idempotency::{self, Key};
 use super::prepare::{SendRequest, Terms, prepare};
 use super::view::AcceptedMessage;
 use crate::Api;
-use crate::auth::{Caller, Scope};
+use crate::auth::{Caller, Scope, keys};
 use crate::body::Raw;
 use crate::openapi::Refusals;
 use crate::pace;
@@ -39,10 +39,11 @@ async fn send(State(api): State<Arc<Api>>, caller: Caller, headers: HeaderMap, r
     if let Some(answer) = idempotency::recall(&api, caller.account, key.as_ref()).await? {
         return Ok(answer);
     }
-    let (message, rate) = match admit(&api, &caller, &raw).await {
+    let (mut message, rate) = match admit(&api, &caller, &raw).await {
         Ok(admitted) => admitted,
         Err(refusal) => return idempotency::or_earlier(&api, caller.account, key.as_ref(), refusal).await,
     };
+    message.capped_key = keys::capped(&api, caller.actor);
     let body = serde_json::to_vec(&AcceptedMessage::of(&message)).map_err(Problem::internal)?;
     let idempotency = key.clone().map(|key: Key| key.record(StatusCode::CREATED, body.clone()));
     api.note_time(&message);
@@ -57,6 +58,7 @@ async fn send(State(api): State<Arc<Api>>, caller: Caller, headers: HeaderMap, r
             idempotency::replay(record, &key.map(|key| key.fingerprint).unwrap_or_default())?
         }
         Acceptance::NoCredit => return Err(no_credit()),
+        Acceptance::SpendCap => return Err(spend_cap()),
         Acceptance::OptedOut => return Err(opted_out()),
     };
     rate.write(response.headers_mut());
@@ -80,6 +82,12 @@ async fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(NewMessage, pac
 pub(crate) fn opted_out() -> Problem {
     let detail = "the recipient has asked for no more messages of this account; nothing was stored or held";
     Problem::field("/to", Code::RecipientOptedOut, detail)
+}
+
+/// A wallet of the chain, or the key, has spent what it may on this day.
+pub(crate) fn spend_cap() -> Problem {
+    let detail = "the spend cap of the account or the key is reached for this UTC day; nothing was stored or held";
+    Problem::new(Code::SpendCapReached, detail)
 }
 
 /// A wallet of the chain has not enough.

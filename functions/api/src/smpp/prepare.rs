@@ -50,6 +50,7 @@ pub(super) fn prepare(catalogue: &Catalogue, submission: &Submission, now: DateT
         expires_at,
         scheduled_at,
         created_at: now,
+        capped_key: None,
         smpp: Some(Box::new(SmppMessage {
             system_id: submission.system_id,
             registered_delivery: submission.registered_delivery,

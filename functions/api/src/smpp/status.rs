@@ -54,6 +54,8 @@ reasons! {
     InvalidSchedule = "invalid_schedule", RINVSCHED;
     /// The wallet has not enough.
     InsufficientCredit = Code::InsufficientCredit.name(), RSUBMITFAIL;
+    /// The account, or one above it, has spent what it may on this day.
+    SpendCapReached = Code::SpendCapReached.name(), RSUBMITFAIL;
     /// The account, or one above it, is switched off.
     AccountSuspended = Code::AccountSuspended.name(), RSUBMITFAIL;
     /// Faster than the account may.
@@ -93,6 +95,7 @@ mod tests {
             ("invalid_validity", 0x62),
             ("invalid_schedule", 0x61),
             ("insufficient_credit", 0x45),
+            ("spend_cap_reached", 0x45),
             ("account_suspended", 0x45),
             ("rate_limited", 0x58),
             ("unavailable", 0x14),

@@ -84,6 +84,7 @@ fn verdict(acceptance: &Acceptance) -> SubmitVerdict {
     match acceptance {
         Acceptance::Stored => SubmitVerdict::Accepted,
         Acceptance::NoCredit => SubmitVerdict::Refused(Why::InsufficientCredit.into()),
+        Acceptance::SpendCap => SubmitVerdict::Refused(Why::SpendCapReached.into()),
         Acceptance::OptedOut => SubmitVerdict::Refused(Why::OptedOut.into()),
         // There was no key.
         Acceptance::Replayed(_) => SubmitVerdict::Refused(Why::Internal.into()),

@@ -66,7 +66,7 @@ locals {
       timeout_seconds = 300
       needs           = ["database"]
       timers = {
-        minutely     = { every = "rate(1 minute)", looks = ["overdue", "scheduled", "parts", "outbox"] }
+        minutely     = { every = "rate(1 minute)", looks = ["overdue", "scheduled", "parts", "outbox", "balances"] }
         five-minutes = { every = "rate(5 minutes)", looks = ["health"] }
         hourly       = { every = "rate(1 hour)", looks = ["partitions"] }
       }

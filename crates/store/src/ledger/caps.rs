@@ -1,0 +1,139 @@
+//! Spend caps: what messages accepted on one UTC day may cost a wallet, or the wallet of a key's account.
+//!
+//! **Invariant:** a cap is held inside the statement that accepts, by a constraint: never one micro more, whatever
+//! happens at the same time. What is released later is not given back to the day.
+
+use chrono::NaiveDate;
+use domain::{AccountId, Currency, KeyId, Micros};
+use sqlx::{PgConnection, query};
+
+use crate::page::parse;
+use crate::{Db, Error};
+
+/// A cap, and what was spent on a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spending {
+    /// What may be spent on one day; `None`: anything.
+    pub cap: Option<Micros>,
+    /// Held for messages accepted on `day`.
+    pub spent: Micros,
+    /// The UTC day.
+    pub day: NaiveDate,
+    /// The wallet's currency.
+    pub currency: Currency,
+}
+
+/// The cap of `account`'s wallet, and what its journal says was held today.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_account(db: &Db, account: AccountId) -> Result<Option<Spending>, Error> {
+    let row = query!(
+        r#"SELECT b.spend_cap_micros, b.currency AS "currency!", t.day AS "day!", (
+               SELECT coalesce(sum(l.held_micros), 0)::bigint FROM balance_ledger l
+               WHERE l.account_id = b.account_id AND l.ledger = 'wallet' AND l.operation = 'hold'
+                   AND l.entry_id >= uuid_at(t.day::timestamp AT TIME ZONE 'UTC' - interval '10 minutes')
+                   AND (l.at AT TIME ZONE 'UTC')::date = t.day) AS "spent!"
+           FROM account_balances b, (SELECT (now() AT TIME ZONE 'UTC')::date AS day) t WHERE b.account_id = $1"#,
+        account.uuid()
+    )
+    .fetch_optional(&db.pool)
+    .await?;
+    row.map(|row| {
+        let (cap, spent) = (row.spend_cap_micros.map(Micros::new), Micros::new(row.spent));
+        Ok(Spending { cap, spent, day: row.day, currency: parse(&row.currency, "currency")? })
+    })
+    .transpose()
+}
+
+/// Sets or takes away the cap of `account`'s wallet. What was spent today counts from the first moment on; where that
+/// is more than the cap already, nothing more is accepted today.
+///
+/// # Errors
+/// When the database fails.
+pub async fn cap_account(connection: &mut PgConnection, account: AccountId, cap: Option<Micros>) -> Result<(), Error> {
+    // First the lock, then the look: what is accepted meanwhile waits, and what was accepted is seen.
+    query!("SELECT account_id FROM account_balances WHERE account_id = $1 FOR NO KEY UPDATE", account.uuid())
+        .fetch_one(&mut *connection)
+        .await?;
+    query!(
+        r#"UPDATE account_balances b SET spend_cap_micros = $2, spend_day = t.day, spent_micros = t.spent,
+               excused_micros = t.spent, updated_at = now()
+           FROM (
+               SELECT d.day, (
+                   SELECT coalesce(sum(l.held_micros), 0)::bigint FROM balance_ledger l
+                   WHERE l.account_id = $1 AND l.ledger = 'wallet' AND l.operation = 'hold'
+                       AND l.entry_id >= uuid_at(d.day::timestamp AT TIME ZONE 'UTC' - interval '10 minutes')
+                       AND (l.at AT TIME ZONE 'UTC')::date = d.day) AS spent
+               FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS day) d
+           ) t WHERE b.account_id = $1"#,
+        account.uuid(),
+        cap.map(Micros::get)
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The cap of a key in the tenant's subtree, and what was spent with it today since a cap is set. `None`: there is no
+/// such key.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_key(db: &Db, tenant: AccountId, key: KeyId) -> Result<Option<Spending>, Error> {
+    let row = query!(
+        r#"SELECT c.cap_micros AS "cap?", a.currency AS "currency!", t.day AS "day!",
+               CASE WHEN c.spend_day = t.day THEN c.spent_micros ELSE 0 END AS "spent!"
+           FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS day) t, api_keys k JOIN accounts a ON a.id = k.account_id
+               LEFT JOIN api_key_caps c ON c.key_id = k.id
+           WHERE k.id = $2 AND a.path @> ARRAY[$1::uuid]"#,
+        tenant.uuid(),
+        key.uuid()
+    )
+    .fetch_optional(&db.pool)
+    .await?;
+    row.map(|row| {
+        let (cap, spent) = (row.cap.map(Micros::new), Micros::new(row.spent));
+        Ok(Spending { cap, spent, day: row.day, currency: parse(&row.currency, "currency")? })
+    })
+    .transpose()
+}
+
+/// Sets or takes away the cap of a key; answers whose key it is. `None`: there is no such key in the tenant's subtree.
+///
+/// # Errors
+/// When the database fails.
+pub async fn cap_key(
+    connection: &mut PgConnection,
+    tenant: AccountId,
+    key: KeyId,
+    cap: Option<Micros>,
+) -> Result<Option<AccountId>, Error> {
+    let row = query!(
+        "SELECT k.account_id FROM api_keys k JOIN accounts a ON a.id = k.account_id
+         WHERE k.id = $2 AND a.path @> ARRAY[$1::uuid]",
+        tenant.uuid(),
+        key.uuid()
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    match cap {
+        None => {
+            query!("DELETE FROM api_key_caps WHERE key_id = $1", key.uuid()).execute(connection).await?;
+        }
+        Some(cap) => {
+            query!(
+                "INSERT INTO api_key_caps AS c (key_id, account_id, cap_micros) VALUES ($1, $2, $3)
+                 ON CONFLICT (key_id) DO UPDATE SET cap_micros = excluded.cap_micros, excused_micros = c.spent_micros,
+                    updated_at = now()",
+                key.uuid(),
+                row.account_id,
+                cap.get()
+            )
+            .execute(connection)
+            .await?;
+        }
+    }
+    Ok(Some(AccountId::from_uuid(row.account_id)))
+}

@@ -1,0 +1,110 @@
+//! What a seller earns: what its children pay it, less what it pays itself for the same messages. From the journal, by
+//! UTC day and child; nobody but the seller sees it.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use domain::{AccountId, ChainId, MessageId, Micros, State};
+use sqlx::query;
+
+use crate::page::parse;
+use crate::{Db, Error, chain};
+
+/// What a seller earned by one child on one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// The UTC day.
+    pub day: NaiveDate,
+    /// Who bought: directly below the seller; it may have sold on.
+    pub child: AccountId,
+    /// Messages that were captured; one that is charged at its submit and again at its end counts once for each.
+    pub messages: i64,
+    /// Paid by the child, less what was refunded to it.
+    pub earned: Micros,
+    /// Paid by the seller, less what was refunded to it; by the house: to operators, as far as in its own currency.
+    pub paid: Micros,
+}
+
+/// The shares of `seller` between two moments, newest day first. Days at most: as many as lie between; the caller
+/// bounds them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn shares(
+    db: &Db,
+    seller: AccountId,
+    (since, until): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<Vec<Share>, Error> {
+    let rows = query!(
+        r#"SELECT x.day AS "day!", x.child AS "child!", sum(x.messages)::bigint AS "messages!",
+               sum(x.earned)::bigint AS "earned!", sum(x.paid)::bigint AS "paid!"
+           FROM (
+               SELECT (l.at AT TIME ZONE 'UTC')::date AS day, a.path[array_position(a.path, $1) + 1] AS child,
+                   CASE WHEN l.ledger = 'revenue' THEN l.posted_micros ELSE 0 END AS earned,
+                   CASE WHEN l.ledger = 'revenue' THEN 0 ELSE -l.posted_micros END AS paid,
+                   CASE WHEN l.ledger = 'revenue' AND l.operation = 'capture' THEN l.messages ELSE 0 END AS messages
+               FROM balance_ledger l JOIN entry_messages e ON e.entry_id = l.entry_id
+                   JOIN accounts a ON a.id = e.account_id JOIN account_balances w ON w.account_id = $1
+               WHERE l.account_id = $1 AND l.operation IN ('capture', 'refund', 'supplier_cost')
+                   AND l.ledger IN ('revenue', 'wallet', 'supplier_cost') AND l.currency = w.currency
+                   AND l.entry_id >= uuid_at($2::timestamptz - interval '10 minutes')
+                   AND l.entry_id <= uuid_at($3::timestamptz + interval '10 minutes') AND l.at >= $2 AND l.at < $3
+                   AND a.id <> $1
+           ) x GROUP BY 1, 2 ORDER BY 1 DESC, 2"#,
+        seller.uuid(),
+        since,
+        until
+    )
+    .fetch_all(&db.pool)
+    .await?;
+    let share = |day, child, messages, earned, paid| Share {
+        day,
+        child: AccountId::from_uuid(child),
+        messages,
+        earned: Micros::new(earned),
+        paid: Micros::new(paid),
+    };
+    Ok(rows.into_iter().map(|row| share(row.day, row.child, row.messages, row.earned, row.paid)).collect())
+}
+
+/// What `seller` earned by one message, by now: paid to it, and by it, less refunds. `None`: the message is not in its
+/// subtree, or is its own.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_message(db: &Db, seller: AccountId, message: MessageId) -> Result<Option<(Micros, Micros)>, Error> {
+    let mut connection = db.pool.lend().await?;
+    let row = query!(
+        r#"SELECT m.chain_id, m.state, m.corrections, coalesce(m.accepted_segments, 0) AS "accepted!",
+               m.submit_entry_id IS NOT NULL AS "submitted!", m.unit_cost_micros, m.cost_currency, m.currency AS "currency!",
+               ARRAY(SELECT r.account_id FROM message_refunds r WHERE r.message_id = m.id ORDER BY r.account_id, r.before_segments) AS "payers!",
+               ARRAY(SELECT r.amount_micros FROM message_refunds r WHERE r.message_id = m.id ORDER BY r.account_id, r.before_segments) AS "back!"
+           FROM messages m JOIN accounts a ON a.id = m.account_id
+           WHERE m.id = $2 AND a.path @> ARRAY[$1::uuid] AND a.id <> $1"#,
+        seller.uuid(),
+        message.uuid()
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let chains = chain::load(&mut connection, db, std::iter::once(ChainId::from_uuid(row.chain_id))).await?;
+    connection.done().await?;
+    let chain = chains.values().next().ok_or_else(|| Error::Corrupt("a message without its chain".into()))?;
+    let accepted = u16::try_from(row.accepted).map_err(|_| Error::Range)?;
+    let state: State = parse(&row.state, "state")?;
+    let billable = state == State::Delivered && row.corrections == 0;
+    let net = |link: &domain::tariff::Link| {
+        let segments = domain::settlement::captured_segments(link, accepted, billable);
+        let back = row.payers.iter().zip(&row.back).filter(|(payer, _)| **payer == link.account.uuid());
+        let back: i64 = back.map(|(_, amount)| *amount).sum();
+        Some(Micros::new(link.price.times(segments)?.get() - back))
+    };
+    let sum = |link: Option<&domain::tariff::Link>| link.map_or(Some(Micros::ZERO), net).ok_or(Error::Range);
+    let earned = sum(chain.links.iter().find(|link| link.seller == seller && link.account != seller))?;
+    let own = chain.links.iter().find(|link| link.account == seller);
+    let cost = row.unit_cost_micros.filter(|_| row.submitted && row.cost_currency.as_deref() == Some(&row.currency));
+    let paid = match own {
+        Some(link) => sum(Some(link))?,
+        // The house pays operators.
+        None => cost.map_or(Some(Micros::ZERO), |cost| Micros::new(cost).times(accepted)).ok_or(Error::Range)?,
+    };
+    Ok(Some((earned, paid)))
+}

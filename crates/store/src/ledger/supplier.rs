@@ -1,0 +1,275 @@
+//! Accounts with suppliers: what was paid to an operator, what its messages cost, and an alarm when a prepaid one runs
+//! low. By operator and currency; the house only.
+//!
+//! A settled message posts its cost to the journal alone, so that no row is everybody's. The sweep folds what is old
+//! enough into `supplier_accounts`; a balance is that and the lines behind it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{AccountId, Currency, Micros, OperatorId};
+use sqlx::{PgConnection, query};
+use uuid::Uuid;
+
+use crate::ledger::entry::Line as JournalLine;
+use crate::ledger::post::{blank, post, record};
+use crate::page::{Page, parse};
+use crate::{Db, Error, Tx};
+
+/// An entry is committed within this time after its id was made, or never.
+const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(10);
+
+/// How the house stands with a supplier in one currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The supplier.
+    pub operator: OperatorId,
+    /// The currency.
+    pub currency: Currency,
+    /// Paid to it by now.
+    pub paid: Micros,
+    /// What its messages cost by now.
+    pub cost: Micros,
+    /// An alarm is raised below this; `None`: never.
+    pub alarm_below: Option<Micros>,
+    /// The alarm was raised.
+    pub is_low: bool,
+}
+
+impl Standing {
+    /// What is left of the payments; below zero: what is owed.
+    pub fn balance(&self) -> Micros {
+        Micros::new(self.paid.get().saturating_sub(self.cost.get()))
+    }
+}
+
+/// The accounts with `operator`, by currency; with every operator where none is named. One for each currency that was
+/// ever paid, charged or watched.
+///
+/// # Errors
+/// When the database fails.
+pub async fn standings(connection: &mut PgConnection, operator: Option<OperatorId>) -> Result<Vec<Standing>, Error> {
+    let rows = query!(
+        r#"WITH fold AS (
+            SELECT coalesce((SELECT at FROM sweep_cursors WHERE name = 'suppliers'), '-infinity') AS at
+        ), recent AS (
+            SELECT l.operator_id, l.currency,
+                sum(CASE WHEN l.operation = 'supplier_cost' THEN l.posted_micros ELSE 0 END) AS cost,
+                sum(CASE WHEN l.operation = 'supplier_cost' THEN 0 ELSE -l.posted_micros END) AS paid
+            FROM operators o JOIN balance_ledger l ON l.operator_id = o.id AND l.ledger = 'supplier'
+                AND l.entry_id >= (SELECT CASE WHEN at = '-infinity' THEN '00000000-0000-0000-0000-000000000000'::uuid
+                    ELSE uuid_at(at) END FROM fold)
+            WHERE $1::uuid IS NULL OR o.id = $1 GROUP BY 1, 2
+        )
+        SELECT coalesce(s.operator_id, r.operator_id) AS "operator!", coalesce(s.currency, r.currency) AS "currency!",
+            (coalesce(s.paid_micros, 0) + coalesce(r.paid, 0))::bigint AS "paid!",
+            (coalesce(s.cost_micros, 0) + coalesce(r.cost, 0))::bigint AS "cost!",
+            s.alarm_below_micros AS "alarm_below?", coalesce(s.is_low, false) AS "is_low!"
+        FROM (SELECT * FROM supplier_accounts WHERE $1::uuid IS NULL OR operator_id = $1) s
+            FULL JOIN recent r ON r.operator_id = s.operator_id AND r.currency = s.currency
+        ORDER BY 1, 2"#,
+        operator.map(OperatorId::uuid)
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Standing {
+                operator: OperatorId::from_uuid(row.operator),
+                currency: parse(&row.currency, "currency")?,
+                paid: Micros::new(row.paid),
+                cost: Micros::new(row.cost),
+                alarm_below: row.alarm_below.map(Micros::new),
+                is_low: row.is_low,
+            })
+        })
+        .collect()
+}
+
+/// A payment to a supplier.
+#[derive(Debug, Clone)]
+pub struct Payment {
+    /// To whom.
+    pub operator: OperatorId,
+    /// How much; below zero: it came back.
+    pub amount: Micros,
+    /// In which currency.
+    pub currency: Currency,
+    /// Why.
+    pub reason: String,
+    /// Who says so.
+    pub actor: String,
+}
+
+/// Posts `payment` of `house`: cash against the supplier. Answers the journal entry; `None`: there is no such operator.
+///
+/// # Errors
+/// When the database fails.
+pub async fn pay(connection: &mut PgConnection, house: AccountId, payment: &Payment) -> Result<Option<Uuid>, Error> {
+    let Payment { operator, amount, currency, reason, actor } = payment;
+    let known = query!("SELECT id FROM operators WHERE id = $1", operator.uuid());
+    if known.fetch_optional(&mut *connection).await?.is_none() {
+        return Ok(None);
+    }
+    let entry = Uuid::now_v7();
+    let line = |number, ledger, posted, operator| JournalLine {
+        number,
+        ledger,
+        posted,
+        operator,
+        ..blank(entry, "supplier_payment", house.uuid(), (*currency, reason))
+    };
+    let mut lines = [line(1, "supplier", -amount.get(), Some(operator.uuid())), line(2, "cash", amount.get(), None)];
+    post(connection, &mut lines).await?;
+    let id = record(connection, ("supplier_payment", house, *amount, *currency), (entry, reason, actor)).await?;
+    query!("UPDATE transactions SET operator_id = $2 WHERE id = $1", id.uuid(), operator.uuid())
+        .execute(connection)
+        .await?;
+    Ok(Some(entry))
+}
+
+/// Sets or takes away the alarm of an account with a supplier. `false`: there is no such operator.
+///
+/// # Errors
+/// When the database fails.
+pub async fn set_alarm(
+    connection: &mut PgConnection,
+    (operator, currency): (OperatorId, Currency),
+    below: Option<Micros>,
+) -> Result<bool, Error> {
+    let done = query!(
+        "INSERT INTO supplier_accounts AS s (operator_id, currency, alarm_below_micros)
+         SELECT o.id, $2, $3 FROM operators o WHERE o.id = $1
+         ON CONFLICT (operator_id, currency) DO UPDATE SET alarm_below_micros = excluded.alarm_below_micros",
+        operator.uuid(),
+        currency.code(),
+        below.map(Micros::get)
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// A movement on the account with a supplier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its journal entry.
+    pub entry: Uuid,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// `supplier_cost` or `supplier_payment`.
+    pub operation: String,
+    /// Above zero: paid; below zero: a cost.
+    pub amount: Micros,
+    /// The currency.
+    pub currency: Currency,
+    /// How many messages it covers.
+    pub messages: i32,
+    /// Why, where somebody said so.
+    pub reason: Option<String>,
+}
+
+/// The movements on the account with `operator` in `currency`, newest first: one for each entry.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lines(db: &Db, operator: OperatorId, currency: Currency, page: Page) -> Result<Vec<Line>, Error> {
+    let rows = query!(
+        r#"SELECT entry_id, max(at) AS "at!", max(operation) AS "operation!", (-sum(posted_micros))::bigint AS "amount!",
+               sum(messages)::int AS "messages!", max(reason) AS reason
+           FROM balance_ledger WHERE operator_id = $1 AND ledger = 'supplier' AND currency = $2 AND entry_id < $3
+           GROUP BY entry_id ORDER BY entry_id DESC LIMIT $4"#,
+        operator.uuid(),
+        currency.code(),
+        page.end(),
+        page.limit()
+    )
+    .fetch_all(&db.pool)
+    .await?;
+    let line = |entry, at, operation, amount, messages, reason| Line {
+        entry,
+        at,
+        operation,
+        amount: Micros::new(amount),
+        currency,
+        messages,
+        reason,
+    };
+    Ok(rows
+        .into_iter()
+        .map(|row| line(row.entry_id, row.at, row.operation, row.amount, row.messages, row.reason))
+        .collect())
+}
+
+/// Folds what cannot change any more, and notes which accounts crossed their alarm. Answers every account as it stands
+/// now, and which of them have just fallen below.
+///
+/// # Errors
+/// When the database fails.
+pub async fn look(tx: &mut Tx, now: DateTime<Utc>) -> Result<(Vec<Standing>, Vec<Standing>), Error> {
+    fold(tx, now - SETTLED_AFTER).await?;
+    let mut standings = standings(tx, None).await?;
+    let mut fallen = Vec::new();
+    for standing in &mut standings {
+        let is_low = standing.alarm_below.is_some_and(|below| standing.balance() < below);
+        if is_low == standing.is_low {
+            continue;
+        }
+        standing.is_low = is_low;
+        query!(
+            "UPDATE supplier_accounts SET is_low = $3 WHERE operator_id = $1 AND currency = $2",
+            standing.operator.uuid(),
+            standing.currency.code(),
+            is_low
+        )
+        .execute(&mut **tx)
+        .await?;
+        if is_low {
+            fallen.push(standing.clone());
+        }
+    }
+    Ok((standings, fallen))
+}
+
+/// Moves the fold on to `until`. Whoever folds at the same time waits for the cursor.
+async fn fold(connection: &mut PgConnection, until: DateTime<Utc>) -> Result<(), Error> {
+    query!("INSERT INTO sweep_cursors (name, at) VALUES ('suppliers', 'epoch') ON CONFLICT DO NOTHING")
+        .execute(&mut *connection)
+        .await?;
+    let from = query!("SELECT at FROM sweep_cursors WHERE name = 'suppliers' FOR UPDATE");
+    let from = from.fetch_one(&mut *connection).await?.at;
+    if from >= until {
+        return Ok(());
+    }
+    query!(
+        "INSERT INTO supplier_accounts AS s (operator_id, currency, cost_micros, paid_micros)
+         SELECT l.operator_id, l.currency,
+            sum(CASE WHEN l.operation = 'supplier_cost' THEN l.posted_micros ELSE 0 END),
+            sum(CASE WHEN l.operation = 'supplier_cost' THEN 0 ELSE -l.posted_micros END)
+         FROM operators o JOIN balance_ledger l ON l.operator_id = o.id AND l.ledger = 'supplier'
+            AND l.entry_id >= uuid_at($1) AND l.entry_id < uuid_at($2)
+         GROUP BY 1, 2
+         ON CONFLICT (operator_id, currency) DO UPDATE SET cost_micros = s.cost_micros + excluded.cost_micros,
+            paid_micros = s.paid_micros + excluded.paid_micros",
+        from,
+        until
+    )
+    .execute(&mut *connection)
+    .await?;
+    query!("UPDATE sweep_cursors SET at = $1 WHERE name = 'suppliers'", until).execute(connection).await?;
+    Ok(())
+}
+
+/// Accounts whose fold is not that of the journal, for `verify`.
+pub(super) async fn verify(connection: &mut PgConnection) -> Result<Vec<String>, Error> {
+    let rows = query!(
+        r#"SELECT s.operator_id FROM supplier_accounts s LEFT JOIN (
+               SELECT l.operator_id, l.currency, sum(l.posted_micros) AS posted FROM balance_ledger l
+               WHERE l.ledger = 'supplier' AND l.entry_id < uuid_at(coalesce(
+                   (SELECT at FROM sweep_cursors WHERE name = 'suppliers'), 'epoch'))
+               GROUP BY 1, 2
+           ) l ON l.operator_id = s.operator_id AND l.currency = s.currency
+           WHERE s.cost_micros - s.paid_micros <> coalesce(l.posted, 0) LIMIT 100"#
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| format!("operator {}", row.operator_id)).collect())
+}

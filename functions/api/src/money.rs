@@ -1,0 +1,52 @@
+//! Money: what people move (transfers, adjustments, refunds, corrections, payments to suppliers), what bounds it (caps,
+//! thresholds), and what tells of it (statements, revenue shares).
+//!
+//! Every act can be repeated with its `Idempotency-Key`, names its journal entry, and stands in the audit log.
+
+mod adjustments;
+mod caps;
+mod once;
+mod refunds;
+mod revenue;
+mod statement;
+mod suppliers;
+mod thresholds;
+mod transactions;
+mod transfers;
+
+use std::sync::Arc;
+
+use domain::Micros;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::Api;
+use crate::check::Check;
+
+/// Most that one act moves, in micros: a thousand million of the major unit.
+pub(crate) const AMOUNT_MAX: Micros = Micros::new(1_000_000_000_000_000);
+
+pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .merge(transfers::routes())
+        .merge(adjustments::routes())
+        .merge(refunds::routes())
+        .merge(transactions::routes())
+        .merge(caps::routes())
+        .merge(thresholds::routes())
+        .merge(statement::routes())
+        .merge(revenue::routes())
+        .merge(suppliers::routes())
+}
+
+/// An amount above zero.
+fn amount(check: &mut Check, text: &str) -> Option<Micros> {
+    let amount: Micros = check.parse("/amount", text)?;
+    let good = amount > Micros::ZERO && amount <= AMOUNT_MAX;
+    check.that(good, "/amount", "expected an amount above zero, up to 1000000000");
+    Some(amount).filter(|_| good)
+}
+
+/// Why money moves.
+fn reason(check: &mut Check, text: &str) {
+    check.label("/reason", text, 500);
+}

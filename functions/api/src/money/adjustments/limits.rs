@@ -1,0 +1,106 @@
+//! `/v1/adjustment-limits`: up to what amount one person adjusts a wallet alone.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use chrono::{DateTime, Utc};
+use domain::Currency;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::ledger::adjust;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::is_person;
+use crate::Api;
+use crate::auth::{Caller, Scope};
+use crate::body::Raw;
+use crate::change::Change;
+use crate::check::Check;
+use crate::list::path_id;
+use crate::openapi::Refusals;
+use crate::problem::Problem;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(list_adjustment_limits)).routes(routes!(set_adjustment_limit))
+}
+
+/// A limit to set.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SetLimit {
+    /// The amount; `0` asks for two people always.
+    #[schema(example = "100.00")]
+    amount: String,
+}
+
+/// Up to what amount one person adjusts a wallet alone.
+#[derive(Serialize, ToSchema)]
+struct AdjustmentLimit {
+    /// Of wallets in this currency (ISO 4217).
+    currency: String,
+    /// The amount.
+    amount: String,
+    /// Who set it.
+    set_by: String,
+    /// When.
+    #[serde(serialize_with = "crate::time::millis")]
+    updated_at: DateTime<Utc>,
+}
+
+/// Every limit that was set.
+#[derive(Serialize, ToSchema)]
+struct AdjustmentLimits {
+    /// By currency. A currency that is not here needs two people for every adjustment.
+    data: Vec<AdjustmentLimit>,
+}
+
+async fn show(api: &Api) -> Result<Json<AdjustmentLimits>, Problem> {
+    let view = |row: adjust::Limit| AdjustmentLimit {
+        currency: row.currency.to_string(),
+        amount: row.amount.to_string(),
+        set_by: row.set_by,
+        updated_at: row.updated_at,
+    };
+    Ok(Json(AdjustmentLimits { data: adjust::limits(&api.db).await?.into_iter().map(view).collect() }))
+}
+
+/// List the limits of adjustments. Only the house may.
+#[utoipa::path(get, path = "/v1/adjustment-limits", tag = "money",
+    responses((status = 200, body = AdjustmentLimits), Refusals))]
+async fn list_adjustment_limits(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+) -> Result<Json<AdjustmentLimits>, Problem> {
+    caller.may(Scope::AdminRead)?;
+    caller.is_house()?;
+    show(&api).await
+}
+
+/// Set the limit of a currency. Only a person of the house may.
+#[utoipa::path(put, path = "/v1/adjustment-limits/{currency}", tag = "money", request_body = SetLimit,
+    params(("currency" = String, Path, description = "ISO 4217")),
+    responses((status = 200, body = AdjustmentLimits), Refusals))]
+async fn set_adjustment_limit(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(currency): Path<String>,
+    raw: Raw,
+) -> Result<Json<AdjustmentLimits>, Problem> {
+    caller.may(Scope::AdminWrite)?;
+    caller.is_house()?;
+    is_person(&caller)?;
+    let currency: Currency = path_id(&currency)?;
+    let SetLimit { amount } = raw.parse()?;
+    let mut check = Check::default();
+    let amount = check.price("/amount", &amount);
+    let amount = check.finish_with(amount)?;
+    let mut tx = api.db.begin().await?;
+    adjust::set_limit(&mut tx, currency, amount, &caller.actor.to_string()).await?;
+    let detail = json!({"amount": amount});
+    let change =
+        Change { account: caller.account, action: "adjustment_limit.set", subject: currency.to_string(), detail };
+    api.commit(tx, &caller, change).await?;
+    show(&api).await
+}

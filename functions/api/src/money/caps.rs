@@ -1,0 +1,153 @@
+//! Spend caps of accounts and keys: what messages accepted on one UTC day may cost.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use chrono::NaiveDate;
+use domain::{AccountId, KeyId, Micros, Role};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::ledger::caps;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::Api;
+use crate::auth::{Caller, Scope};
+use crate::body::Raw;
+use crate::change::Change;
+use crate::check::Check;
+use crate::list::path_id;
+use crate::openapi::Refusals;
+use crate::problem::{Code, Problem};
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(get_account_cap))
+        .routes(routes!(set_account_cap))
+        .routes(routes!(get_key_cap))
+        .routes(routes!(set_key_cap))
+}
+
+/// A cap to set.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SetCap {
+    /// What may be spent on one UTC day; null: anything.
+    #[schema(example = "1000.00")]
+    daily: Option<String>,
+}
+
+/// What may be spent on a day, and what was.
+#[derive(Serialize, ToSchema)]
+struct SpendCap {
+    /// What messages accepted on one UTC day may cost; null: anything.
+    #[schema(example = "1000.00")]
+    daily: Option<String>,
+    /// What messages accepted today cost, whatever became of them. Of a key: since it has a cap.
+    #[schema(example = "12.50")]
+    spent: String,
+    /// What can still be spent today; null: there is no cap.
+    left: Option<String>,
+    /// The UTC day.
+    #[schema(value_type = String, example = "2026-12-01")]
+    day: NaiveDate,
+    /// ISO 4217.
+    currency: String,
+}
+
+fn view(spending: &caps::Spending) -> Json<SpendCap> {
+    let left = |cap: Micros| Micros::new(cap.get().saturating_sub(spending.spent.get()).max(0)).to_string();
+    Json(SpendCap {
+        daily: spending.cap.map(|cap| cap.to_string()),
+        spent: spending.spent.to_string(),
+        left: spending.cap.map(left),
+        day: spending.day,
+        currency: spending.currency.to_string(),
+    })
+}
+
+fn read(raw: &Raw) -> Result<Option<Micros>, Problem> {
+    let SetCap { daily } = raw.parse()?;
+    let mut check = Check::default();
+    let cap = daily.as_deref().and_then(|daily| check.price("/daily", daily));
+    check.finish()?;
+    Ok(cap)
+}
+
+/// Read what an account may spend on a day, and what it has spent today.
+#[utoipa::path(get, path = "/v1/accounts/{id}/spend-cap", tag = "money",
+    params(("id" = String, Path, description = "`acc_…`")), responses((status = 200, body = SpendCap), Refusals))]
+async fn get_account_cap(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<SpendCap>, Problem> {
+    caller.may(Scope::BalanceRead)?;
+    let account: AccountId = path_id(&id)?;
+    caller.sees(&api.catalogue.get(), account)?;
+    let spending = caps::of_account(&api.db, account).await?.ok_or_else(Problem::not_found)?;
+    Ok(view(&spending))
+}
+
+/// Set what an account below your own may spend on a day; with everybody below it, for their messages cost it, too.
+///
+/// In force with the next message. What was spent today counts; only the house caps itself.
+#[utoipa::path(put, path = "/v1/accounts/{id}/spend-cap", tag = "money", request_body = SetCap,
+    params(("id" = String, Path, description = "`acc_…`")), responses((status = 200, body = SpendCap), Refusals))]
+async fn set_account_cap(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    raw: Raw,
+) -> Result<Json<SpendCap>, Problem> {
+    caller.may(Scope::AdminWrite)?;
+    caller.is_seller()?;
+    let account: AccountId = path_id(&id)?;
+    caller.sees(&api.catalogue.get(), account)?;
+    if account == caller.account && caller.role != Role::Admin {
+        return Err(Problem::new(Code::Forbidden, "nobody but a seller above caps an account; cap your keys instead"));
+    }
+    let cap = read(&raw)?;
+    let mut tx = api.db.begin().await?;
+    caps::cap_account(&mut tx, account, cap).await?;
+    let change = Change { account, action: "account.cap", subject: account.to_string(), detail: json!({"daily": cap}) };
+    api.commit(tx, &caller, change).await?;
+    let spending = caps::of_account(&api.db, account).await?.ok_or_else(Problem::not_found)?;
+    Ok(view(&spending))
+}
+
+/// Read what may be spent with a key on a day, and what was spent today.
+#[utoipa::path(get, path = "/v1/api-keys/{id}/spend-cap", tag = "money",
+    params(("id" = String, Path, description = "`key_…`")), responses((status = 200, body = SpendCap), Refusals))]
+async fn get_key_cap(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<SpendCap>, Problem> {
+    caller.may(Scope::BalanceRead)?;
+    let spending = caps::of_key(&api.db, caller.account, path_id(&id)?).await?.ok_or_else(Problem::not_found)?;
+    Ok(view(&spending))
+}
+
+/// Set what may be spent with a key on a day. In force everywhere within five seconds; what was spent before is not
+/// counted.
+#[utoipa::path(put, path = "/v1/api-keys/{id}/spend-cap", tag = "money", request_body = SetCap,
+    params(("id" = String, Path, description = "`key_…`")), responses((status = 200, body = SpendCap), Refusals))]
+async fn set_key_cap(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    raw: Raw,
+) -> Result<Json<SpendCap>, Problem> {
+    caller.may(Scope::AccountWrite)?;
+    let key: KeyId = path_id(&id)?;
+    let cap = read(&raw)?;
+    let mut tx = api.db.begin().await?;
+    let account = caps::cap_key(&mut tx, caller.account, key, cap).await?.ok_or_else(Problem::not_found)?;
+    let change = Change { account, action: "api_key.cap", subject: key.to_string(), detail: json!({"daily": cap}) };
+    api.commit(tx, &caller, change).await?;
+    api.key_cache.forget(key);
+    let spending = caps::of_key(&api.db, caller.account, key).await?.ok_or_else(Problem::not_found)?;
+    Ok(view(&spending))
+}

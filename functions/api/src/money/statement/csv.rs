@@ -1,0 +1,128 @@
+//! `GET /v1/statement.csv`: a statement for a spreadsheet (RFC 4180), read and sent page by page.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{AccountId, Micros};
+use futures_util::stream;
+use http::header;
+use store::ledger::statement::{self, Line, Part};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Filters, read};
+use crate::Api;
+use crate::auth::{Caller, Scope};
+use crate::list::Query;
+use crate::openapi::Refusals;
+use crate::problem::Problem;
+
+/// Lines of one look into the database.
+const PAGE_LINES: u16 = 1000;
+/// Pages of one export: a million lines.
+const PAGES_MAX: u32 = 1000;
+/// The heading.
+const HEADING: &str = "entry_id,line,at,operation,amount,held,balance_after,held_after,currency,messages,reason\r\n";
+/// Among lines of this age no entry comes any more: balances need not be counted from the wallet again.
+const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(20);
+
+pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(export_statement))
+}
+
+/// Export the statement of a wallet as CSV, newest movement first; a million lines at most. `cursor` and `limit` are not
+/// looked at.
+#[utoipa::path(get, path = "/v1/statement.csv", tag = "money", params(Filters),
+    responses((status = 200, body = String, content_type = "text/csv"), Refusals))]
+async fn export_statement(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Query(query): Query<Filters>,
+) -> Result<Response, Problem> {
+    caller.may(Scope::BalanceRead)?;
+    let (account, part) = read(&api, &caller, &query)?;
+    let part = Part { behind: None, lines: PAGE_LINES, ..part };
+    // What fails at once is told as a problem; later the answer can only break off.
+    let first = statement::lines(&api.db, account, &part).await?;
+    let begun = Export { api, account, part, page: Some(first), pages: 0 };
+    let pages = stream::try_unfold(begun, async |export| export.next().await);
+    let body = Body::from_stream(stream::StreamExt::chain(
+        stream::once(async { Ok::<_, store::Error>(Bytes::from_static(HEADING.as_bytes())) }),
+        pages,
+    ));
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"statement.csv\""),
+    ];
+    Ok((headers, body).into_response())
+}
+
+/// An export under way.
+struct Export {
+    api: Arc<Api>,
+    account: AccountId,
+    part: Part,
+    /// Read and not sent.
+    page: Option<Vec<Line>>,
+    pages: u32,
+}
+
+impl Export {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>, store::Error> {
+        let Some(mut lines) = self.page.take() else { return Ok(None) };
+        let has_more = lines.len() > usize::from(PAGE_LINES);
+        lines.truncate(usize::from(PAGE_LINES));
+        let text: String = lines.iter().map(row).collect();
+        self.pages += 1;
+        if let Some(last) = lines.last().filter(|_| has_more && self.pages < PAGES_MAX) {
+            self.part.behind = Some((last.entry, last.number));
+            self.part.below = below(last, Utc::now()).filter(|_| self.part.operation.is_none());
+            self.page = Some(statement::lines(&self.api.db, self.account, &self.part).await?);
+        }
+        Ok(Some((Bytes::from(text), self)))
+    }
+}
+
+/// Balance and hold below `line`, where nothing can come between any more.
+fn below(line: &Line, now: DateTime<Utc>) -> Option<(Micros, Micros)> {
+    let before = |after: Micros, by: Micros| Micros::new(after.get() - by.get());
+    let settled = line.at < now - SETTLED_AFTER;
+    settled.then(|| (before(line.balance_after, line.amount), before(line.held_after, line.held)))
+}
+
+fn row(line: &Line) -> String {
+    let at = line.at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let reason = quoted(line.reason.as_deref().unwrap_or_default());
+    let Line { entry, number, operation, amount, held, balance_after, held_after, currency, messages, .. } = line;
+    format!(
+        "{entry},{number},{at},{operation},{amount},{held},{balance_after},{held_after},{currency},{messages},{reason}\r\n"
+    )
+}
+
+/// A text that people wrote: quoted, and never the beginning of a formula.
+fn quoted(text: &str) -> String {
+    let guard = if text.starts_with(['=', '+', '-', '@', '\t']) { "'" } else { "" };
+    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_stay_in_their_cell_and_are_no_formulas() {
+        let rows = [
+            ("", "\"\""),
+            ("invoice 17, paid", "\"invoice 17, paid\""),
+            ("the \"big\" one", "\"the \"\"big\"\" one\""),
+            ("=1+1", "\"'=1+1\""),
+            ("@x", "\"'@x\""),
+            ("-5", "\"'-5\""),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(quoted(text), expected);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The statement: every movement, balances that chain, and lines that open down to single messages.
+
+use contract::ReceiptState::{Delivered, Undeliverable};
+use serde_json::{Value, json};
+
+use super::{ON_DELIVERY, ON_SUBMIT, micros};
+use crate::api::rig::{Rig, send};
+use domain::AccountId;
+
+impl Rig {
+    /// The whole statement, newest first, read in pages of `limit`.
+    async fn statement(&self, token: &str, query: &str, limit: usize) -> Vec<Value> {
+        let (mut lines, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/v1/statement?limit={limit}{query}{cursor}");
+            let page = self.get(token, &path).await.expect(200).json();
+            lines.extend(page["data"].as_array().unwrap().clone());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return lines,
+            }
+        }
+    }
+
+    /// What the messages behind `entry` sum to on this wallet: posted and held.
+    async fn opened(&self, token: &str, entry: &str) -> (i64, i64) {
+        let path = format!("/v1/statement/{entry}/messages?limit=1000");
+        let page = self.get(token, &path).await.expect(200).json();
+        let sum = |field: &str| page["data"].as_array().unwrap().iter().map(|row| micros(&row[field])).sum::<i64>();
+        (sum("refunded") - sum("captured"), sum("held") - sum("captured") - sum("released"))
+    }
+}
+
+/// A life with everything in it.
+async fn live(rig: &Rig) {
+    rig.ended(ON_SUBMIT, 2, Delivered).await;
+    let refunded = rig.ended(ON_DELIVERY, 3, Delivered).await;
+    rig.ended(ON_DELIVERY, 1, Undeliverable).await;
+    let batch: Vec<Value> = (0..7).map(|_| send(&json!({}))).collect();
+    rig.post(&rig.client, "/v1/messages/batch", &json!({"messages": batch})).await.expect(202);
+    let canceled = rig.post(&rig.client, "/v1/messages", &send(&json!({}))).await.expect(201).text("id");
+    rig.call("DELETE", &format!("/v1/messages/{canceled}"), Some(&rig.client), None).await.expect(200);
+    super::carry(&rig.world, Delivered).await;
+    let back = json!({"segments": 1, "reason": "x"});
+    rig.post(&rig.house, &format!("/v1/messages/{refunded}/refunds"), &back).await.expect(201);
+    let client = rig.world.client;
+    let down = json!({"direction": "down", "amount": "12.5", "reason": "=SUM(1)"});
+    rig.post(&rig.reseller, &format!("/v1/accounts/{client}/transfers"), &down).await.expect(201);
+    let topped = rig.get(&rig.client, "/v1/transactions?kind=top_up").await.expect(200).json();
+    let path = format!("/v1/transactions/{}/corrections", topped["data"][0]["id"].as_str().unwrap());
+    rig.post(&rig.house, &path, &json!({"amount": "3", "reason": "too much"})).await.expect(201);
+}
+
+async fn check(rig: &Rig, token: &str, account: AccountId) {
+    let lines = rig.statement(token, "", 1000).await;
+    // The lines chain from nothing to the wallet.
+    let (posted, held) = rig.world.wallet(account).await;
+    let mut at = (posted, held);
+    for line in &lines {
+        assert_eq!((micros(&line["balance_after"]), micros(&line["held_after"])), at, "{line}");
+        at = (at.0 - micros(&line["amount"]), at.1 - micros(&line["held"]));
+    }
+    assert_eq!(at, (0, 0), "what was there before the first line");
+    // Pages and filters show the same lines.
+    assert_eq!(rig.statement(token, "", 3).await, lines);
+    for operation in ["hold", "capture", "release", "refund", "top_up", "transfer", "adjustment", "correction"] {
+        let filtered = rig.statement(token, &format!("&operation={operation}"), 2).await;
+        let expected: Vec<&Value> = lines.iter().filter(|line| line["operation"] == operation).collect();
+        assert_eq!(filtered.iter().collect::<Vec<_>>(), expected, "{operation}");
+    }
+    // Every entry of messages opens into messages of its sums.
+    let mut entries: Vec<&str> = lines.iter().map(|line| line["entry_id"].as_str().unwrap()).collect();
+    entries.dedup();
+    for entry in entries {
+        let of_entry: Vec<&Value> = lines.iter().filter(|line| line["entry_id"] == entry).collect();
+        if of_entry.iter().all(|line| line["messages"] == json!(0)) {
+            assert_eq!(rig.opened(token, entry).await, (0, 0), "no messages, nothing to open");
+            continue;
+        }
+        let sum = |field: &str| of_entry.iter().map(|line| micros(&line[field])).sum::<i64>();
+        assert_eq!(rig.opened(token, entry).await, (sum("amount"), sum("held")), "{of_entry:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_wallet_of_the_chain_has_its_statement_and_every_line_opens_to_the_micro() {
+    let rig = Rig::new().await;
+    live(&rig).await;
+    rig.world.assert_books_are_right().await;
+    for (token, account) in
+        [(&rig.client, rig.world.client), (&rig.reseller, rig.world.reseller), (&rig.house, rig.world.house)]
+    {
+        check(&rig, token, account).await;
+    }
+    let operations: Vec<Value> =
+        rig.statement(&rig.client, "", 1000).await.into_iter().map(|line| line["operation"].clone()).collect();
+    for operation in ["hold", "capture", "release", "refund", "top_up", "transfer", "correction"] {
+        assert!(operations.contains(&json!(operation)), "{operation}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_has_its_time_and_its_tenant() {
+    let rig = Rig::new().await;
+    live(&rig).await;
+    let lines = rig.statement(&rig.client, "", 1000).await;
+    let middle = lines[lines.len() / 2]["at"].as_str().unwrap();
+    let (newer, older) = (
+        rig.statement(&rig.client, &format!("&from={middle}"), 1000).await,
+        rig.statement(&rig.client, &format!("&to={middle}"), 1000).await,
+    );
+    assert_eq!(newer.into_iter().chain(older).collect::<Vec<_>>(), lines);
+    let above = rig.statement(&rig.reseller, &format!("&account_id={}", rig.world.client), 1000).await;
+    assert_eq!(above, lines, "who sells to it sees it, too");
+    let entry = lines.iter().find(|line| line["operation"] == "capture").unwrap()["entry_id"].as_str().unwrap();
+    let other = format!("/v1/statement/{entry}/messages?account_id={}", rig.world.reseller);
+    assert_eq!(rig.get(&rig.client, &other).await.refusal().0, 404);
+    for (query, pointer) in [
+        ("operation=gift", "/operation"),
+        ("from=yesterday", "/from"),
+        ("to=x", "/to"),
+        ("cursor=x", "/cursor"),
+        ("limit=0", "/limit"),
+    ] {
+        let refused = rig.get(&rig.client, &format!("/v1/statement?{query}")).await.expect(400).json();
+        assert_eq!(refused["errors"][0]["pointer"], pointer);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_export_is_the_statement() {
+    let rig = Rig::new().await;
+    live(&rig).await;
+    // Long ago, so that pages are counted on from each other; more lines than one page of the export.
+    let old = "INSERT INTO balance_ledger (entry_id, line, at, operation, ledger, account_id, currency, posted_micros)
+         SELECT uuid_at(now() - interval '2 days' + n * interval '1 second'), 1, now() - interval '2 days' + n * interval '1 second',
+            'transfer', 'wallet', id, 'UZS', CASE WHEN n % 2 = 0 THEN 1000000 ELSE -1000000 END
+         FROM accounts, generate_series(1, 2500) n WHERE role = 'client'";
+    sqlx::query(old).execute(rig.world.pool()).await.unwrap();
+    let answer = rig.get(&rig.client, "/v1/statement.csv").await.expect(200);
+    assert_eq!(answer.headers["content-type"], "text/csv; charset=utf-8");
+    let text = String::from_utf8(answer.bytes.to_vec()).unwrap();
+    let lines = rig.statement(&rig.client, "", 500).await;
+    let rows: Vec<&str> = text.trim_end().split("\r\n").collect();
+    assert_eq!(rows.len(), lines.len() + 1);
+    for (row, line) in rows.iter().skip(1).zip(&lines) {
+        let told = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
+        let start = format!("{},{},{},{},", told("entry_id"), line["line"], told("at"), told("operation"));
+        let amounts = ["amount", "held", "balance_after", "held_after"].map(told).join(",");
+        assert!(row.starts_with(&format!("{start}{amounts},UZS,")), "{row} is not {line}");
+    }
+    assert!(text.contains("\"'=SUM(1)\""), "a reason is no formula");
+}

@@ -1,5 +1,5 @@
 # The commands worth remembering. `make help` lists them; each works as root and as an ordinary user.
-.PHONY: help run test check bench bench-smpp infra-test lambda prepare fmt
+.PHONY: help run test check bench bench-smpp bench-books infra-test lambda prepare fmt
 
 CARGO ?= cargo
 # The queries are checked against .sqlx/, so that a build needs no database, whatever DATABASE_URL says.
@@ -27,6 +27,10 @@ bench: ## throughput, latency, processor time and memory of the release build
 bench-smpp: ## customers over SMPP through server and client, and the edge alone
 	@infra/setup/install.sh run
 	@infra/setup/bench.sh smpp
+
+bench-books: ## seals and checks books of ten million journal lines, and finds the one that was altered (5 GB)
+	@infra/setup/install.sh database
+	@infra/setup/bench.sh books
 
 infra-test: ## infra/terraform: format, validity, checkov, mocked tests, and a whole life against moto
 	@infra/setup/infra-test.sh

@@ -7,6 +7,7 @@ mod books;
 mod child;
 mod endurance;
 mod http;
+mod ledger;
 mod load;
 mod micro;
 mod operator;
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
         Some("sqs") => queues::emulator_main(),
         Some("edge-alone") => smpp::edge_alone(),
         Some("smpp") => smpp::main(),
+        Some("books") => ledger::main(),
         _ => all(),
     };
     let Err(error) = done else { return ExitCode::SUCCESS };

@@ -11,6 +11,7 @@ use domain::routing::margin::{Breach, Guard, Guards};
 use domain::routing::rule::{Body as RuleBody, Rule, Rules, Strategy, Then, When};
 use domain::routing::{Book, Operator, Question};
 use domain::tariff::{ChargeOn, Rate, Tariff};
+use domain::world::world;
 use domain::{
     Account, AccountId, Catalogue, Encoding, GuardId, Micros, Network, Number, OperatorId, PlanId, RateId, Role,
     RoutingRuleId, TariffId,
@@ -38,7 +39,10 @@ pub(crate) fn run() -> Result<()> {
     rows.push(row("count segments, 90 characters GSM 7-bit", || text::count(black_box(LATIN))));
     rows.push(row("count segments, 92 characters UCS-2", || text::count(black_box(CYRILLIC))));
     let trie = prefixes()?;
-    rows.push(row("longest prefix of 30,000", || trie.longest(black_box(998_901_234_567))));
+    rows.push(row("longest prefix of 30,000, one number again and again", || trie.longest(black_box(998_901_234_567))));
+    let mut number = 0;
+    rows.push(row("longest prefix of 30,000, numbers all over it", || trie.longest(scattered(&mut number))));
+    rows.push(row("network of a number in the world's plan", || world().network(scattered(&mut number))));
     routing(&mut rows)?;
     crate::print("Single steps on one core:");
     table(&["step", "ns"], &rows);
@@ -65,6 +69,12 @@ fn codec(rows: &mut Vec<Vec<String>>) -> Result<()> {
         smpp::decode(black_box(&bytes), Policy::default()).map(|frame| frame.body.is_ok())
     }));
     Ok(())
+}
+
+/// The next of many numbers that lie far apart, so that what one walked through is of no use to the next.
+fn scattered(last: &mut u64) -> u64 {
+    *last = (*last + 7_654_321) % 1_000_000_000;
+    998_000_000_000 + black_box(*last)
 }
 
 /// A step's name and its nanoseconds.
@@ -100,12 +110,12 @@ fn routing(rows: &mut Vec<Vec<String>>) -> Result<()> {
             name: format!("operator {number}").into(),
             enabled: true,
             priority: 100,
-            health_permille: 1000,
             bound: true,
         });
         let rate = Rate {
             id: RateId::from_uuid(Uuid::from_u128(number)),
             operator: id,
+            class: None,
             price: Micros::new(i64::try_from(OPERATORS - number)?),
             currency: "UZS".parse().context("a currency")?,
             from: DateTime::UNIX_EPOCH,
@@ -127,6 +137,8 @@ fn routing(rows: &mut Vec<Vec<String>>) -> Result<()> {
         segments: 1,
         turn: 7,
         tried: &[],
+        paid: &[],
+        probes: &[],
         priced_at: DateTime::UNIX_EPOCH,
         at: DateTime::UNIX_EPOCH,
     };
@@ -153,13 +165,14 @@ fn payers(catalogue: &mut Catalogue, client: AccountId, network: Network) -> Res
         catalogue.accounts.insert(id, account);
         let tariff = Tariff {
             id: TariffId::from_uuid(id.uuid()),
+            class: None,
             price: Micros::new(60),
             currency,
             charge_on: ChargeOn::Submit,
             from: DateTime::UNIX_EPOCH,
             to: None,
         };
-        catalogue.tariffs.insert((PlanId::from_uuid(id.uuid()), network.country()), vec![tariff]);
+        catalogue.add_tariff(PlanId::from_uuid(id.uuid()), Some(network.country()), tariff);
     }
     let all = guard(1, None, None);
     let of_operators =

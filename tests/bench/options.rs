@@ -14,6 +14,7 @@ BENCH_ENDURANCE    messages of the long run that watches memory (200000); 0 leav
 BENCH_MICRO        0 leaves the micro-benchmarks out
 BENCH_QUEUES       0 leaves the runs with queues in RabbitMQ and SQS out
 BENCH_CHAPPE       the program to measure (chappe beside this one)
+BENCH_LINES        journal lines of `make bench-books` (10000000, about 5 GB)
 BENCH_DIR          where the temporary data folder is made; a disk, not memory
 BENCH_PAUSE        1 waits for Enter before each run, to attach a profiler";
 
@@ -72,7 +73,7 @@ fn beside() -> Result<PathBuf> {
     Ok(program)
 }
 
-fn number(name: &str, default: u64) -> Result<u64> {
+pub(crate) fn number(name: &str, default: u64) -> Result<u64> {
     text(name)?.map_or(Ok(default), |text| text.parse()).with_context(|| format!("{name} is a whole number"))
 }
 

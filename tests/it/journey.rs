@@ -7,6 +7,7 @@ mod hot_wallet;
 mod inbound;
 mod operators;
 mod receipts;
+mod reroute;
 mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,10 @@
 //! The books stay right whatever happens in whatever order: accept, route, outcomes, receipts, replays, all at
 //! the same time.
 
+mod counters;
+mod given_up;
 mod midnight;
+mod seals;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -124,7 +127,7 @@ fn receipts(outcome: &Outcome, rng: &mut StdRng) -> Vec<Receipt> {
 }
 
 /// Lets everything happen at once, several times, then makes every message overdue and ends it.
-async fn live(world: &World, seed: u64) -> usize {
+pub(crate) async fn live(world: &World, seed: u64) -> usize {
     let mut rng = StdRng::seed_from_u64(seed);
     let (route, bill, dlr) = (
         Route::new(world.db.clone(), world.catalogue.clone(), clock()),

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by panicking")]
 
 mod api;
+mod books;
 mod chappe;
+mod failover;
 mod faults;
 mod fixtures;
 mod host;
@@ -15,5 +17,8 @@ mod ledger;
 mod ops;
 mod outbox;
 mod queue;
+mod reroute;
+mod road;
+mod scenarios;
 mod tidy;
 mod world;

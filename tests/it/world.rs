@@ -76,7 +76,13 @@ impl World {
     /// A message of the client that is ready to be accepted.
     pub(crate) fn message(&self, network: &str, segments: u8, now: DateTime<Utc>) -> NewMessage {
         let network: Network = network.parse().unwrap();
-        let chain: Chain = self.catalogue.get().chain(self.client, network, now).unwrap();
+        let chain: Chain = self.catalogue.get().chain(self.client, network, None, now).unwrap();
+        self.message_like(&network.to_string(), segments, now, chain)
+    }
+
+    /// The same under another chain of prices.
+    pub(crate) fn message_like(&self, network: &str, segments: u8, now: DateTime<Utc>, chain: Chain) -> NewMessage {
+        let network: Network = network.parse().unwrap();
         NewMessage {
             id: MessageId::generate(),
             account_id: self.client,
@@ -112,13 +118,23 @@ impl World {
         assert!(violations.is_empty(), "{violations:#?}");
     }
 
+    /// An account gets a price list of its own, empty.
+    pub(crate) async fn new_plan(&self, payer: AccountId) {
+        price(self.pool(), self.house, payer, &[]).await;
+    }
+
+    /// One more operator, that costs so much in the major unit.
+    pub(crate) async fn one_more_operator(&self, name: &str, cost: i64) -> OperatorId {
+        operator(&self.database, &self.queue, name, cost).await
+    }
+
     /// One number out of the database.
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {
         sqlx::query_scalar(sql).fetch_one(self.pool()).await.unwrap()
     }
 }
 
-async fn account(pool: &PgPool, above: Option<&[AccountId]>, role: &str) -> AccountId {
+pub(crate) async fn account(pool: &PgPool, above: Option<&[AccountId]>, role: &str) -> AccountId {
     let id = AccountId::generate();
     let mut path: Vec<Uuid> = above.unwrap_or_default().iter().map(|a| a.uuid()).collect();
     let parent = path.last().copied();
@@ -134,7 +150,7 @@ async fn account(pool: &PgPool, above: Option<&[AccountId]>, role: &str) -> Acco
     id
 }
 
-async fn fund(db: &Db, account: AccountId, balance: i64, who: &str) {
+pub(crate) async fn fund(db: &Db, account: AccountId, balance: i64, who: &str) {
     let mut tx = db.begin().await.unwrap();
     let zero = domain::Micros::ZERO;
     store::ledger::open_wallet(&mut tx, account, "UZS".parse().unwrap(), zero).await.unwrap();
@@ -144,7 +160,12 @@ async fn fund(db: &Db, account: AccountId, balance: i64, who: &str) {
     tx.commit().await.unwrap();
 }
 
-async fn price(pool: &PgPool, seller: AccountId, payer: AccountId, prices: &[(&str, Option<&str>, i64, &str)]) {
+pub(crate) async fn price(
+    pool: &PgPool,
+    seller: AccountId,
+    payer: AccountId,
+    prices: &[(&str, Option<&str>, i64, &str)],
+) {
     let plan = PlanId::generate();
     sqlx::query("INSERT INTO tariff_plans (id, owner_account_id, name, currency) VALUES ($1, $2, $3, 'UZS')")
         .bind(plan.uuid())

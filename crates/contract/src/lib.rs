@@ -25,7 +25,9 @@ pub use envelope::{BODY_BYTES_MAX, Envelope, Item, Sealed, mark_again, seal};
 pub use event::{BalanceEvent, CustomerEvent, InboundEvent, MessageEvent};
 pub use fields::{Alphabet, PartOf, SmppFields, WireAddress};
 pub use inbound::InboundPart;
-pub use message::{Accepted, Outcome, OutcomeClass, Receipt, ReceiptState, Routed, SegmentOutcome};
+pub use message::{
+    Accepted, Otherwise, Outcome, OutcomeClass, Paid, Receipt, ReceiptState, Reroute, Routed, SegmentOutcome,
+};
 pub use octets::Octets;
 pub use profile::Profile;
 pub use realtime::RealtimeEvent;

@@ -1,8 +1,10 @@
 //! Items on the road of a message: accepted, routed, submitted, receipted.
 
 use chrono::{DateTime, Utc};
+use domain::routing::Question;
 use domain::{
-    AccountId, Encoding, MessageId, Network, Number, OperatorId, Private, Sender, TemplateName, TrafficClass,
+    AccountId, Currency, Encoding, MessageId, Micros, Network, Number, OperatorId, Private, Sender, State,
+    TemplateName, TrafficClass,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +45,81 @@ pub struct Accepted {
     /// What its SMPP customer said beyond that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub smpp: Option<Box<SmppFields>>,
+    /// An operator has taken it before: what must be known of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reroute: Option<Box<Reroute>>,
+}
+
+impl Accepted {
+    /// What routing must know of it. `paid` is what operators before were paid for a segment, `probes`
+    /// are operators with a half-open breaker that it may go to.
+    pub fn question<'a>(
+        &'a self,
+        paid: &'a [(Currency, Micros)],
+        probes: &'a [OperatorId],
+        at: DateTime<Utc>,
+    ) -> Question<'a> {
+        Question {
+            account: self.account_id,
+            to: self.to,
+            network: self.mcc_mnc,
+            sender: self.from.as_str(),
+            traffic_class: self.traffic_class,
+            template: self.template.as_ref(),
+            encoding: self.encoding,
+            segments: self.segments,
+            turn: turn(self.message_id),
+            tried: &self.tried,
+            paid,
+            probes,
+            priced_at: accepted_at(self.message_id).unwrap_or(at),
+            at,
+        }
+    }
+}
+
+/// The milliseconds in an id say when its message was accepted.
+fn accepted_at(message: MessageId) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = message.uuid().get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}
+
+/// A number that is spread evenly over messages: the random end of the id.
+fn turn(message: MessageId) -> u64 {
+    message.uuid().as_u64_pair().1 & (u64::MAX >> 2)
+}
+
+/// A message that an operator took, and that shall go to another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reroute {
+    /// How it ends when there is no other; `None`: it waits for the receipt of whoever took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<Otherwise>,
+    /// What the operators before cost for the whole message, by currency.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paid: Vec<Paid>,
+}
+
+/// How a message ends that finds no other operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Otherwise {
+    /// So.
+    pub state: State,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Segments that the last operator took; counts where no submit was settled yet.
+    #[serde(default)]
+    pub accepted: u8,
+}
+
+/// What operators were paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paid {
+    /// In this currency.
+    pub currency: Currency,
+    /// So much.
+    pub amount: Micros,
 }
 
 impl Item for Accepted {

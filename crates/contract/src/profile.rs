@@ -282,6 +282,9 @@ pub struct ReceiptMeaning {
     /// The operator charges for it although it was not delivered.
     #[serde(default)]
     pub billable: bool,
+    /// Another operator may deliver it. Not said: by our code, see `domain::reroute::elsewhere`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reroute: Option<bool>,
 }
 
 /// What is done about a submit that was sent and never answered.

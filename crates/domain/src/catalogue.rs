@@ -2,19 +2,28 @@
 //! every request and every routing decision. It is replaced as a whole when something in it changes.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use crate::account::Account;
 use crate::id::{AccountId, PlanId};
+use crate::live::Live;
+use crate::lookup;
+use crate::money::Micros;
 use crate::network::Network;
 use crate::number::Number;
+use crate::overrides::Overrides;
 use crate::prefix::PrefixTrie;
+use crate::reroute::Policy;
 use crate::routing::margin::{Earned, Guards};
 use crate::routing::rule::Rules;
+use crate::routing::standing::Standings;
 use crate::routing::{self, Decision, Offer, Operator, Picked, Question};
 use crate::sender::Sender;
 use crate::tariff::{Chain, Link, Rate, Tariff, in_force};
+use crate::traffic::TrafficClass;
+use crate::world::world;
 
 /// Levels of accounts above a sender; deeper trees are refused when they are made.
 pub const DEPTH_MAX: usize = 16;
@@ -40,12 +49,12 @@ pub struct Catalogue {
     pub version: i64,
     /// Accounts by id.
     pub accounts: HashMap<AccountId, Account>,
-    /// Sell prices by plan and network (or country).
-    pub tariffs: HashMap<(PlanId, Network), Vec<Tariff>>,
-    /// From number to network.
+    /// Sell prices by plan and network (or country; `None`: where the plan has no other).
+    pub tariffs: HashMap<(PlanId, Option<Network>), Vec<Tariff>>,
+    /// From number to network, as this installation says; the [world's](crate::world) stand behind them.
     pub prefixes: PrefixTrie,
     /// Numbers that moved to another network (portability), or were looked up.
-    pub overrides: HashMap<u64, Network>,
+    pub overrides: Overrides,
     /// Approved sender IDs, by [`Sender::key`].
     pub senders: HashSet<(AccountId, String)>,
     /// All operators. **Invariant:** sorted by id.
@@ -54,20 +63,44 @@ pub struct Catalogue {
     pub rates: HashMap<Network, Vec<Rate>>,
     /// Routing rules.
     pub rules: Rules,
+    /// What is looked up for accounts, where something was agreed.
+    pub lookups: HashMap<AccountId, lookup::Terms>,
+    /// Who is asked for look-ups.
+    pub lookup_provider: Option<Arc<lookup::Provider>>,
     /// How much messages must earn.
     pub guards: Guards,
+    /// What accounts say about messages that an operator took and did not deliver; it holds for those below, too.
+    pub reroutes: HashMap<AccountId, Policy>,
+    /// How operators do: replaced every few seconds, while the rest stays.
+    pub standings: Live<Standings>,
 }
 
 impl Catalogue {
-    /// The network of a number: its override, or the longest prefix. `None`: nobody sells there.
+    /// The network of a number: its override, or its prefix. `None`: no country has its calling code.
     pub fn network(&self, number: Number) -> Option<Network> {
-        self.overrides.get(&number.value()).copied().or_else(|| self.prefixes.longest(number.value()))
+        self.network_of(number, None)
     }
 
-    /// Who pays for a message of `account` to `network`, and how much for a segment.
+    /// The network of a number of which somebody was asked: an override goes before the answer, the answer before the prefix.
+    pub fn network_of(&self, number: Number, looked_up: Option<Network>) -> Option<Network> {
+        self.overrides.get(number.value()).or(looked_up).or_else(|| self.network_by_prefix(number))
+    }
+
+    /// Where a number began: the longest prefix of this installation, or the longest of the world's.
+    pub fn network_by_prefix(&self, number: Number) -> Option<Network> {
+        self.prefixes.longest(number.value()).or_else(|| world().network(number.value()))
+    }
+
+    /// Who pays for a message of `account` to `network`, and how much for a segment of this class of traffic.
     ///
     /// The house pays for its own messages only; it never pays for those of the accounts below it.
-    pub fn chain(&self, account: AccountId, network: Network, at: DateTime<Utc>) -> Result<Chain, PriceError> {
+    pub fn chain(
+        &self,
+        account: AccountId,
+        network: Network,
+        class: Option<TrafficClass>,
+        at: DateTime<Utc>,
+    ) -> Result<Chain, PriceError> {
         let sender = self.accounts.get(&account).ok_or(PriceError::Suspended)?;
         let mut links = Vec::with_capacity(2);
         let mut payer = sender;
@@ -76,7 +109,7 @@ impl Catalogue {
                 return Err(PriceError::Suspended);
             }
             if payer.parent.is_some() || links.is_empty() {
-                links.push(self.link(payer, network, at)?);
+                links.push(self.link(payer, network, class, at)?);
             }
             match payer.parent {
                 Some(parent) => payer = self.accounts.get(&parent).ok_or(PriceError::Suspended)?,
@@ -86,9 +119,15 @@ impl Catalogue {
         Err(PriceError::Suspended)
     }
 
-    fn link(&self, payer: &Account, network: Network, at: DateTime<Utc>) -> Result<Link, PriceError> {
+    fn link(
+        &self,
+        payer: &Account,
+        network: Network,
+        class: Option<TrafficClass>,
+        at: DateTime<Utc>,
+    ) -> Result<Link, PriceError> {
         let plan = payer.plan.ok_or(PriceError::Unpriced)?;
-        let tariff = self.tariff(plan, network, at).ok_or(PriceError::Unpriced)?;
+        let tariff = self.tariff(plan, network, class, at).ok_or(PriceError::Unpriced)?;
         if tariff.currency != payer.currency {
             return Err(PriceError::Currency);
         }
@@ -101,12 +140,40 @@ impl Catalogue {
         })
     }
 
-    /// The price of a plan for a network, or for its country where the network has none.
-    pub fn tariff(&self, plan: PlanId, network: Network, at: DateTime<Utc>) -> Option<&Tariff> {
-        [network, network.country()]
-            .iter()
-            .filter_map(|place| self.tariffs.get(&(plan, *place)))
-            .find_map(|dated| dated.iter().find(|t| in_force(t.from, t.to, at)))
+    /// The price of a plan that names most: for the network, its country, or anywhere; at each place that of the class
+    /// before that of every class.
+    pub fn tariff(
+        &self,
+        plan: PlanId,
+        network: Network,
+        class: Option<TrafficClass>,
+        at: DateTime<Utc>,
+    ) -> Option<&Tariff> {
+        let country = network.mnc.is_some().then(|| network.country());
+        let places = [Some(Some(network)), country.map(Some), Some(None)];
+        places.into_iter().flatten().filter_map(|place| self.tariffs.get(&(plan, place))).find_map(|dated| {
+            let holds = |own| dated.iter().find(|t| t.class == own && in_force(t.from, t.to, at));
+            class.and_then(|class| holds(Some(class))).or_else(|| holds(None))
+        })
+    }
+
+    /// What is looked up before messages of `account` are priced: its own policy, or the nearest above it.
+    pub fn lookup_policy(&self, account: AccountId) -> lookup::Policy {
+        if self.lookups.is_empty() {
+            return lookup::Policy::Never;
+        }
+        self.above(account).iter().find_map(|id| self.lookups.get(id)?.policy).unwrap_or_default()
+    }
+
+    /// Who pays what for one look-up of `account`: each from it up to the house whose seller does not absorb it. The house
+    /// pays nobody.
+    pub fn lookup_charges(&self, account: AccountId) -> Vec<lookup::Charge> {
+        let charge = |payer: &AccountId| {
+            let seller = self.accounts.get(payer)?.parent?;
+            let price = self.lookups.get(payer)?.price;
+            (price > Micros::ZERO).then_some(lookup::Charge { payer: *payer, seller, price })
+        };
+        self.above(account).iter().filter_map(charge).collect()
     }
 
     /// May `account` send as `sender`?
@@ -116,12 +183,13 @@ impl Catalogue {
 
     /// Ranks the operators for a message, by the first rule that fits it, with reasons.
     pub fn decide(&self, question: &Question<'_>) -> Decision {
-        routing::decide(self.version, question, &self.offer(question))
+        let standings = self.standings.get();
+        routing::decide((self.version, standings.at(question.network)), question, &self.offer(question))
     }
 
     /// Who carries a message: the choice that [`Catalogue::decide`] explains.
     pub fn pick(&self, question: &Question<'_>) -> Picked<'_> {
-        routing::pick(question, &self.offer(question))
+        routing::pick(self.standings.get().at(question.network), question, &self.offer(question))
     }
 
     fn offer(&self, question: &Question<'_>) -> Offer<'_> {
@@ -129,17 +197,25 @@ impl Catalogue {
         let plan = self.accounts.get(&question.account).and_then(|account| account.plan);
         let network = question.network;
         let rates = |network| self.rates.get(&network).map(Vec::as_slice).unwrap_or_default();
-        let earned = |at| self.earned_of(&above, network, at);
+        let earned = |at| self.earned_of(&above, network, question.traffic_class, at);
         // The price of a message that waited for days may be forgotten by now; that of now is the best guess.
         let earned = earned(question.priced_at).or_else(|| earned(question.at));
+        let rule = self.rules.first(question, &above, plan);
+        let by_account = || above.iter().find_map(|account| self.reroutes.get(account)).copied();
         Offer {
             operators: &self.operators,
             exact: rates(network),
             // A rate for the network itself goes before one for its country, per operator.
             country: if network.mnc.is_some() { rates(network.country()) } else { &[] },
-            rule: self.rules.first(question, &above, plan),
+            rule,
             watch: earned.map(|earned| (earned, self.guards.watch(earned, &above, network, question.at))),
+            reroute: rule.and_then(|rule| rule.body.then.reroute).or_else(by_account),
         }
+    }
+
+    /// Adds a sell price of a plan for a network, or a country; `None`: where the plan has no other.
+    pub fn add_tariff(&mut self, plan: PlanId, place: Option<Network>, tariff: Tariff) {
+        self.tariffs.entry((plan, place)).or_default().push(tariff);
     }
 
     /// Adds a buy rate for a network, or a country.
@@ -151,14 +227,26 @@ impl Catalogue {
 
     /// What the house earns for a segment of `account` that was priced at `at`: what the account right below the house
     /// pays. `None` for the house's own messages, and where nobody knows.
-    pub fn earned(&self, account: AccountId, network: Network, at: DateTime<Utc>) -> Option<Earned> {
-        self.earned_of(&self.above(account), network, at)
+    pub fn earned(
+        &self,
+        account: AccountId,
+        network: Network,
+        class: Option<TrafficClass>,
+        at: DateTime<Utc>,
+    ) -> Option<Earned> {
+        self.earned_of(&self.above(account), network, class, at)
     }
 
-    fn earned_of(&self, above: &[AccountId], network: Network, at: DateTime<Utc>) -> Option<Earned> {
+    fn earned_of(
+        &self,
+        above: &[AccountId],
+        network: Network,
+        class: Option<TrafficClass>,
+        at: DateTime<Utc>,
+    ) -> Option<Earned> {
         let [.., top, _] = above else { return None };
         let top = self.accounts.get(top)?;
-        let link = self.link(top, network, at).ok()?;
+        let link = self.link(top, network, class, at).ok()?;
         Some(Earned { price: link.price, currency: top.currency })
     }
 
@@ -192,7 +280,6 @@ mod tests {
     use super::*;
     use crate::account::Role;
     use crate::id::TariffId;
-    use crate::money::Micros;
     use crate::tariff::ChargeOn;
 
     fn account(parent: Option<AccountId>, plan: Option<PlanId>) -> Account {
@@ -211,6 +298,7 @@ mod tests {
     fn tariff(price: i64, from: i64, to: Option<i64>) -> Tariff {
         Tariff {
             id: TariffId::generate(),
+            class: None,
             price: Micros::new(price),
             currency: "UZS".parse().unwrap(),
             charge_on: ChargeOn::Submit,
@@ -231,17 +319,17 @@ mod tests {
         }
         let country: Network = "434".parse().unwrap();
         for (plan, price) in plans.iter().zip([1, 60, 80]) {
-            catalogue.tariffs.insert((*plan, country), vec![tariff(price, 0, None)]);
+            catalogue.add_tariff(*plan, Some(country), tariff(price, 0, None));
         }
-        catalogue
-            .tariffs
-            .insert((plans[2], "43405".parse().unwrap()), vec![tariff(90, 0, Some(100)), tariff(95, 100, None)]);
+        for tariff in [tariff(90, 0, Some(100)), tariff(95, 100, None)] {
+            catalogue.add_tariff(plans[2], "43405".parse().ok(), tariff);
+        }
         (catalogue, [house, reseller, client])
     }
 
     fn prices(catalogue: &Catalogue, account: &Account, network: &str, at: i64) -> Result<Vec<i64>, PriceError> {
         let at = DateTime::from_timestamp(at, 0).unwrap();
-        let chain = catalogue.chain(account.id, network.parse().unwrap(), at)?;
+        let chain = catalogue.chain(account.id, network.parse().unwrap(), None, at)?;
         Ok(chain.links.iter().map(|l| l.price.get()).collect())
     }
 
@@ -257,6 +345,34 @@ mod tests {
     }
 
     #[test]
+    fn the_price_that_names_most_of_a_message_holds() {
+        let plan = PlanId::generate();
+        let otp: TrafficClass = "otp".parse().unwrap();
+        let mut catalogue = Catalogue::default();
+        // Added from the least to the most special: each row takes over where it fits, and nowhere else.
+        let steps: [(Option<&str>, Option<TrafficClass>, [i64; 6]); 6] = [
+            (None, None, [1, 1, 1, 1, 1, 1]),
+            (None, Some(otp), [2, 2, 2, 1, 1, 1]),
+            (Some("434"), None, [3, 3, 2, 3, 3, 1]),
+            (Some("434"), Some(otp), [4, 4, 2, 3, 3, 1]),
+            (Some("43405"), None, [5, 4, 2, 5, 3, 1]),
+            (Some("43405"), Some(otp), [6, 4, 2, 5, 3, 1]),
+        ];
+        for (step, (place, class, expected)) in (1..).zip(steps) {
+            let place = place.map(|place| place.parse().unwrap());
+            catalogue.add_tariff(plan, place, Tariff { class, ..tariff(step, 0, None) });
+            let price = |class, to: &str| {
+                let found = catalogue.tariff(plan, to.parse().unwrap(), class, DateTime::UNIX_EPOCH);
+                found.map_or(0, |tariff| tariff.price.get())
+            };
+            let networks = ["43405", "434", "25001"];
+            let with = networks.map(|to| price(Some(otp), to));
+            let without = networks.map(|to| price("marketing".parse().ok().filter(|_| step % 2 == 0), to));
+            assert_eq!([with, without].concat(), expected, "step {step}");
+        }
+    }
+
+    #[test]
     fn a_suspended_ancestor_stops_everybody_below() {
         let (mut catalogue, [_, reseller, client]) = house();
         catalogue.accounts.get_mut(&reseller.id).unwrap().suspended = true;
@@ -266,10 +382,11 @@ mod tests {
     #[test]
     fn an_override_beats_the_prefix() {
         let (mut catalogue, _) = house();
-        catalogue.prefixes.insert("99890", "43404".parse().unwrap());
         let number = Number::parse("998901234567").unwrap();
-        assert_eq!(catalogue.network(number), "43404".parse().ok());
-        catalogue.overrides.insert(number.value(), "43405".parse().unwrap());
+        assert_eq!(catalogue.network(number), "43404".parse().ok(), "the world knows it");
+        catalogue.prefixes.insert("998", "43407".parse().unwrap());
+        assert_eq!(catalogue.network(number), "43407".parse().ok(), "one's own prefix goes before the world's");
+        catalogue.overrides = catalogue.overrides.with([(number.value(), "43405".parse().ok())], 1);
         assert_eq!(catalogue.network(number), "43405".parse().ok());
     }
 
@@ -285,5 +402,36 @@ mod tests {
         ] {
             assert_eq!(catalogue.is_within(account, ancestor), expected);
         }
+    }
+    #[test]
+    fn look_ups_are_agreed_down_the_tree_and_paid_up_to_the_house() {
+        let (mut catalogue, [house, reseller, client]) = house();
+        let terms = |policy, price| lookup::Terms { policy, price: Micros::new(price) };
+        let state = |catalogue: &Catalogue, account: &Account| {
+            let paid = catalogue.lookup_charges(account.id);
+            (
+                catalogue.lookup_policy(account.id),
+                paid.iter().map(|c| (c.payer, c.seller, c.price.get())).collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(state(&catalogue, &client), (lookup::Policy::Never, vec![]));
+        catalogue.lookups.insert(house.id, terms(Some(lookup::Policy::Always), 5));
+        assert_eq!(state(&catalogue, &client), (lookup::Policy::Always, vec![]), "the house pays nobody");
+        catalogue.lookups.insert(reseller.id, terms(None, 7));
+        assert_eq!(state(&catalogue, &client), (lookup::Policy::Always, vec![(reseller.id, house.id, 7)]));
+        catalogue.lookups.insert(client.id, terms(Some(lookup::Policy::Cached), 9));
+        let both = vec![(client.id, reseller.id, 9), (reseller.id, house.id, 7)];
+        assert_eq!(state(&catalogue, &client), (lookup::Policy::Cached, both));
+    }
+
+    #[test]
+    fn an_override_goes_before_a_look_up_and_a_look_up_before_the_prefix() {
+        let (mut catalogue, _) = house();
+        let number = Number::parse("998931234567").unwrap();
+        let network = |code: &str| code.parse().ok();
+        assert_eq!(catalogue.network_of(number, None), network("43405"));
+        assert_eq!(catalogue.network_of(number, network("43408")), network("43408"));
+        catalogue.overrides = catalogue.overrides.with([(number.value(), network("43404"))], 1);
+        assert_eq!(catalogue.network_of(number, network("43408")), network("43404"));
     }
 }

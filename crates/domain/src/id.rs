@@ -168,6 +168,8 @@ ids! {
     InboundRuleId = "rule";
     /// An API key.
     KeyId = "key";
+    /// A provider of look-ups of numbers.
+    LookupProviderId = "lkp";
     /// A message of a customer; its segments have no id of their own.
     MessageId = "msg";
     /// A mobile operator, or a supplier that leads to one.
@@ -182,6 +184,8 @@ ids! {
     RoutingRuleId = "route";
     /// A registered sender ID.
     SenderIdId = "snd";
+    /// A supplier's rate sheet.
+    SheetId = "sheet";
     /// A session of an SMPP customer.
     SessionId = "ses";
     /// An account that SMPP customers bind by.
@@ -192,6 +196,8 @@ ids! {
     TransactionId = "txn";
     /// A person who logs in.
     UserId = "usr";
+    /// A replay of traffic against changed settings.
+    WhatIfId = "wif";
 }
 
 #[cfg(test)]

@@ -56,6 +56,15 @@ impl Micros {
     }
 }
 
+/// A sum of micros as a decimal string with two to six digits behind the point.
+pub fn decimal(micros: i128) -> String {
+    let (whole, rest) = (micros.unsigned_abs() / 1_000_000, micros.unsigned_abs() % 1_000_000);
+    let digits = format!("{rest:06}");
+    let kept = digits.trim_end_matches('0').len().max(2);
+    let sign = if micros < 0 { "-" } else { "" };
+    format!("{sign}{whole}.{}", &digits[..kept])
+}
+
 impl std::ops::Neg for Micros {
     type Output = Self;
     fn neg(self) -> Self {
@@ -66,11 +75,7 @@ impl std::ops::Neg for Micros {
 impl fmt::Display for Micros {
     /// Two digits after the point at least, six at most: `50.00`, `0.0045`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, rest) = (self.0.unsigned_abs() / 1_000_000, self.0.unsigned_abs() % 1_000_000);
-        let digits = format!("{rest:06}");
-        let kept = digits.trim_end_matches('0').len().max(2);
-        let sign = if self.0 < 0 { "-" } else { "" };
-        write!(f, "{sign}{whole}.{}", &digits[..kept])
+        f.write_str(&decimal(self.0.into()))
     }
 }
 

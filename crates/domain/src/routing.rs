@@ -2,10 +2,14 @@
 //! reasons exclude some, and the first that is left is the choice.
 
 mod book;
+pub mod breaker;
+pub mod health;
 pub mod margin;
 mod rank;
 pub mod rule;
 mod rules;
+pub mod standing;
+pub mod trust;
 
 use std::sync::Arc;
 
@@ -17,7 +21,9 @@ use crate::id::{AccountId, GuardId, OperatorId, RateId, RoutingRuleId};
 use crate::money::{Currency, Micros};
 use crate::network::Network;
 use crate::number::Number;
+use crate::reroute::Policy;
 use crate::traffic::{TemplateName, TrafficClass};
+use health::Score;
 use margin::Breach;
 use rule::Strategy;
 
@@ -35,8 +41,6 @@ pub struct Operator {
     pub enabled: bool,
     /// Among equal costs the smaller number is chosen.
     pub priority: i16,
-    /// Parts per thousand of recent submits that succeeded; 1,000 when nothing is known.
-    pub health_permille: u16,
     /// At least one bind that can transmit is up. A down operator is chosen only when no other is up.
     pub bound: bool,
 }
@@ -64,6 +68,10 @@ pub struct Question<'a> {
     pub turn: u64,
     /// Operators that had it before.
     pub tried: &'a [OperatorId],
+    /// What those of them that took it were paid for a segment.
+    pub paid: &'a [(Currency, Micros)],
+    /// Operators with a half-open breaker that it may go to: somebody claimed a probe for it.
+    pub probes: &'a [OperatorId],
     /// When its price was fixed.
     pub priced_at: DateTime<Utc>,
     /// Now.
@@ -88,6 +96,10 @@ pub enum Exclusion {
     ExceptInRule,
     /// The house would earn too little.
     Margin,
+    /// Too many submits to it failed of late, or a person set it aside.
+    BreakerOpen,
+    /// It was given as many segments today as it may be.
+    DailyCap,
 }
 
 /// One operator that was looked at.
@@ -117,8 +129,17 @@ pub struct Candidate {
     pub guard_id: Option<GuardId>,
     /// Tie-breaker: the smaller first.
     pub priority: i16,
-    /// Tie-breaker: the larger first.
+    /// Tie-breaker: the larger first. The four parts of `score` multiplied.
     pub health_permille: u16,
+    /// How it did at this network of late, where that is not perfect.
+    #[serde(default, skip_serializing_if = "is_perfect")]
+    pub score: Score,
+    /// Its receipts are not believed: it comes behind all whose are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untrusted: bool,
+    /// Where its breaker at this network stands.
+    #[serde(default, skip_serializing_if = "is_closed")]
+    pub breaker: breaker::State,
     /// It had a bind at that time.
     pub bound: bool,
     /// The rule takes it only when no other can.
@@ -127,6 +148,16 @@ pub struct Candidate {
     /// Why it was not a choice at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excluded: Option<Exclusion>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's `skip_serializing_if` passes references")]
+fn is_closed(breaker: &breaker::State) -> bool {
+    *breaker == breaker::State::Closed
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's `skip_serializing_if` passes references")]
+fn is_perfect(score: &Score) -> bool {
+    *score == Score::default()
 }
 
 /// The rule that ranked the candidates.
@@ -156,6 +187,9 @@ pub struct Decision {
     /// What the house earns for a segment; `None`: nobody pays it, or the price is not known any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earned: Option<Micros>,
+    /// When the message goes on to another operator after one took it; `None`: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reroute: Option<Policy>,
     /// Ranked: choices first, then those excluded.
     pub candidates: Vec<Candidate>,
 }
@@ -176,10 +210,14 @@ impl Decision {
 fn code(strategy: Strategy, any: impl Fn(Exclusion) -> bool) -> &'static str {
     if strategy == Strategy::Block {
         "blocked_by_rule"
-    } else if any(Exclusion::AlreadyTried) {
-        "routes_exhausted"
     } else if any(Exclusion::Margin) {
         "below_margin"
+    } else if any(Exclusion::AlreadyTried) {
+        "routes_exhausted"
+    } else if any(Exclusion::BreakerOpen) {
+        "breaker_open"
+    } else if any(Exclusion::DailyCap) {
+        "daily_cap"
     } else {
         "no_route"
     }

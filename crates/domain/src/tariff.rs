@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, OperatorId, RateId, TariffId};
 use crate::money::{Currency, Micros};
+use crate::traffic::TrafficClass;
 
 /// When a tariff takes its money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -32,11 +33,14 @@ impl ChargeOn {
     }
 }
 
-/// One dated sell price of a plan for a network or a country. Never edited: a new one closes it.
+/// One dated sell price of a plan for a network, a country or wherever the plan has no other. Never edited: a new one
+/// closes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tariff {
     /// Its id, stored with every message priced by it.
     pub id: TariffId,
+    /// For this class of traffic; `None`: for every class that has no price of its own there.
+    pub class: Option<TrafficClass>,
     /// Price of one segment.
     pub price: Micros,
     /// Currency of the price.
@@ -56,6 +60,8 @@ pub struct Rate {
     pub id: RateId,
     /// Who sells to us.
     pub operator: OperatorId,
+    /// For this class of traffic; `None`: for every class that has no rate of its own there.
+    pub class: Option<TrafficClass>,
     /// Price of one segment.
     pub price: Micros,
     /// Currency of the price.

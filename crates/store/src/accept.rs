@@ -430,6 +430,7 @@ impl NewMessage {
             template: self.template.clone(),
             tried: Vec::new(),
             smpp: self.fields().cloned().map(Box::new),
+            reroute: None,
         }
     }
 

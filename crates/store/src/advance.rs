@@ -15,13 +15,13 @@ pub struct Advance {
     pub account: AccountId,
     /// Which message.
     pub message: MessageId,
-    /// Only if this is still its hop; `None` where the hop does not matter.
+    /// Only if this is still its hop, or an earlier one delivered it; `None` where the hop does not matter.
     pub hop: Option<i16>,
     /// Where to.
     pub to: State,
     /// Why, where there is a code.
     pub code: Option<String>,
-    /// Segments that the operator accepted; counts only while the submit is not settled.
+    /// Segments that the operator of `hop` accepted; counts only while the submit is not settled.
     pub accepted: u8,
     /// The journal entry in which the caller settles this step.
     pub entry: Uuid,
@@ -48,6 +48,10 @@ pub struct Moved {
     pub settles_submit: bool,
     /// This step settles the end.
     pub settles_final: bool,
+    /// Its state changed, so that its customer is told; else only an operator's cost is to be booked.
+    pub has_moved: bool,
+    /// Segments that the operator is to be paid for by this step.
+    pub taken: u8,
     /// Who had it, and at what cost of a segment.
     pub cost: Option<(OperatorId, Micros, Currency)>,
     /// Its journal entry.
@@ -99,27 +103,40 @@ pub async fn advance(
                 state = i.state, state_rank = i.rank, code = coalesce(i.code, m.code), updated_at = $11,
                 captured_micros = m.captured_micros
                     + CASE WHEN m.charge_on = 'submit' AND m.accepted_segments IS NULL
-                        THEN m.unit_price_micros * i.accepted ELSE 0 END
+                        THEN m.unit_price_micros * greatest(i.accepted, m.accepted_before) ELSE 0 END
                     + CASE WHEN m.charge_on = 'delivered' AND m.final_entry_id IS NULL AND i.rank >= 8 AND i.billable
-                        THEN m.unit_price_micros * coalesce(m.accepted_segments, i.accepted) ELSE 0 END,
+                        THEN m.unit_price_micros
+                            * coalesce(m.accepted_segments, greatest(i.accepted, m.accepted_before)) ELSE 0 END,
                 submit_entry_id = CASE WHEN m.accepted_segments IS NULL THEN i.entry ELSE m.submit_entry_id END,
                 final_entry_id = CASE WHEN i.rank >= 8 THEN coalesce(m.final_entry_id, i.entry) END,
-                accepted_segments = coalesce(m.accepted_segments, i.accepted),
+                accepted_segments = coalesce(m.accepted_segments, greatest(i.accepted, m.accepted_before)),
+                -- What an operator took, it is paid for once: at the first word of it.
+                hop_accepted = CASE WHEN i.hop = m.hop AND i.accepted > 0
+                        AND (m.hop > 0 OR coalesce(m.accepted_segments, 0) = 0)
+                    THEN coalesce(m.hop_accepted, i.accepted) ELSE m.hop_accepted END,
+                hop_entry_id = CASE WHEN i.hop = m.hop AND i.accepted > 0 AND m.hop_accepted IS NULL
+                        AND (m.hop > 0 OR coalesce(m.accepted_segments, 0) = 0)
+                    THEN i.entry ELSE m.hop_entry_id END,
                 corrections = m.corrections + CASE WHEN m.state = 'unconfirmed' THEN 1 ELSE 0 END
             FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::smallint[], $6::text[],
                 $7::smallint[], $8::bool[], $9::uuid[])
                 AS i (id, account, hop, state, rank, code, accepted, billable, entry)
             WHERE m.id = i.id AND (m.account_id = i.account) IS TRUE AND m.id >= $10
-                AND m.state_rank < i.rank AND (i.hop IS NULL OR i.hop = m.hop)
-            RETURNING m.*, i.entry
+                AND m.state_rank < i.rank
+                AND (i.hop IS NULL OR i.hop = m.hop OR i.hop < m.hop AND i.state = 'delivered')
+            RETURNING m.*, i.entry,
+                -- Rows of before hops were counted have nothing there.
+                coalesce(m.hop_accepted, CASE WHEN m.hop = 0 THEN m.accepted_segments END, 0)::smallint AS hop_taken
         ), cdr AS (
             INSERT INTO sms_cdr (message_id, correction, account_id, recipient, sender, mcc_mnc, encoding, segments,
                 accepted_segments, state, code, operator_id, hop, chain_id, rate_id, decision_id, unit_price_micros,
-                price_micros, currency, cost_micros, cost_currency, capture_entry_id, client_reference, accepted_at,
+                price_micros, currency, cost_micros, cost_currency, hops, capture_entry_id, client_reference, accepted_at,
                 ended_at, traffic_class, template)
-            SELECT id, corrections, account_id, recipient, sender, mcc_mnc, encoding, segments,
+            SELECT id, corrections + late_costs, account_id, recipient, sender, mcc_mnc, encoding, segments,
                 accepted_segments, state, code, operator_id, hop, chain_id, rate_id, decision_id, unit_price_micros,
-                captured_micros, currency, coalesce(unit_cost_micros, 0) * accepted_segments, cost_currency,
+                captured_micros, currency, coalesce(unit_cost_micros, 0) * hop_taken
+                    + CASE WHEN hop > 0 THEN hops_cost(id, hop, cost_currency) ELSE 0 END,
+                cost_currency, CASE WHEN hop > 0 THEN hops_record(id, hop) END,
                 CASE WHEN captured_micros = 0 THEN NULL WHEN charge_on = 'submit' THEN submit_entry_id
                     ELSE final_entry_id END,
                 client_reference, created_at, $11, traffic_class, template
@@ -127,6 +144,7 @@ pub async fn advance(
         )
         SELECT id, account_id, state, code, chain_id, segments, accepted_segments AS "accepted!",
             submit_entry_id = entry AS "settles_submit!", coalesce(final_entry_id = entry, false) AS "settles_final!",
+            coalesce(hop_entry_id = entry, false) AS "settles_cost!", hop_accepted,
             operator_id, unit_cost_micros, cost_currency, entry AS "entry!", captured_micros, currency,
             status_url, recipient, client_reference, smpp_system_id, registered_delivery, receipt_id, sender,
             created_at, CASE WHEN smpp_system_id IS NOT NULL THEN smpp END AS smpp,
@@ -178,6 +196,8 @@ pub async fn advance(
                 accepted: count(row.accepted)?,
                 settles_submit: row.settles_submit,
                 settles_final: row.settles_final,
+                has_moved: true,
+                taken: if row.settles_cost { row.hop_accepted.map(count).transpose()?.unwrap_or(0) } else { 0 },
                 cost,
                 entry: row.entry,
                 captured: Micros::new(row.captured_micros),

@@ -44,6 +44,7 @@ impl Row {
             template: self.template.and_then(|name| name.parse().ok()),
             tried: self.tried.into_iter().flatten().map(OperatorId::from_uuid).collect(),
             smpp: self.smpp.map(serde_json::from_value).transpose()?,
+            reroute: None,
         })
     }
 }

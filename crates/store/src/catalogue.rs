@@ -1,5 +1,9 @@
 //! Reading the catalogue: everything that pricing and routing keep in memory.
 
+use std::sync::Arc;
+
+use domain::live::Live;
+use domain::overrides::Overrides;
 use domain::routing::Operator;
 use domain::routing::margin::Guards;
 use domain::routing::rule::Rules;
@@ -8,7 +12,8 @@ use domain::{Account, AccountId, Catalogue, Micros, Network, OperatorId, PlanId,
 use sqlx::{PgConnection, query};
 
 use crate::advance::currency_of;
-use crate::{Db, Error, margin_guards, routing_rules};
+use crate::page::parse;
+use crate::{Db, Error, lookups, margin_guards, overrides, routing_rules, standings};
 
 /// A status of binds older than this many seconds says nothing.
 const BINDS_FRESH_SECONDS: f64 = 60.0;
@@ -18,28 +23,44 @@ pub async fn version(db: &Db) -> Result<i64, Error> {
     Ok(query!("SELECT version FROM catalogue_version").fetch_one(&db.pool).await?.version)
 }
 
-/// Reads the whole catalogue on one snapshot of the database.
-pub async fn load(db: &Db) -> Result<Catalogue, Error> {
+/// The versions that are stored now: of the catalogue, and of the standings in it.
+pub async fn versions(db: &Db) -> Result<(i64, i64), Error> {
+    let row =
+        query!("SELECT c.version, s.version AS standings FROM catalogue_version c CROSS JOIN standings_version s");
+    let row = row.fetch_one(&db.pool).await?;
+    Ok((row.version, row.standings))
+}
+
+/// Reads the whole catalogue on one snapshot of the database; of the overrides only what `known` does not know.
+pub async fn load(db: &Db, known: &Overrides) -> Result<Catalogue, Error> {
     let mut tx = db.begin_picture().await?;
-    let version = query!("SELECT version FROM catalogue_version").fetch_one(&mut *tx).await?.version;
-    let mut catalogue = Catalogue { version, ..Catalogue::default() };
+    let now = query!("SELECT version, overrides_dropped FROM catalogue_version").fetch_one(&mut *tx).await?;
+    let overrides = overrides::since(&mut tx, known, (now.version, now.overrides_dropped)).await?;
+    let mut catalogue = Catalogue { version: now.version, overrides, ..Catalogue::default() };
     accounts(&mut tx, &mut catalogue).await?;
     tariffs(&mut tx, &mut catalogue).await?;
-    numbers(&mut tx, &mut catalogue).await?;
+    prefixes(&mut tx, &mut catalogue).await?;
     operators(&mut tx, &mut catalogue).await?;
     rates(&mut tx, &mut catalogue).await?;
     catalogue.rules = Rules::new(routing_rules::current(&mut tx).await?);
     catalogue.guards = Guards::new(margin_guards::current(&mut tx).await?);
+    catalogue.lookups = lookups::terms(&mut tx).await?;
+    catalogue.lookup_provider = lookups::providers(&mut tx).await?.into_iter().next().map(Arc::new);
+    catalogue.standings = Live::new(standings::read(&mut tx).await?);
     tx.rollback().await?;
     Ok(catalogue)
 }
 
 async fn accounts(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
-    let rows =
-        query!("SELECT id, parent_id, role, plan_id, currency, status, segments_per_second, any_sender FROM accounts")
-            .fetch_all(&mut *connection)
-            .await?;
+    let rows = query!(
+        "SELECT id, parent_id, role, plan_id, currency, status, segments_per_second, any_sender, reroute FROM accounts"
+    )
+    .fetch_all(&mut *connection)
+    .await?;
     for row in rows {
+        if let Some(policy) = row.reroute {
+            catalogue.reroutes.insert(AccountId::from_uuid(row.id), serde_json::from_value(policy)?);
+        }
         let account = Account {
             id: AccountId::from_uuid(row.id),
             parent: row.parent_id.map(AccountId::from_uuid),
@@ -66,7 +87,7 @@ fn network(mcc: &str, mnc: Option<&str>) -> Result<Network, Error> {
 async fn tariffs(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
     // What has ended is of no use to a message of now.
     let rows = query!(
-        "SELECT t.id, t.plan_id, t.mcc, t.mnc, t.price_micros, t.charge_on, t.effective_from, t.effective_to,
+        "SELECT t.id, t.plan_id, t.mcc, t.mnc, t.traffic_class, t.price_micros, t.charge_on, t.effective_from, t.effective_to,
             p.currency
          FROM tariffs t JOIN tariff_plans p ON p.id = t.plan_id
          WHERE t.effective_to IS NULL OR t.effective_to > now() - interval '1 hour'"
@@ -76,40 +97,33 @@ async fn tariffs(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Re
     for row in rows {
         let tariff = Tariff {
             id: TariffId::from_uuid(row.id),
+            class: row.traffic_class.map(|name| parse(&name, "traffic_class")).transpose()?,
             price: Micros::new(row.price_micros),
             currency: currency_of(&row.currency)?,
             charge_on: ChargeOn::parse(&row.charge_on).ok_or_else(|| Error::Corrupt("charge_on".into()))?,
             from: row.effective_from,
             to: row.effective_to,
         };
-        let place = network(&row.mcc, row.mnc.as_deref())?;
-        catalogue.tariffs.entry((PlanId::from_uuid(row.plan_id), place)).or_default().push(tariff);
+        let place = row.mcc.map(|mcc| network(&mcc, row.mnc.as_deref())).transpose()?;
+        catalogue.add_tariff(PlanId::from_uuid(row.plan_id), place, tariff);
     }
     Ok(())
 }
 
-async fn numbers(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
-    let rows = query!("SELECT prefix, mcc, mnc FROM mcc_mnc_prefixes").fetch_all(&mut *connection).await?;
+async fn prefixes(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
+    let rows = query!("SELECT prefix, mcc, mnc FROM mcc_mnc_prefixes").fetch_all(connection).await?;
     for row in rows {
         catalogue.prefixes.insert(&row.prefix, network(&row.mcc, row.mnc.as_deref())?);
-    }
-    let rows = query!("SELECT number, mcc, mnc FROM number_overrides WHERE expires_at IS NULL OR expires_at > now()")
-        .fetch_all(connection)
-        .await?;
-    for row in rows {
-        let number = u64::try_from(row.number).map_err(|_| Error::Corrupt("number".into()))?;
-        catalogue.overrides.insert(number, network(&row.mcc, row.mnc.as_deref())?);
     }
     Ok(())
 }
 
 async fn operators(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
     let rows = query!(
-        r#"SELECT o.id, o.name, o.enabled, o.priority, coalesce(h.health_permille, 1000::smallint) AS "health!",
+        r#"SELECT o.id, o.name, o.enabled, o.priority,
                coalesce((SELECT sum(b.bound) > 0 FROM operator_binds b
                    WHERE b.operator_id = o.id AND b.at > now() - make_interval(secs => $1)), false) AS "bound!"
-           FROM operators o LEFT JOIN operator_health_metrics h ON h.operator_id = o.id
-           WHERE o.deleted_at IS NULL ORDER BY o.id"#,
+           FROM operators o WHERE o.deleted_at IS NULL ORDER BY o.id"#,
         BINDS_FRESH_SECONDS
     )
     .fetch_all(connection)
@@ -120,7 +134,6 @@ async fn operators(connection: &mut PgConnection, catalogue: &mut Catalogue) -> 
             name: row.name.into(),
             enabled: row.enabled,
             priority: row.priority,
-            health_permille: u16::try_from(row.health).unwrap_or(0),
             bound: row.bound,
         });
     }
@@ -129,7 +142,8 @@ async fn operators(connection: &mut PgConnection, catalogue: &mut Catalogue) -> 
 
 async fn rates(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
     let rows = query!(
-        "SELECT id, operator_id, mcc, mnc, price_micros, currency, effective_from, effective_to FROM operator_rates
+        "SELECT id, operator_id, mcc, mnc, traffic_class, price_micros, currency, effective_from, effective_to
+         FROM operator_rates
          WHERE effective_to IS NULL OR effective_to > now() - interval '1 hour'"
     )
     .fetch_all(connection)
@@ -138,6 +152,7 @@ async fn rates(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Resu
         let rate = Rate {
             id: RateId::from_uuid(row.id),
             operator: OperatorId::from_uuid(row.operator_id),
+            class: row.traffic_class.map(|name| parse(&name, "traffic_class")).transpose()?,
             price: Micros::new(row.price_micros),
             currency: currency_of(&row.currency)?,
             from: row.effective_from,

@@ -22,17 +22,17 @@ pub async fn conclude(tx: &mut Tx, db: &Db, moved: &[Moved], at: DateTime<Utc>) 
         return Ok(());
     }
     let listened = db.listening.is_anybody_there();
-    let told = moved.iter().filter(|moved| listened || moved.status_url.is_some());
+    let told = moved.iter().filter(|moved| moved.has_moved && (listened || moved.status_url.is_some()));
     let events: Vec<CustomerEvent> = told.map(|moved| event(moved, at)).collect();
     tell(tx, db, events, at).await?;
     if db.has_listeners {
-        let news: Vec<News> = moved.iter().flat_map(|moved| news(moved, at)).collect();
+        let news: Vec<News> = moved.iter().filter(|moved| moved.has_moved).flat_map(|moved| news(moved, at)).collect();
         publish(tx, Publish::Outbox, NEWS, seal(&news, at)?, 0).await?;
     }
     receipts::publish(tx, db, moved, at).await?;
     let chains = chain::load(tx, db, moved.iter().map(|m| m.chain)).await?;
     let mut entries = Entries::new();
-    for step in moved.iter().filter(|m| m.settles_submit || m.settles_final) {
+    for step in moved.iter().filter(|m| m.settles_submit || m.settles_final || m.taken > 0) {
         let chain = chains.get(&step.chain).ok_or_else(|| Error::Corrupt("a message without its chain".into()))?;
         entries.add(step, chain)?;
     }

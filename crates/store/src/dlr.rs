@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::Receipt;
+use domain::routing::health::EDGES_MS;
 use domain::{AccountId, MessageId, OperatorId, State};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
@@ -97,7 +98,8 @@ pub struct PartReceipt<'a> {
     pub receipt: &'a Receipt,
 }
 
-/// Stores what receipts say of their parts; a part that has its final receipt keeps it. When two receipts of one
+/// Stores what receipts say of their parts, and counts the final ones for their operators; a part that has its final
+/// receipt keeps it. When two receipts of one
 /// part are in `receipts`, the later one in order wins; the caller puts final ones last.
 pub async fn store(connection: &mut PgConnection, receipts: &[PartReceipt<'_>]) -> Result<(), Error> {
     let mut newest: BTreeMap<(Uuid, i16, u8), &PartReceipt<'_>> = BTreeMap::new();
@@ -113,11 +115,35 @@ pub async fn store(connection: &mut PgConnection, receipts: &[PartReceipt<'_>]) 
     let raws: Vec<&str> = newest.values().map(|r| r.receipt.raw.expose()).collect();
     let times: Vec<DateTime<Utc>> = newest.values().map(|r| r.receipt.received_at).collect();
     query!(
-        "UPDATE message_parts p SET state = i.state, error = i.error, receipt = i.receipt, receipt_at = i.at
-         FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[], $5::text[], $6::text[],
-            $7::timestamptz[]) AS i (id, hop, segment, state, error, receipt, at)
-         WHERE p.message_id = i.id AND p.hop = i.hop AND p.segment = i.segment AND p.message_id >= $8
-            AND p.state IN ('sent', 'buffered')",
+        "WITH stored AS (
+             UPDATE message_parts p SET state = i.state, error = i.error, receipt = i.receipt, receipt_at = i.at
+             FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::text[], $5::text[], $6::text[],
+                $7::timestamptz[]) AS i (id, hop, segment, state, error, receipt, at)
+             WHERE p.message_id = i.id AND p.hop = i.hop AND p.segment = i.segment AND p.message_id >= $8
+                AND p.state IN ('sent', 'buffered')
+             RETURNING p.message_id, p.segment, p.operator_id, p.submitted_at, p.state,
+                least(greatest((extract(epoch FROM p.receipt_at - p.submitted_at) * 1000)::bigint, 0), 600000) AS ms
+         ), final AS (
+             SELECT s.operator_id, m.mcc_mnc, date_bin('10 seconds', s.submitted_at, 'epoch') AS bucket, s.ms,
+                s.state = 'delivered' AS good, width_bucket(s.ms, $9::bigint[]) AS class,
+                s.segment = 1 AND EXISTS (SELECT FROM feedback_accounts a WHERE a.account_id = m.account_id) AS told,
+                EXISTS (SELECT FROM test_numbers t WHERE t.number = m.recipient AND t.kind = 'dead') AS dead
+             FROM stored s JOIN messages m ON m.id = s.message_id AND m.id >= $8
+             WHERE s.state NOT IN ('sent', 'buffered')
+         )
+         -- How operators do: see operator_counts.
+         INSERT INTO operator_count_deltas (operator_id, mcc_mnc, bucket, delivered, failed, latency, latency_ms,
+            latency_sq, watched, dead, dead_delivered)
+         SELECT operator_id, mcc_mnc, bucket, count(*) FILTER (WHERE good), count(*) FILTER (WHERE NOT good),
+            ARRAY[count(*) FILTER (WHERE good AND class = 0), count(*) FILTER (WHERE good AND class = 1),
+                count(*) FILTER (WHERE good AND class = 2), count(*) FILTER (WHERE good AND class = 3),
+                count(*) FILTER (WHERE good AND class = 4), count(*) FILTER (WHERE good AND class = 5),
+                count(*) FILTER (WHERE good AND class = 6), count(*) FILTER (WHERE good AND class = 7),
+                count(*) FILTER (WHERE good AND class = 8), count(*) FILTER (WHERE good AND class = 9),
+                count(*) FILTER (WHERE good AND class = 10), count(*) FILTER (WHERE good AND class = 11)],
+            coalesce(sum(ms) FILTER (WHERE good), 0), coalesce(sum((ms / 10) * (ms / 10)) FILTER (WHERE good), 0),
+            count(*) FILTER (WHERE good AND told), count(*) FILTER (WHERE dead), count(*) FILTER (WHERE dead AND good)
+         FROM final GROUP BY 1, 2, 3",
         &ids,
         &hops,
         &segments,
@@ -125,14 +151,15 @@ pub async fn store(connection: &mut PgConnection, receipts: &[PartReceipt<'_>]) 
         &errors as &[&str],
         &raws as &[&str],
         &times,
-        low
+        low,
+        &EDGES_MS as &[i64]
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Locks multi-part messages, so that receipts of their parts are counted one transaction after the other.
+/// Locks messages in one order, so that what concerns all their parts is decided one transaction after the other.
 pub async fn lock(connection: &mut PgConnection, messages: &[MessageId]) -> Result<(), Error> {
     if messages.is_empty() {
         return Ok(());
@@ -142,30 +169,6 @@ pub async fn lock(connection: &mut PgConnection, messages: &[MessageId]) -> Resu
         .fetch_all(connection)
         .await?;
     Ok(())
-}
-
-/// The states of all parts of `messages` in their last hop.
-pub async fn part_states(
-    connection: &mut PgConnection,
-    messages: &[MessageId],
-) -> Result<HashMap<MessageId, Vec<State>>, Error> {
-    let mut states: HashMap<MessageId, Vec<State>> = HashMap::new();
-    if messages.is_empty() {
-        return Ok(states);
-    }
-    let ids: Vec<Uuid> = messages.iter().map(|m| m.uuid()).collect();
-    let rows = query!(
-        "SELECT p.message_id, p.state FROM message_parts p JOIN messages m ON m.id = p.message_id AND m.hop = p.hop
-         WHERE p.message_id = ANY ($1)",
-        &ids
-    )
-    .fetch_all(connection)
-    .await?;
-    for row in rows {
-        let state = row.state.parse().map_err(|_| Error::Corrupt("part state".into()))?;
-        states.entry(MessageId::from_uuid(row.message_id)).or_default().push(state);
-    }
-    Ok(states)
 }
 
 /// Keeps receipts that no part was found for, after every look-up.

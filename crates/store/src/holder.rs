@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 use domain::Catalogue;
+use domain::overrides::Overrides;
 use tokio::sync::Mutex;
 
-use crate::{Db, Error, catalogue};
+use crate::{Db, Error, catalogue, standings};
 
 /// How often the version is looked at: a change made elsewhere is seen within this time.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -28,7 +29,7 @@ pub struct Holder {
 impl Holder {
     /// Reads the catalogue for the first time.
     pub async fn load(db: Db) -> Result<Arc<Self>, Error> {
-        let first = catalogue::load(&db).await?;
+        let first = catalogue::load(&db, &Overrides::default()).await?;
         Ok(Arc::new(Self { db, current: ArcSwap::from_pointee(first), looked_at: Mutex::new(Some(Instant::now())) }))
     }
 
@@ -43,7 +44,8 @@ impl Holder {
         self.current.load()
     }
 
-    /// Reads the catalogue anew when its version has changed. Behind a change that has committed, the next
+    /// Reads the catalogue anew when its version has changed, or only how operators stand, which changes far more often.
+    /// Behind a change that has committed, the next
     /// [`Holder::get`] sees it: a process reads its own writes.
     pub async fn refresh(&self) -> Result<(), Error> {
         let mut looked_at = self.looked_at.lock().await;
@@ -70,9 +72,13 @@ impl Holder {
     }
 
     async fn look(&self, looked_at: &mut Option<Instant>) -> Result<(), Error> {
-        let is_new = looked_at.is_none() || catalogue::version(&self.db).await? != self.current.load().version;
-        if is_new {
-            self.current.store(Arc::new(catalogue::load(&self.db).await?));
+        let (version, standings) = catalogue::versions(&self.db).await?;
+        let current = self.get();
+        if looked_at.is_none() || version != current.version {
+            let overrides = current.overrides.clone();
+            self.current.store(Arc::new(catalogue::load(&self.db, &overrides).await?));
+        } else if standings != current.standings.get().version {
+            current.standings.set(standings::load(&self.db).await?);
         }
         *looked_at = Some(Instant::now());
         Ok(())

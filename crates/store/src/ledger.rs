@@ -7,20 +7,28 @@ pub mod adjust;
 pub mod burn;
 pub mod caps;
 pub mod correct;
+mod entries;
 mod entry;
+mod lookup;
+mod nightly;
 pub mod open;
 mod post;
 pub mod refund;
 pub mod revenue;
+mod seal;
 pub mod statement;
 pub mod supplier;
+mod suppliers;
 pub mod thresholds;
 pub mod transactions;
 mod verify;
 
 pub use entry::{Entries, EntryIds};
+pub use lookup::{Lookups, look_ups};
+pub use nightly::nightly;
 pub use post::{Balance, TopUp, Transfer, TransferError, balance, open_wallet, top_up, transfer};
-pub use verify::{Violation, verify};
+pub use seal::{GRACE, Sealed, seal};
+pub use verify::{Audit, Extent, Progress, Violation, audit, verify};
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,7 @@ fn came_to(state: State, messages: u64) {
 
 /// Messages that moved.
 pub(crate) fn moved(moved: &[Moved]) {
-    for message in moved {
+    for message in moved.iter().filter(|moved| moved.has_moved) {
         came_to(message.state, 1);
     }
 }

@@ -37,6 +37,8 @@ pub struct Operator {
     pub window: u16,
     /// Segments per second over all sessions; 0: no limit.
     pub tps: u32,
+    /// Segments that it may be given on one day (UTC); 0: no limit.
+    pub daily_cap: u64,
     /// Among equal costs the smaller is chosen.
     pub priority: i16,
     /// Off: its sessions are closed and its queue waits.
@@ -66,6 +68,7 @@ struct Row {
     binds: i32,
     window_size: i32,
     tps: i32,
+    daily_cap: Option<i64>,
     priority: i16,
     enabled: bool,
     profile: serde_json::Value,
@@ -88,6 +91,7 @@ impl Row {
             binds: narrow(self.binds, "binds")?,
             window: narrow(self.window_size, "window")?,
             tps: narrow(self.tps, "tps")?,
+            daily_cap: narrow(self.daily_cap.unwrap_or(0), "daily_cap")?,
             priority: self.priority,
             enabled: self.enabled,
             profile: serde_json::from_value(self.profile)?,
@@ -101,14 +105,14 @@ impl Row {
 pub async fn put(tx: &mut PgConnection, operator: &Operator) -> Result<(), Error> {
     query!(
         "INSERT INTO operators (id, name, host, port, system_id, password_sealed, system_type, bind_type, binds,
-           window_size, tps, priority, enabled, profile, tls_key_sealed)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+           window_size, tps, priority, enabled, profile, tls_key_sealed, daily_cap)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, nullif($16::bigint, 0))
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, host = excluded.host, port = excluded.port,
            system_id = excluded.system_id, password_sealed = excluded.password_sealed,
            system_type = excluded.system_type, bind_type = excluded.bind_type, binds = excluded.binds,
            window_size = excluded.window_size, tps = excluded.tps, priority = excluded.priority,
            enabled = excluded.enabled, profile = excluded.profile, tls_key_sealed = excluded.tls_key_sealed,
-           updated_at = now()",
+           daily_cap = excluded.daily_cap, updated_at = now()",
         operator.id.uuid(),
         operator.name,
         operator.host,
@@ -124,6 +128,7 @@ pub async fn put(tx: &mut PgConnection, operator: &Operator) -> Result<(), Error
         operator.enabled,
         serde_json::to_value(&operator.profile)?,
         operator.tls_key_sealed,
+        i64::try_from(operator.daily_cap).unwrap_or(i64::MAX),
     )
     .execute(tx)
     .await?;
@@ -147,7 +152,7 @@ pub async fn get_for_update(tx: &mut PgConnection, id: OperatorId) -> Result<Opt
     let row = query_as!(
         Row,
         "SELECT id, name, host, port, system_id, password_sealed, system_type, bind_type, binds, window_size, tps,
-           priority, enabled, profile, tls_key_sealed, created_at FROM operators WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
+           daily_cap, priority, enabled, profile, tls_key_sealed, created_at FROM operators WHERE id = $1 AND deleted_at IS NULL FOR UPDATE",
         id.uuid(),
     )
     .fetch_optional(tx)
@@ -166,7 +171,7 @@ pub async fn list(db: &Db, page: Page) -> Result<Vec<Operator>, Error> {
     let rows = query_as!(
         Row,
         "SELECT id, name, host, port, system_id, password_sealed, system_type, bind_type, binds, window_size, tps,
-           priority, enabled, profile, tls_key_sealed, created_at
+           daily_cap, priority, enabled, profile, tls_key_sealed, created_at
          FROM operators WHERE deleted_at IS NULL AND id < $1 ORDER BY id DESC LIMIT $2",
         page.end(),
         page.limit(),
@@ -183,7 +188,7 @@ pub async fn snapshot(db: &Db) -> Result<(i64, Vec<Operator>), Error> {
     let rows = query_as!(
         Row,
         "SELECT id, name, host, port, system_id, password_sealed, system_type, bind_type, binds, window_size, tps,
-           priority, enabled, profile, tls_key_sealed, created_at FROM operators WHERE deleted_at IS NULL ORDER BY id",
+           daily_cap, priority, enabled, profile, tls_key_sealed, created_at FROM operators WHERE deleted_at IS NULL ORDER BY id",
     )
     .fetch_all(&db.pool)
     .await?;

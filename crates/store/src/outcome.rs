@@ -3,13 +3,12 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use contract::{Accepted, Outcome, SubmitKey};
-use domain::{AccountId, MessageId};
-use sqlx::{PgConnection, query, query_as};
+use contract::{Outcome, SubmitKey};
+use domain::MessageId;
+use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use crate::advance::count;
-use crate::again::Row;
 use crate::{Db, Error};
 
 /// SMPP `ESME_ROK`.
@@ -74,7 +73,7 @@ pub async fn known(db: &Db, submits: &[SubmitKey]) -> Result<HashSet<SubmitKey>,
     let rows = query!(
         r#"SELECT i.id AS "id!", i.hop AS "hop!" FROM unnest($1::uuid[], $2::smallint[]) AS i (id, hop)
            LEFT JOIN messages m ON m.id = i.id
-           WHERE m.id IS NULL OR m.state_rank >= 3 OR m.hop > i.hop OR EXISTS
+           WHERE m.id IS NULL OR m.state_rank >= 8 OR m.state_rank >= 3 AND m.hop = 0 OR m.hop > i.hop OR EXISTS
                (SELECT FROM message_parts p WHERE p.message_id = i.id AND p.hop = i.hop)"#,
         &ids,
         &hops
@@ -82,29 +81,4 @@ pub async fn known(db: &Db, submits: &[SubmitKey]) -> Result<HashSet<SubmitKey>,
     .fetch_all(&db.pool)
     .await?;
     rows.into_iter().map(|row| Ok((MessageId::from_uuid(row.id), count(row.hop)?))).collect()
-}
-
-/// The queue items that send `messages` to another route. Operators that had them are in `tried`, in order.
-pub async fn reroutes(
-    connection: &mut PgConnection,
-    messages: &[(AccountId, MessageId)],
-) -> Result<Vec<Accepted>, Error> {
-    if messages.is_empty() {
-        return Ok(Vec::new());
-    }
-    let accounts: Vec<Uuid> = messages.iter().map(|(account, _)| account.uuid()).collect();
-    let ids: Vec<Uuid> = messages.iter().map(|(_, id)| id.uuid()).collect();
-    let rows = query_as!(
-        Row,
-        r#"SELECT m.id, m.account_id, m.recipient, m.sender, m.body, m.encoding, m.segments, m.mcc_mnc, m.expires_at,
-               m.smpp, m.traffic_class, m.template, ARRAY(SELECT e.operator_id FROM message_events e
-                   WHERE e.message_id = m.id AND e.state = 'queued' AND e.source = 'route' ORDER BY e.at) AS "tried!: Vec<Option<Uuid>>"
-           FROM unnest($1::uuid[], $2::uuid[]) AS i (account, id)
-           JOIN messages m ON m.id = i.id AND (m.account_id = i.account) IS TRUE WHERE m.state_rank < 3"#,
-        &accounts,
-        &ids
-    )
-    .fetch_all(connection)
-    .await?;
-    rows.into_iter().map(Row::accepted).collect()
 }

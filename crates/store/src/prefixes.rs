@@ -1,7 +1,7 @@
-//! Numbering: which network a number belongs to, by prefix or by its own override. The house's; no tenant.
+//! Numbering: which network a number belongs to by its prefix. The house's; no tenant.
 
 use chrono::{DateTime, Utc};
-use domain::{Network, Number, PrefixId};
+use domain::{Network, PrefixId};
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
@@ -94,63 +94,5 @@ pub async fn by_digits(db: &Db, digits: &[String]) -> Result<Vec<Prefix>, Error>
 /// Deletes a prefix. `false`: there is none.
 pub async fn delete(tx: &mut PgConnection, id: PrefixId) -> Result<bool, Error> {
     let gone = query!("DELETE FROM mcc_mnc_prefixes WHERE id = $1", id.uuid()).execute(tx).await?;
-    Ok(gone.rows_affected() == 1)
-}
-
-/// A number that moved to another network.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Override {
-    /// Which number.
-    pub number: Number,
-    /// Where it is now.
-    pub network: Network,
-    /// Who says so, for example `portability` or `hlr`.
-    pub source: String,
-    /// Not used after this.
-    pub expires_at: Option<DateTime<Utc>>,
-}
-
-/// Stores an override; a later one replaces it.
-pub async fn put_override(tx: &mut PgConnection, new: &Override) -> Result<(), Error> {
-    query!(
-        "INSERT INTO number_overrides (number, mcc, mnc, source, expires_at) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (number) DO UPDATE
-         SET mcc = excluded.mcc, mnc = excluded.mnc, source = excluded.source, expires_at = excluded.expires_at",
-        new.number.stored(),
-        new.network.mcc.to_string(),
-        new.network.mnc.map(|mnc| mnc.to_string()),
-        new.source,
-        new.expires_at,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// The overrides behind `after`, in order of number.
-pub async fn list_overrides(db: &Db, after: Option<Number>, limit: u16) -> Result<Vec<Override>, Error> {
-    let rows = query!(
-        "SELECT number, mcc, mnc, source, expires_at FROM number_overrides WHERE number > $1 ORDER BY number LIMIT $2",
-        after.map_or(0, Number::stored),
-        i64::from(limit) + 1,
-    )
-    .fetch_all(&db.pool)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let network = Network::parse(&row.mcc, row.mnc.as_deref());
-            Ok(Override {
-                number: Number::from_stored(row.number).ok_or_else(|| Error::Corrupt("number".to_owned()))?,
-                network: network.map_err(|error| Error::Corrupt(error.to_string()))?,
-                source: row.source,
-                expires_at: row.expires_at,
-            })
-        })
-        .collect()
-}
-
-/// Deletes an override. `false`: there is none.
-pub async fn delete_override(tx: &mut PgConnection, number: Number) -> Result<bool, Error> {
-    let gone = query!("DELETE FROM number_overrides WHERE number = $1", number.stored()).execute(tx).await?;
     Ok(gone.rows_affected() == 1)
 }

@@ -25,7 +25,7 @@ const INTERNATIONAL: (u8, u8) = (1, 1);
 const ALPHANUMERIC: (u8, u8) = (5, 0);
 
 /// Our codes as error codes of three digits, where no operator gave one.
-const OUR_ERRORS: [(&str, &str); 8] = [
+const OUR_ERRORS: [(&str, &str); 10] = [
     ("no_route", "901"),
     ("routes_exhausted", "902"),
     ("validity_expired", "903"),
@@ -34,6 +34,8 @@ const OUR_ERRORS: [(&str, &str); 8] = [
     ("submit_unanswered", "906"),
     ("below_margin", "907"),
     ("blocked_by_rule", "908"),
+    ("breaker_open", "909"),
+    ("daily_cap", "910"),
 ];
 /// A code that three characters cannot say.
 const OTHER_ERROR: &str = "999";
@@ -61,7 +63,8 @@ pub struct Submitter {
 
 /// Publishes a receipt for each of `moved` whose customer asked for one.
 pub(crate) async fn publish(tx: &mut Tx, db: &Db, moved: &[Moved], at: DateTime<Utc>) -> Result<(), Error> {
-    let mut receipts: Vec<Deliver> = moved.iter().filter_map(|moved| receipt(moved, at)).collect();
+    let mut receipts: Vec<Deliver> =
+        moved.iter().filter(|moved| moved.has_moved).filter_map(|moved| receipt(moved, at)).collect();
     if receipts.is_empty() {
         return Ok(());
     }

@@ -5,13 +5,13 @@ use domain::{AccountId, MessageId, State};
 use sqlx::{PgConnection, query};
 
 use crate::dlr::uuid_at;
-use crate::{Db, Error};
+use crate::{Db, Error, operator_counts};
 
 /// Overdue messages of one look.
 const OVERDUE_MAX: i64 = 500;
 
 /// A message that should have ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overdue {
     /// Whose.
     pub account: AccountId,
@@ -21,8 +21,12 @@ pub struct Overdue {
     pub state: State,
     /// When it was due.
     pub due_at: DateTime<Utc>,
-    /// It was submitted: it has parts at an operator.
+    /// Which try at a route it is on.
+    pub hop: i16,
+    /// An operator has it, or may have it, and has not said how it ended.
     pub submitted: bool,
+    /// What one of its parts came to at its last operator, where that is no delivery; and the operator's error code.
+    pub failed: Option<(State, Option<String>)>,
     /// Parts that the operator accepted.
     pub accepted: u8,
 }
@@ -31,8 +35,13 @@ pub struct Overdue {
 /// that no look reads the past again.
 pub async fn overdue(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<Overdue>, Error> {
     let rows = query!(
-        r#"SELECT m.account_id, m.id, m.state, m.due_at,
-               (SELECT count(*) FROM message_parts p WHERE p.message_id = m.id AND p.hop = m.hop) AS "parts!",
+        r#"SELECT m.account_id, m.id, m.state, m.due_at, m.hop,
+               (SELECT count(*) FROM message_parts p WHERE p.message_id = m.id
+                   AND (m.hop = 0 OR p.state IN ('sent', 'buffered'))) AS "parts!",
+               (SELECT p.state FROM message_parts p WHERE p.message_id = m.id AND p.hop = m.hop
+                   AND p.state IN ('undelivered', 'expired', 'rejected') ORDER BY p.segment LIMIT 1) AS failed,
+               (SELECT p.error FROM message_parts p WHERE p.message_id = m.id AND p.hop = m.hop
+                   AND p.state IN ('undelivered', 'expired', 'rejected') ORDER BY p.segment LIMIT 1) AS error,
                (SELECT count(*) FROM message_parts p WHERE p.message_id = m.id AND p.hop = m.hop
                    AND p.submit_status = 0) AS "accepted!"
            FROM messages m
@@ -60,35 +69,17 @@ pub async fn overdue(connection: &mut PgConnection, now: DateTime<Utc>) -> Resul
                 message: MessageId::from_uuid(row.id),
                 state: row.state.parse().map_err(|_| Error::Corrupt("state".into()))?,
                 due_at: row.due_at,
+                hop: row.hop,
                 submitted: row.parts > 0,
+                failed: row
+                    .failed
+                    .map(|failed| failed.parse().map_err(|_| Error::Corrupt("part state".into())))
+                    .transpose()?
+                    .map(|failed| (failed, row.error)),
                 accepted: u8::try_from(row.accepted).unwrap_or(u8::MAX),
             })
         })
         .collect()
-}
-
-/// Counts the submits of the last minutes by operator, and stores health where it changed by at least 1 %.
-pub async fn health(db: &Db, now: DateTime<Utc>) -> Result<u64, Error> {
-    let since = uuid_at(now - chrono::TimeDelta::minutes(5));
-    let done = query!(
-        r#"
-        WITH recent AS (
-            SELECT operator_id, count(*)::int AS submits, count(*) FILTER (WHERE submit_status = 0)::int AS accepted
-            FROM message_parts WHERE message_id >= $1 GROUP BY operator_id
-        )
-        INSERT INTO operator_health_metrics AS h (operator_id, submits, accepted, health_permille, at)
-        SELECT r.operator_id, r.submits, r.accepted, (1000::bigint * r.accepted / r.submits)::smallint, $2
-        FROM recent r JOIN operators o ON o.id = r.operator_id WHERE r.submits >= 20
-        ON CONFLICT (operator_id) DO UPDATE SET submits = excluded.submits, accepted = excluded.accepted,
-            health_permille = excluded.health_permille, at = excluded.at
-        WHERE abs(h.health_permille - excluded.health_permille) >= 10
-        "#,
-        since,
-        now
-    )
-    .execute(&db.pool)
-    .await?;
-    Ok(done.rows_affected())
 }
 
 /// Makes the partitions of the weeks ahead.
@@ -132,7 +123,15 @@ pub async fn retention(db: &Db, keep: Retention, now: DateTime<Utc>) -> Result<u
     let parts =
         query!("DELETE FROM inbound_parts WHERE received_at < $1 AND message_id IS NOT NULL", days(keep.inbox_days));
     let parts = parts.execute(&db.pool).await?;
+    // With the messages, which go by the partition: what operators are owed is checked against both.
+    let hops = query!("DELETE FROM message_hops WHERE message_id < (SELECT id FROM messages ORDER BY id LIMIT 1)");
+    let hops = hops.execute(&db.pool).await?;
     let inbound = query!("DELETE FROM inbound_messages WHERE id < $1", uuid_at(days(keep.messages_days)));
     let inbound = inbound.execute(&db.pool).await?;
-    Ok(dropped + keys.rows_affected() + parts.rows_affected() + inbound.rows_affected())
+    let counts = operator_counts::retention(db, days(keep.messages_days), now).await?;
+    // A day more than messages: that is how exactly their last use is known.
+    let before = days(keep.messages_days.saturating_add(2));
+    let decisions = crate::routing::forget(db, before).await?;
+    let rows = [keys, hops, parts, inbound].iter().map(sqlx::postgres::PgQueryResult::rows_affected).sum::<u64>();
+    Ok(dropped + counts + decisions + rows)
 }

@@ -1,7 +1,11 @@
 //! Sell prices: plans and their dated tariffs. A price is never edited: a new one closes the one before it.
 
+mod ending;
+
+pub use ending::{end, get_for_update, withdraw};
+
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Currency, Micros, Network, PlanId, TariffId, tariff::ChargeOn};
+use domain::{AccountId, Currency, Micros, Network, PlanId, TariffId, TrafficClass, tariff::ChargeOn};
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
@@ -30,8 +34,10 @@ pub struct Tariff {
     pub id: TariffId,
     /// In which list.
     pub plan: PlanId,
-    /// For which network, or country.
-    pub network: Network,
+    /// For which network, or country; `None`: wherever the plan has no other.
+    pub network: Option<Network>,
+    /// For which class of traffic; `None`: for every class that has no price of its own there.
+    pub traffic_class: Option<TrafficClass>,
     /// For one segment.
     pub price: Micros,
     /// The currency of its plan.
@@ -51,8 +57,10 @@ pub struct NewTariff {
     pub id: TariffId,
     /// In which list.
     pub plan: PlanId,
-    /// For which network, or country.
-    pub network: Network,
+    /// For which network, or country; `None`: wherever the plan has no other.
+    pub network: Option<Network>,
+    /// For which class of traffic; `None`: for every class that has no price of its own there.
+    pub traffic_class: Option<TrafficClass>,
     /// For one segment.
     pub price: Micros,
     /// When the money is taken.
@@ -125,30 +133,39 @@ pub async fn plan_owner(tx: &mut PgConnection, tenant: AccountId, plan: PlanId) 
 /// constraint `tariffs_do_not_overlap` refuses a second price of the same moment.
 /// `false`: the plan is not in the tenant's subtree.
 pub async fn publish(tx: &mut PgConnection, tenant: AccountId, new: &NewTariff) -> Result<bool, Error> {
+    // One after the other: two that close each other's row at the same time would wait for each other for ever.
+    query!("SELECT id FROM tariff_plans WHERE id = $1 FOR NO KEY UPDATE", new.plan.uuid())
+        .fetch_optional(&mut *tx)
+        .await?;
     if plan_owner(tx, tenant, new.plan).await?.is_none() {
         return Ok(false);
     }
-    let mcc = new.network.mcc.to_string();
-    let mnc = new.network.mnc.map(|mnc| mnc.to_string());
+    let mcc = new.network.map(|network| network.mcc.to_string());
+    let mnc = new.network.and_then(|network| network.mnc).map(|mnc| mnc.to_string());
+    let class = new.traffic_class.as_ref().map(TrafficClass::as_str);
     query!(
-        "UPDATE tariffs SET effective_to = $4
-         WHERE plan_id = $1 AND mcc = $2 AND mnc IS NOT DISTINCT FROM $3
-           AND effective_from < $4 AND (effective_to IS NULL OR effective_to > $4)",
+        "UPDATE tariffs SET effective_to = $5
+         WHERE plan_id = $1 AND coalesce(mcc, '') = coalesce($2, '') AND coalesce(mnc, '') = coalesce($3, '')
+           AND coalesce(traffic_class, '') = coalesce($4, '')
+           AND effective_from < $5 AND (effective_to IS NULL OR effective_to > $5)",
         new.plan.uuid(),
         mcc,
         mnc,
+        class,
         new.from,
     )
     .execute(&mut *tx)
     .await?;
     query!(
-        "INSERT INTO tariffs (id, plan_id, mcc, mnc, price_micros, charge_on, effective_from, effective_to)
-         SELECT $1, $2, $3, $4, $5, $6, $7, min(t.effective_from) FROM tariffs t
-         WHERE t.plan_id = $2 AND t.mcc = $3 AND t.mnc IS NOT DISTINCT FROM $4 AND t.effective_from > $7",
+        "INSERT INTO tariffs (id, plan_id, mcc, mnc, traffic_class, price_micros, charge_on, effective_from, effective_to)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, min(t.effective_from) FROM tariffs t
+         WHERE t.plan_id = $2 AND coalesce(t.mcc, '') = coalesce($3, '') AND coalesce(t.mnc, '') = coalesce($4, '')
+           AND coalesce(t.traffic_class, '') = coalesce($5, '') AND t.effective_from > $8",
         new.id.uuid(),
         new.plan.uuid(),
         mcc,
         mnc,
+        class,
         new.price.get(),
         new.charge_on.name(),
         new.from,
@@ -161,8 +178,9 @@ pub async fn publish(tx: &mut PgConnection, tenant: AccountId, new: &NewTariff) 
 struct Row {
     id: Uuid,
     plan_id: Uuid,
-    mcc: String,
+    mcc: Option<String>,
     mnc: Option<String>,
+    traffic_class: Option<String>,
     price_micros: i64,
     currency: String,
     charge_on: String,
@@ -175,7 +193,7 @@ struct Row {
 pub async fn list(db: &Db, tenant: AccountId, plan: Option<PlanId>, page: Page) -> Result<Vec<Tariff>, Error> {
     let rows = query_as!(
         Row,
-        r#"SELECT t.id, t.plan_id, t.mcc, t.mnc, t.price_micros, p.currency AS "currency!", t.charge_on,
+        r#"SELECT t.id, t.plan_id, t.mcc, t.mnc, t.traffic_class, t.price_micros, p.currency AS "currency!", t.charge_on,
              t.effective_from, t.effective_to
            FROM tariffs t JOIN tariff_plans p ON p.id = t.plan_id JOIN accounts a ON a.id = p.owner_account_id
            WHERE (a.path @> ARRAY[$1::uuid] OR p.id = (SELECT plan_id FROM accounts WHERE id = $1))
@@ -193,11 +211,12 @@ pub async fn list(db: &Db, tenant: AccountId, plan: Option<PlanId>, page: Page) 
 
 impl Row {
     fn tariff(self) -> Result<Tariff, Error> {
-        let network = Network::parse(&self.mcc, self.mnc.as_deref());
+        let network = self.mcc.map(|mcc| Network::parse(&mcc, self.mnc.as_deref())).transpose();
         Ok(Tariff {
             id: TariffId::from_uuid(self.id),
             plan: PlanId::from_uuid(self.plan_id),
             network: network.map_err(|error| Error::Corrupt(error.to_string()))?,
+            traffic_class: self.traffic_class.map(|name| parse(&name, "traffic_class")).transpose()?,
             price: Micros::new(self.price_micros),
             currency: parse(&self.currency, "currency")?,
             charge_on: ChargeOn::parse(&self.charge_on).ok_or_else(|| Error::Corrupt(self.charge_on.clone()))?,

@@ -1,6 +1,7 @@
 //! `/v1/accounts`: the tree below the caller's account, and the money given to it.
 
 mod credit;
+mod reroute;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use crate::check::Check;
 use crate::list::{List, Paging, Query, account_of, path_id};
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
+pub(crate) use reroute::Reroute;
 
 /// Fastest rate that can be given, in segments per second.
 const RATE_MAX: i32 = 1_000_000;
@@ -36,6 +38,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(get_account))
         .routes(routes!(change_account))
         .merge(credit::routes())
+        .merge(reroute::routes())
 }
 
 /// An account to make. Its currency is that of its parent.

@@ -78,9 +78,26 @@ impl Check {
         read.map_err(|_| self.refuse(pointer, Code::InvalidRequest, detail)).ok()
     }
 
+    /// Checks something that lies below `at`: what is wrong with it is noted there.
+    pub(crate) fn within<T>(&mut self, at: &str, check: impl FnOnce(&mut Self) -> T) -> T {
+        let mut inner = Self::default();
+        let read = check(&mut inner);
+        let moved = inner.errors.into_iter().map(|error| {
+            let pointer = format!("{at}{}", error.pointer);
+            FieldError { pointer, ..error }
+        });
+        self.errors.extend(moved);
+        read
+    }
+
     /// All errors found.
     pub(crate) fn into_errors(self) -> Vec<FieldError> {
         self.errors
+    }
+
+    /// How many errors were found.
+    pub(crate) fn len(&self) -> usize {
+        self.errors.len()
     }
 
     /// `true` as long as nothing was found.

@@ -121,6 +121,7 @@ pub fn internal_router(api: Arc<Api>) -> Router {
         .route("/internal/edge/about", post(post_about))
         .route("/internal/smpp/sessions", get(look::sessions))
         .route("/internal/smpp/operators", get(look::operators))
+        .route("/internal/operators/health", get(look::health))
         .layer(DefaultBodyLimit::max(SUBMISSIONS_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), authenticate))
         .with_state(Arc::clone(&api));

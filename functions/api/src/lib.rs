@@ -10,6 +10,7 @@ mod balance;
 mod body;
 mod change;
 mod check;
+mod csv;
 mod front;
 mod health;
 mod house;
@@ -17,21 +18,26 @@ mod inbound;
 pub mod internal;
 mod keys;
 mod list;
+mod lookups;
 mod messages;
 mod money;
 mod numbering;
 mod openapi;
 mod operators;
 mod pace;
+mod price_lists;
 mod prices;
 mod problem;
+mod rate_sheets;
 mod realtime;
+mod reports;
 mod routing;
 mod senders;
 mod serve;
 pub mod smpp;
 mod smpp_systems;
 mod state;
+mod test_numbers;
 mod time;
 mod trail;
 mod users;
@@ -49,6 +55,7 @@ pub use auth::keys::{Minted, mint as mint_key};
 pub use auth::password::hash_blocking as hash_password;
 pub use house::{FoundError, House, NewHouse, found_house};
 pub use internal::internal_router;
+pub use lookups::LookedUp;
 pub use messages::prepare::{SendRequest, Terms, prepare};
 pub use openapi::document as openapi_document;
 pub use problem::{Code, FieldError, Problem, ProblemBody};
@@ -68,7 +75,9 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(messages::send::routes())
         .merge(messages::batch::routes())
         .merge(messages::read::routes())
+        .merge(messages::explain::routes())
         .merge(messages::cancel::routes())
+        .merge(messages::feedback::routes())
         .merge(balance::routes())
         .merge(money::routes())
         .merge(auth::login::routes())
@@ -82,8 +91,13 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(webhook_secret::routes())
         .merge(prices::routes())
         .merge(operators::routes())
+        .merge(price_lists::routes())
+        .merge(rate_sheets::routes())
+        .merge(reports::routes())
         .merge(numbering::routes())
+        .merge(lookups::routes())
         .merge(routing::routes())
+        .merge(test_numbers::routes())
         .merge(smpp_systems::routes())
         .merge(realtime::routes())
         .merge(trail::routes())
@@ -117,4 +131,15 @@ fn dress(api: &Arc<Api>, router: Router) -> Router {
 /// The panic itself was printed by the panic hook; the answer names the request.
 fn panicked() -> Response {
     Problem::internal(anyhow::anyhow!("a handler panicked")).into_response()
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }

@@ -1,6 +1,10 @@
-//! `/v1/prefixes` and `/v1/number-overrides`: which network a number belongs to. The house only.
+//! `/v1/prefixes` and `/v1/number-overrides`: which network a number belongs to, the house only; `/v1/networks` and
+//! `/v1/countries`: how they are called, for everybody.
 
+mod import;
+mod networks;
 mod overrides;
+mod sheet;
 
 use std::sync::Arc;
 
@@ -34,6 +38,8 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(list_prefixes))
         .routes(routes!(delete_prefix))
         .merge(overrides::routes())
+        .merge(networks::routes())
+        .merge(import::routes())
 }
 
 /// A prefix and where it leads.

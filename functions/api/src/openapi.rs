@@ -30,6 +30,7 @@ use crate::problem::ProblemBody;
         (name = "prices", description = "What customers pay"),
         (name = "operators", description = "Who carries messages, and what that costs; the house only"),
         (name = "numbering", description = "Which network a number belongs to; the house only"),
+        (name = "reports", description = "What was sent, what came of it, what it cost and earned"),
         (name = "system", description = "Health, metrics, this document")
     )
 )]

@@ -1,8 +1,10 @@
 //! `/v1/operators` and `/v1/operator-rates`: who carries messages, how to bind to them, and what they charge.
 //! The house only.
 
+pub(crate) mod health;
 mod presets;
 mod profile;
+mod rate_ends;
 mod rates;
 mod view;
 
@@ -42,8 +44,10 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(get_operator))
         .routes(routes!(change_operator))
         .routes(routes!(delete_operator))
+        .merge(health::routes())
         .merge(presets::routes())
         .merge(rates::routes())
+        .merge(rate_ends::routes())
 }
 
 /// An operator to connect to.
@@ -75,6 +79,8 @@ struct CreateOperator {
     window: Option<u16>,
     /// Segments per second over all sessions; 0 (default): no limit.
     tps: Option<u32>,
+    /// Segments that it is given on one day (UTC); 0 (default): no limit.
+    daily_cap: Option<u64>,
     /// Among equal costs the smaller is chosen; 100 when nothing is said.
     priority: Option<i16>,
     /// Connect and use it; true when nothing is said.
@@ -115,6 +121,8 @@ struct ChangeOperator {
     window: Option<u16>,
     /// Segments per second over all sessions; 0: no limit.
     tps: Option<u32>,
+    /// Segments that it is given on one day (UTC); 0: no limit. What was routed before it had one does not count.
+    daily_cap: Option<u64>,
     /// Among equal costs the smaller is chosen.
     priority: Option<i16>,
     /// Connect and use it.
@@ -152,6 +160,7 @@ async fn create_operator(
         binds: 1,
         window: 10,
         tps: 0,
+        daily_cap: 0,
         priority: 100,
         enabled: true,
         profile: Box::default(),
@@ -169,6 +178,7 @@ async fn create_operator(
         binds: body.binds,
         window: body.window,
         tps: body.tps,
+        daily_cap: body.daily_cap,
         priority: body.priority,
         enabled: body.enabled,
         preset: body.preset,
@@ -193,7 +203,7 @@ async fn save(api: &Api, caller: &Caller, operator: &Row, action: &'static str) 
 fn change(caller: &Caller, operator: &Row, action: &'static str) -> Change {
     let detail = json!({"name": operator.name, "host": operator.host, "port": operator.port,
         "system_id": operator.system_id, "binds": operator.binds, "window": operator.window, "tps": operator.tps,
-        "priority": operator.priority, "enabled": operator.enabled});
+        "daily_cap": operator.daily_cap, "priority": operator.priority, "enabled": operator.enabled});
     Change { account: caller.account, action, subject: operator.id.to_string(), detail }
 }
 
@@ -218,6 +228,7 @@ fn apply(api: &Api, mut row: Row, change: ChangeOperator) -> Result<Row, Problem
     row.binds = change.binds.unwrap_or(row.binds);
     row.window = change.window.unwrap_or(row.window);
     row.tps = change.tps.unwrap_or(row.tps);
+    row.daily_cap = change.daily_cap.unwrap_or(row.daily_cap);
     row.priority = change.priority.unwrap_or(row.priority);
     row.enabled = change.enabled.unwrap_or(row.enabled);
     row.system_id = change.system_id.unwrap_or(row.system_id);
@@ -247,6 +258,7 @@ fn check_ranges(check: &mut Check, row: &Row) {
     check.that((1..=100).contains(&row.binds), "/binds", "expected 1 to 100");
     check.that((1..=10_000).contains(&row.window), "/window", "expected 1 to 10000");
     check.that(row.tps <= 1_000_000, "/tps", "expected 0 to 1000000");
+    check.that(row.daily_cap <= 1_000_000_000_000, "/daily_cap", "expected 0 to 1000000000000");
     let named = !row.system_id.is_empty() && wire_text(&row.system_id, SYSTEM_ID_MAX);
     check.that(named, "/system_id", "expected 1 to 15 characters of ASCII");
     check.that(wire_text(&row.system_type, 12), "/system_type", "expected up to 12 characters of ASCII");

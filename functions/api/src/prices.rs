@@ -24,12 +24,18 @@ use crate::list::{List, Paging, Query, page};
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
 
+mod ending;
+mod view;
+
+use view::{Tariff, view};
+
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(create_plan))
         .routes(routes!(list_plans))
         .routes(routes!(publish_tariff))
         .routes(routes!(list_tariffs))
+        .merge(ending::routes())
 }
 
 /// A price list to make.
@@ -65,12 +71,15 @@ struct TariffPlan {
 struct PublishTariff {
     /// In which list.
     plan_id: String,
-    /// Mobile country code.
+    /// Mobile country code; absent: the default of the plan, wherever it has no other price.
     #[schema(example = "434")]
-    mcc: String,
+    mcc: Option<String>,
     /// Mobile network code; absent: the default of the country.
     #[schema(example = "05")]
     mnc: Option<String>,
+    /// For this class of traffic; absent: for every class that has no price of its own there.
+    #[schema(example = "otp")]
+    traffic_class: Option<String>,
     /// For one segment, in the plan's currency.
     #[schema(example = "85.00")]
     price: String,
@@ -78,32 +87,6 @@ struct PublishTariff {
     charge_on: Option<String>,
     /// From when it holds; now when nothing is said.
     effective_from: Option<String>,
-}
-
-/// One dated price.
-#[derive(Serialize, ToSchema)]
-struct Tariff {
-    /// Its id.
-    id: String,
-    /// In which list.
-    plan_id: String,
-    /// Mobile country code.
-    mcc: String,
-    /// Mobile network code; null: the default of the country.
-    mnc: Option<String>,
-    /// For one segment.
-    price: String,
-    /// ISO 4217.
-    currency: String,
-    /// `submit` or `delivered`.
-    charge_on: &'static str,
-    /// From when it holds.
-    #[serde(serialize_with = "crate::time::millis")]
-    effective_from: DateTime<Utc>,
-    /// Until when; null: open.
-    #[serde(serialize_with = "crate::time::millis_some")]
-    #[schema(value_type = Option<DateTime<Utc>>)]
-    effective_to: Option<DateTime<Utc>>,
 }
 
 /// Which prices.
@@ -190,29 +173,19 @@ async fn publish_tariff(
     let made = tariffs::publish(&mut tx, caller.account, &new).await;
     let twice = |error| conflict(error, "tariffs_do_not_overlap", "a price of this moment is there already");
     found(made.map_err(twice)?)?;
-    let detail = json!({"plan_id": new.plan, "mcc_mnc": new.network, "price": new.price,
-        "charge_on": new.charge_on.name(), "effective_from": new.from});
+    let (_, made) = tariffs::get_for_update(&mut tx, caller.account, new.id).await?.ok_or_else(Problem::not_found)?;
+    let detail = json!({"plan_id": new.plan, "mcc_mnc": new.network, "traffic_class": new.traffic_class,
+        "price": new.price, "charge_on": new.charge_on.name(), "effective_from": new.from});
     let change = Change { account: owner, action: "tariff.publish", subject: new.id.to_string(), detail };
     api.commit(tx, &caller, change).await?;
-    let currency = api.catalogue.get().accounts.get(&owner).map(|account| account.currency.to_string());
-    let tariff = Tariff {
-        id: new.id.to_string(),
-        plan_id: new.plan.to_string(),
-        mcc: new.network.mcc.to_string(),
-        mnc: new.network.mnc.map(|mnc| mnc.to_string()),
-        price: new.price.to_string(),
-        currency: currency.unwrap_or_default(),
-        charge_on: new.charge_on.name(),
-        effective_from: new.from,
-        effective_to: None,
-    };
-    Ok((StatusCode::CREATED, Json(tariff)))
+    Ok((StatusCode::CREATED, Json(view(&made))))
 }
 
 fn read_tariff(body: &PublishTariff) -> Result<NewTariff, Problem> {
     let mut check = Check::default();
     let plan: Option<PlanId> = check.parse("/plan_id", &body.plan_id);
-    let network = check.network("", &body.mcc, body.mnc.as_deref());
+    let network = place(&mut check, body.mcc.as_deref(), body.mnc.as_deref());
+    let traffic_class = check.parse_some("/traffic_class", body.traffic_class.as_deref());
     let price = check.price("/price", &body.price);
     let charge_on = match body.charge_on.as_deref() {
         None => Some(ChargeOn::default()),
@@ -222,9 +195,17 @@ fn read_tariff(body: &PublishTariff) -> Result<NewTariff, Problem> {
         }
     };
     let from = check.time("/effective_from", body.effective_from.as_deref()).unwrap_or_else(crate::time::now);
-    let all = plan.zip(network).zip(price).zip(charge_on);
-    let (((plan, network), price), charge_on) = check.finish_with(all)?;
-    Ok(NewTariff { id: TariffId::generate(), plan, network, price, charge_on, from })
+    let ((plan, price), charge_on) = check.finish_with(plan.zip(price).zip(charge_on))?;
+    Ok(NewTariff { id: TariffId::generate(), plan, network, traffic_class, price, charge_on, from })
+}
+
+/// A network, a country, or neither; `None` also where it was refused.
+fn place(check: &mut Check, mcc: Option<&str>, mnc: Option<&str>) -> Option<Network> {
+    let Some(mcc) = mcc else {
+        check.that(mnc.is_none(), "/mnc", "a network has a country: say mcc, too");
+        return None;
+    };
+    check.network("", mcc, mnc)
 }
 
 /// List prices, newest first: those of your plans and of all below you, and those that you pay yourself.
@@ -241,19 +222,5 @@ async fn list_tariffs(
     let plan = check.parse_some("/plan_id", query.plan_id.as_deref());
     check.finish()?;
     let rows = tariffs::list(&api.db, caller.account, plan, page).await?;
-    let view = |row: tariffs::Tariff| {
-        let Network { mcc, mnc } = row.network;
-        Tariff {
-            id: row.id.to_string(),
-            plan_id: row.plan.to_string(),
-            mcc: mcc.to_string(),
-            mnc: mnc.map(|mnc| mnc.to_string()),
-            price: row.price.to_string(),
-            currency: row.currency.to_string(),
-            charge_on: row.charge_on.name(),
-            effective_from: row.from,
-            effective_to: row.to,
-        }
-    };
-    Ok(Json(List::new(page, rows, |row| row.id.uuid(), view)))
+    Ok(Json(List::new(page, rows, |row| row.id.uuid(), |row| view(&row))))
 }

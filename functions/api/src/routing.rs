@@ -1,9 +1,11 @@
 //! `/v1/routing`: rules, guards of the margin, and `POST /v1/routing/decision`: who would carry a message, and why. The
 //! house only.
 
+pub(crate) mod explain;
 mod form;
 mod guards;
 mod rules;
+mod what_if;
 
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use domain::routing::margin::Breach;
 use domain::routing::rule::Strategy;
-use domain::routing::{Candidate as Row, Decision, Exclusion, RuleUsed};
+use domain::routing::{Candidate as Row, Decision, Exclusion, RuleUsed, breaker};
 use domain::{AccountId, Encoding, Number, OperatorId, TemplateName, TrafficClass};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -30,7 +32,7 @@ use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(decide)).merge(rules::routes()).merge(guards::routes())
+    OpenApiRouter::new().routes(routes!(decide)).merge(rules::routes()).merge(what_if::routes()).merge(guards::routes())
 }
 
 /// A message to route, as far as it matters; nothing is sent.
@@ -67,7 +69,8 @@ struct RoutingDecision {
     mcc_mnc: String,
     /// Who would carry it; null: nobody.
     operator_id: Option<String>,
-    /// Why nobody would: `no_route`, `routes_exhausted`, `below_margin` or `blocked_by_rule`.
+    /// Why nobody would: `no_route`, `routes_exhausted`, `below_margin`, `blocked_by_rule`, `breaker_open` or
+    /// `daily_cap`.
     code: Option<&'static str>,
     /// The version of the settings that were read.
     catalogue_version: i64,
@@ -94,7 +97,7 @@ struct UsedRule {
 
 /// One operator that was looked at.
 #[derive(Serialize, ToSchema)]
-struct Candidate {
+pub(crate) struct Candidate {
     /// From 1; null: it is no choice.
     rank: Option<usize>,
     /// Who.
@@ -115,12 +118,27 @@ struct Candidate {
     guard_id: Option<String>,
     /// Tie-breaker: the smaller first.
     priority: i16,
-    /// Tie-breaker: of 1000 recent submits, how many succeeded.
+    /// Tie-breaker, and what cost is divided by with `quality`: success, delivery, speed and trust multiplied.
     health_permille: u16,
+    /// Of 1000 recent submits, how many succeeded.
+    success_permille: u16,
+    /// Of 1000 recent messages, how many were delivered.
+    delivery_permille: u16,
+    /// 30 seconds by the time in which 95 % were delivered.
+    speed_permille: u16,
+    /// How far its receipts are believed; below 500 it comes behind all that are trusted.
+    trust_permille: u16,
+    /// Its circuit breaker at this network: `closed`, `open`, `half_open` or `held`.
+    breaker: &'static str,
     /// It has a session that is up.
     bound: bool,
     /// Why it stands where it stands.
     reason: String,
+}
+
+/// All candidates of a decision, ranked, each with its reason.
+pub(crate) fn candidates(decision: &Decision) -> Vec<Candidate> {
+    decision.candidates.iter().enumerate().map(|(at, row)| view(at, decision, row)).collect()
 }
 
 fn view(at: usize, decision: &Decision, row: &Row) -> Candidate {
@@ -136,6 +154,11 @@ fn view(at: usize, decision: &Decision, row: &Row) -> Candidate {
         guard_id: row.guard_id.map(|id| id.to_string()),
         priority: row.priority,
         health_permille: row.health_permille,
+        success_permille: row.score.success,
+        delivery_permille: row.score.delivery,
+        speed_permille: row.score.speed,
+        trust_permille: row.score.trust,
+        breaker: row.breaker.name(),
         bound: row.bound,
         reason: reason(at, decision, row),
     }
@@ -152,6 +175,8 @@ fn reason(at: usize, decision: &Decision, row: &Row) -> String {
         Exclusion::NotInRule => "the rule names others",
         Exclusion::ExceptInRule => "the rule excepts it",
         Exclusion::Margin => "a segment would earn too little",
+        Exclusion::BreakerOpen => "its circuit breaker is open",
+        Exclusion::DailyCap => "was given as much today as it may be",
     }
     .to_owned()
 }
@@ -165,11 +190,21 @@ fn place(at: usize, decision: &Decision, row: &Row) -> String {
         Strategy::Quality => "by the cost of a success",
     };
     let Some(first) = decision.choice().filter(|_| at > 0) else {
-        let of = if row.bound { "the first of those that are up" } else { "no operator is up; the first" };
+        let of = if row.breaker != breaker::State::Closed {
+            "its circuit breaker is open and nobody else is left; the first"
+        } else if row.untrusted {
+            "nobody who is trusted is left; the first"
+        } else if row.bound {
+            "the first of those that are up"
+        } else {
+            "no operator is up; the first"
+        };
         return format!("{of}, {by}");
     };
     if row.last_resort && !first.last_resort {
         "the last resort of the rule"
+    } else if row.untrusted && !first.untrusted {
+        "untrusted: its receipts are not believed"
     } else if first.bound && !row.bound {
         "no session is up"
     } else if decision.strategy != Strategy::LeastCost {
@@ -179,7 +214,7 @@ fn place(at: usize, decision: &Decision, row: &Row) -> String {
     } else if first.priority < row.priority {
         "costs the same; its priority comes later"
     } else if first.health_permille > row.health_permille {
-        "same cost and priority; fewer of its submits succeed"
+        "same cost and priority; it does worse of late"
     } else {
         "equal in everything; the older operator comes first"
     }
@@ -258,6 +293,8 @@ async fn decide(State(api): State<Arc<Api>>, caller: Caller, raw: Raw) -> Result
         // Whoever asks again has the next turn.
         turn: uuid::Uuid::now_v7().as_u64_pair().1,
         tried: &asked.tried,
+        paid: &[],
+        probes: &[],
         priced_at: asked.at,
         at: asked.at,
     });
@@ -266,7 +303,6 @@ async fn decide(State(api): State<Arc<Api>>, caller: Caller, raw: Raw) -> Result
 
 fn answer(to: Number, decision: &Decision) -> RoutingDecision {
     let first = decision.choice();
-    let candidates = decision.candidates.iter().enumerate().map(|(at, row)| view(at, decision, row)).collect();
     let used = |rule: &RuleUsed| UsedRule { id: rule.id.to_string(), version: rule.version, name: rule.name.clone() };
     RoutingDecision {
         to: to.e164(),
@@ -277,6 +313,6 @@ fn answer(to: Number, decision: &Decision) -> RoutingDecision {
         rule: decision.rule.as_ref().map(used),
         strategy: decision.strategy.name(),
         earned: decision.earned.map(|earned| earned.to_string()),
-        candidates,
+        candidates: candidates(decision),
     }
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::keys::KeyCache;
 use crate::auth::password::Passwords;
+use crate::lookups::Lookups;
 use crate::messages::idempotency::KEEPING_MAX;
 use crate::messages::intake::Intake;
 use crate::pace::Pace;
@@ -88,6 +89,7 @@ pub struct Api {
     pub(crate) metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
     pub(crate) intake: Intake,
     pub(crate) pace: Pace,
+    pub(crate) lookups: Lookups,
     pub(crate) batches: Semaphore,
     pub(crate) key_cache: KeyCache,
     pub(crate) passwords: Passwords,
@@ -110,6 +112,7 @@ impl Api {
         Arc::new(Self {
             intake: Intake::start(db.clone()),
             pace: Pace::new(Arc::clone(&limits.limiter), settings.segments_per_second),
+            lookups: Lookups::new(settings.private_webhooks),
             batches: Semaphore::new(BATCHES_MAX),
             key_cache: KeyCache::new(),
             passwords: Passwords::new(),

@@ -9,14 +9,12 @@ use contract::CustomerEvent;
 use host::secrets::Keys;
 use store::webhooks::Attempt;
 
-use crate::guard::{Guarded, Reach};
 use crate::schedule::Schedule;
 use crate::sign::signature;
+use egress::Reach;
 
 /// How long a customer may take to answer.
 pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(20);
-/// How long a connection may take.
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 
 /// Sends events.
 #[derive(Debug, Clone)]
@@ -30,15 +28,7 @@ pub struct Sender {
 impl Sender {
     /// A sender that signs with the keys of accounts and reaches what `reach` allows.
     pub fn new(keys: Arc<Keys>, reach: Reach, schedule: Schedule) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("Chappe/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(Arc::new(Guarded(reach)))
-            .connect_timeout(CONNECT_LIMIT)
-            .timeout(ANSWER_LIMIT)
-            .no_proxy()
-            .build()
-            .context("cannot make an HTTP client for webhooks")?;
+        let client = egress::client(reach, ANSWER_LIMIT).context("no webhooks can be sent")?;
         Ok(Self { client, keys, reach, schedule })
     }
 
@@ -64,7 +54,7 @@ impl Sender {
         limit: Duration,
     ) -> anyhow::Result<reqwest::Response> {
         let url: reqwest::Url = event.url().parse().context("the URL cannot be read")?;
-        self.check(&url)?;
+        egress::check(self.reach, &url)?;
         let body = event.body().to_string().into_bytes();
         let id = format!("evt_{}", event.id().simple());
         let secret = self.keys.webhook_secret(&event.account_id().to_string());
@@ -79,16 +69,6 @@ impl Sender {
             .timeout(limit)
             .body(body);
         request.send().await.map_err(|error| anyhow::Error::new(error.without_url()))
-    }
-
-    /// Names are judged when they are resolved; an address that stands in the URL is judged here.
-    fn check(&self, url: &reqwest::Url) -> anyhow::Result<()> {
-        anyhow::ensure!(matches!(url.scheme(), "http" | "https"), "the URL is neither http nor https");
-        let host = url.host_str().context("the URL has no host")?;
-        if let Ok(address) = host.trim_matches(['[', ']']).parse() {
-            anyhow::ensure!(self.reach.allows(address), "the URL leads to an address that webhooks may not reach");
-        }
-        Ok(())
     }
 }
 

@@ -5,7 +5,6 @@
 
 mod attempt;
 mod deliverer;
-mod guard;
 mod schedule;
 mod sign;
 mod timer;
@@ -20,7 +19,7 @@ use tokio::time::Instant;
 
 pub use attempt::Sender;
 pub use deliverer::Deliverer;
-pub use guard::Reach;
+pub use egress::Reach;
 pub use schedule::Schedule;
 pub use sign::signature;
 

@@ -1,5 +1,5 @@
 //! Queue `dlr`: a receipt finds its part, the part's message changes state, and what is charged on delivery is
-//! settled.
+//! settled. What was not delivered goes to another operator where its policy says so; its customer hears of the end only.
 //!
 //! A receipt that comes before the outcome it belongs to is published again, alone, with a growing delay; one
 //! that nothing is found for in the end is kept where people see it.
@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use contract::{Envelope, Receipt, queues, seal};
+use domain::MessageId;
 use host::{Clock, Delivery, Failure, Handler};
-use store::{Db, conclude, dlr, inbox, publish};
+use store::{Db, conclude, dlr, hops, inbox, publish};
 
 use crate::verdict::{Matched, Verdicts};
 
@@ -59,13 +60,16 @@ impl Dlr {
         let parts = dlr::find(&mut tx, &envelope.items, now).await?;
         let matched = Matched::of(&envelope.items, &parts);
         // Parts of one message can be receipted in two envelopes at once: the second waits for the first.
-        let multipart = matched.multipart();
-        dlr::lock(&mut tx, &multipart).await?;
+        let undecided = matched.undecided();
+        let ids: Vec<MessageId> = undecided.iter().map(|(_, message)| *message).collect();
+        dlr::lock(&mut tx, &ids).await?;
         dlr::store(&mut tx, &matched.receipts).await?;
-        let states = dlr::part_states(&mut tx, &multipart).await?;
-        let verdicts = Verdicts::of(&matched.receipts, &states);
+        let standings = hops::standing(&mut tx, &undecided).await?;
+        let verdicts = Verdicts::of(&matched.receipts, &standings, now);
         let moved = store::advance::advance(&mut tx, verdicts.advances, now).await?;
         store::advance::append_events(&mut tx, Self::NAME, &verdicts.events).await?;
+        let again = hops::again(&mut tx, verdicts.agains).await?;
+        publish::publish(&mut tx, self.db.publishing(), queues::ROUTE, seal(&again, now)?, 0).await?;
         self.look_again(&mut tx, &matched.missing, now).await?;
         conclude::conclude(&mut tx, &self.db, &moved, now).await?;
         tx.commit().await?;

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use contract::{Receipt, ReceiptState};
+use chrono::{DateTime, Utc};
+use contract::{Otherwise, Receipt, ReceiptState};
+use domain::reroute::{self, Standing, Verdict, Why};
 use domain::state::of_segments;
-use domain::{MessageId, OperatorId, State};
+use domain::{AccountId, MessageId, OperatorId, State};
 use store::advance::{Advance, Event};
 use store::dlr::{Part, PartReceipt};
+use store::hops::Again;
 use store::ledger::EntryIds;
 
 /// The receipts of an envelope, apart: those that found their part, and those that did not.
@@ -34,14 +37,19 @@ impl<'a> Matched<'a> {
         matched
     }
 
-    /// The messages of more than one part among them.
-    pub(crate) fn multipart(&self) -> Vec<MessageId> {
-        let mut ids: Vec<MessageId> =
-            self.receipts.iter().filter(|r| r.part.segments > 1).map(|r| r.part.message).collect();
-        ids.sort_unstable();
+    /// The messages of which a receipt alone does not say what becomes of them: those of several parts, and those that
+    /// another operator may deliver.
+    pub(crate) fn undecided(&self) -> Vec<(AccountId, MessageId)> {
+        let undecided = self.receipts.iter().filter(|r| r.part.segments > 1 || is_failure(r.state));
+        let mut ids: Vec<_> = undecided.map(|r| (r.part.account, r.part.message)).collect();
+        ids.sort_unstable_by_key(|(_, message)| *message);
         ids.dedup();
         ids
     }
+}
+
+const fn is_failure(state: State) -> bool {
+    matches!(state, State::Undelivered | State::Expired | State::Rejected)
 }
 
 /// The state of a part that a receipt reports. `UNKNOWN` is no news: the part stays as it is.
@@ -60,38 +68,112 @@ fn state_of(state: ReceiptState) -> State {
 pub(crate) struct Verdicts {
     pub(crate) advances: Vec<Advance>,
     pub(crate) events: Vec<Event>,
+    pub(crate) agains: Vec<Again>,
+}
+
+/// What one receipt asks for.
+enum Step {
+    Advance(Advance),
+    GoOn(Again),
+}
+
+impl Step {
+    /// Of several receipts of one message the strongest word holds: delivered by anybody, then an end, then another try.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Advance(advance) if advance.to == State::Delivered => 3,
+            Self::Advance(advance) if advance.to.is_final() => 2,
+            Self::GoOn(_) => 1,
+            Self::Advance(_) => 0,
+        }
+    }
 }
 
 impl Verdicts {
-    /// Judges `receipts`; `parts` has the states of all parts of multi-part messages, these receipts included.
-    pub(crate) fn of(receipts: &[PartReceipt<'_>], parts: &HashMap<MessageId, Vec<State>>) -> Self {
+    /// Judges `receipts`; `standings` has the messages of [`Matched::undecided`], these receipts included.
+    pub(crate) fn of(
+        receipts: &[PartReceipt<'_>],
+        standings: &HashMap<MessageId, Standing>,
+        now: DateTime<Utc>,
+    ) -> Self {
         let mut entries = EntryIds::default();
-        let mut advances = BTreeMap::new();
-        let mut events = Vec::with_capacity(receipts.len());
-        for PartReceipt { part, state, receipt } in receipts {
-            events.push(event(part, *state, receipt));
-            let to = match parts.get(&part.message) {
-                Some(states) if states.len() >= usize::from(part.segments) => of_segments(states),
-                Some(_) => State::Buffered,
-                None => of_segments(&[*state]),
-            };
-            if matches!(to, State::Sent) {
-                continue;
+        let mut steps: BTreeMap<MessageId, Step> = BTreeMap::new();
+        let mut verdicts = Self::default();
+        for one in receipts {
+            verdicts.events.push(event(&one.part, one.state, one.receipt));
+            let message = one.part.message;
+            let Some(step) = step(one, standings.get(&message), &mut entries, now) else { continue };
+            // Receipts are in order of rank, so of equal words the last holds.
+            if steps.get(&message).is_none_or(|known| known.rank() <= step.rank()) {
+                steps.insert(message, step);
             }
-            let advance = Advance {
-                account: part.account,
-                message: part.message,
-                hop: Some(part.hop),
-                to,
-                code: (to != State::Delivered).then(|| code(receipt)).flatten(),
-                accepted: part.segments,
-                entry: entries.of(part.account),
-            };
-            // Receipts are in order of rank, so the last word on a message is its highest.
-            advances.insert(part.message, advance);
         }
-        Self { advances: advances.into_values().collect(), events }
+        for step in steps.into_values() {
+            match step {
+                Step::Advance(advance) => verdicts.advances.push(advance),
+                Step::GoOn(again) => verdicts.agains.push(again),
+            }
+        }
+        verdicts
     }
+}
+
+fn step(
+    one: &PartReceipt<'_>,
+    standing: Option<&Standing>,
+    entries: &mut EntryIds,
+    now: DateTime<Utc>,
+) -> Option<Step> {
+    let PartReceipt { part, state, receipt } = one;
+    let hop = u8::try_from(part.hop).unwrap_or(u8::MAX);
+    let to = whole(one, standing, hop);
+    // Of what was refused in part, its outcome knows best how much was taken.
+    let accepted = part.segments.saturating_sub(standing.map_or(0, |standing| standing.refused_at(hop)));
+    if to == State::Sent || !to.is_final() && accepted < part.segments {
+        return None;
+    }
+    let (account, message) = (part.account, part.message);
+    let code = code_of(one, standing, (hop, to));
+    if let (true, Some(standing)) = (is_failure(to), standing) {
+        let why = Why::Receipt { elsewhere: !is_failure(*state) || elsewhere(receipt, *state, code.as_deref()) };
+        match reroute::verdict(standing, hop, why, now) {
+            Verdict::Ignore | Verdict::Wait => return None,
+            Verdict::Reroute { waits } => {
+                let otherwise = (!waits).then_some(Otherwise { state: to, code, accepted });
+                return Some(Step::GoOn(Again { account, message, is_taken: true, otherwise }));
+            }
+            Verdict::End => {}
+        }
+    }
+    let (hop, entry) = (Some(part.hop), entries.of(account));
+    Some(Step::Advance(Advance { account, message, hop, to, code, accepted, entry }))
+}
+
+/// What the parts of a try come to together, this receipt included.
+fn whole(PartReceipt { part, state, .. }: &PartReceipt<'_>, standing: Option<&Standing>, hop: u8) -> State {
+    match standing.filter(|_| part.segments > 1) {
+        Some(standing) if standing.parts_at(hop) >= usize::from(part.segments) => standing.state_of(hop),
+        Some(_) => State::Buffered,
+        None => of_segments(&[*state]),
+    }
+}
+
+/// Why it comes to that: the code of this receipt, or of the part that failed before.
+fn code_of(one: &PartReceipt<'_>, standing: Option<&Standing>, (hop, to): (u8, State)) -> Option<String> {
+    let before = || standing.and_then(|standing| standing.error_of(hop)).map(str::to_owned);
+    match to {
+        State::Delivered => None,
+        _ if !is_failure(to) => code(one.receipt),
+        _ if is_failure(one.state) => code(one.receipt).or_else(before),
+        _ => before(),
+    }
+}
+
+/// Whether another operator may do better: as the profile says, or by what the code means.
+fn elsewhere(receipt: &Receipt, state: State, code: Option<&str>) -> bool {
+    let by_profile = receipt.meaning.as_ref().and_then(|meaning| meaning.reroute);
+    // Deleted by somebody at the operator: that was meant.
+    by_profile.unwrap_or_else(|| receipt.state != ReceiptState::Deleted && reroute::elsewhere(state, code))
 }
 
 fn event(part: &Part, state: State, receipt: &Receipt) -> Event {
@@ -156,7 +238,7 @@ mod tests {
         for (state, error, expected, code) in rows {
             let receipt = receipt(state, error);
             let one = PartReceipt { part: part(1, 1), state: state_of(state), receipt: &receipt };
-            let verdicts = Verdicts::of(&[one], &HashMap::new());
+            let verdicts = Verdicts::of(&[one], &HashMap::new(), DateTime::UNIX_EPOCH);
             let advance = &verdicts.advances[0];
             assert_eq!((advance.to, advance.code.as_deref()), (expected, code), "{state:?}");
             assert_eq!(verdicts.events.len(), 1);
@@ -166,7 +248,7 @@ mod tests {
     #[test]
     fn a_code_has_the_name_that_the_profile_gives_it() {
         let named = Receipt {
-            meaning: Some(ReceiptMeaning { code: "absent_subscriber".into(), billable: false }),
+            meaning: Some(ReceiptMeaning { code: "absent_subscriber".into(), billable: false, reroute: None }),
             ..receipt(ReceiptState::Undeliverable, "0b2")
         };
         for (receipt, expected) in [
@@ -187,9 +269,53 @@ mod tests {
         let matched = Matched::of(&receipts, &HashMap::from([(key, parts)]));
         let told: Vec<_> = matched.receipts.iter().map(|r| (r.part.segment, r.state)).collect();
         assert_eq!(
-            (told, matched.multipart()),
-            (vec![(1, State::Delivered), (2, State::Delivered)], vec![first.message])
+            (told, matched.undecided()),
+            (vec![(1, State::Delivered), (2, State::Delivered)], vec![(first.account, first.message)])
         );
+    }
+
+    /// Where a message stands whose parts at its first operator stand so.
+    fn standing(hops_max: Option<u8>, states: &[State]) -> Standing {
+        let part = |state: &State| reroute::Part { hop: 0, state: *state, error: Some("0b2".to_owned()) };
+        Standing {
+            state: State::Sent,
+            hop: 0,
+            segments: 3,
+            hops_max,
+            expires_at: DateTime::from_timestamp(60, 0).unwrap(),
+            parts: states.iter().map(part).collect(),
+        }
+    }
+
+    #[test]
+    fn what_another_may_deliver_goes_on_and_delivered_is_the_strongest_word() {
+        use ReceiptState::{Deleted, Delivered, Enroute, Expired, Undeliverable};
+        let meaning = |code: &str, reroute| Some(ReceiptMeaning { code: code.into(), billable: false, reroute });
+        // The receipts of one segment in one envelope, what the profile says, and what is left of it.
+        let rows = [
+            (vec![Undeliverable], None, "goes on"),
+            (vec![Undeliverable, Undeliverable], None, "goes on"),
+            (vec![Enroute, Undeliverable], None, "goes on"),
+            (vec![Undeliverable], meaning("absent_subscriber", None), "undelivered"),
+            (vec![Undeliverable], meaning("absent_subscriber", Some(true)), "goes on"),
+            (vec![Undeliverable], meaning("network_error", Some(false)), "undelivered"),
+            (vec![Expired], None, "expired"),
+            (vec![Deleted], None, "undelivered"),
+            (vec![Undeliverable, Delivered], None, "delivered"),
+            (vec![Delivered, Undeliverable], None, "delivered"),
+        ];
+        for (states, meaning, expected) in rows {
+            let part = part(1, 1);
+            let receipts: Vec<Receipt> =
+                states.iter().map(|state| Receipt { meaning: meaning.clone(), ..receipt(*state, "0b2") }).collect();
+            let told = receipts.iter().map(|receipt| PartReceipt { part, state: state_of(receipt.state), receipt });
+            let last = state_of(*states.last().unwrap());
+            let standings = HashMap::from([(part.message, standing(Some(2), &[last]))]);
+            let verdicts = Verdicts::of(&told.collect::<Vec<_>>(), &standings, DateTime::UNIX_EPOCH);
+            let ends = verdicts.advances.iter().map(|advance| advance.to.name());
+            let found: Vec<&str> = ends.chain(verdicts.agains.iter().map(|_| "goes on")).collect();
+            assert_eq!(found, [expected], "{states:?} {meaning:?}");
+        }
     }
 
     #[test]
@@ -205,7 +331,8 @@ mod tests {
             let receipt = receipt(ReceiptState::Delivered, "");
             let part = part(1, 3);
             let one = PartReceipt { part, state: Delivered, receipt: &receipt };
-            let verdicts = Verdicts::of(&[one], &HashMap::from([(part.message, states.to_vec())]));
+            let standings = HashMap::from([(part.message, standing(None, states))]);
+            let verdicts = Verdicts::of(&[one], &standings, DateTime::UNIX_EPOCH);
             assert_eq!(verdicts.advances[0].to, expected, "{states:?}");
         }
     }

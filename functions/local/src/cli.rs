@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{edge, health, house, ledger, messages, parked, seed, send, smpp, smsc, statement, up, worker};
+use crate::command::{
+    edge, explain, health, house, ledger, messages, numbers, operators, parked, rates, report, routing, seed, send,
+    smpp, smsc, statement, up, what_if, worker,
+};
 
 const EXAMPLES: &str = "\
 Begin here:
@@ -72,6 +75,12 @@ pub(crate) enum Command {
     Send(send::Options),
     /// List messages, or show one with everything that happened to it
     Messages(messages::Options),
+    /// Explain a message: prices, candidates and why not the others, hops, and why it ended
+    Explain(explain::Options),
+    /// See routing rules, what their versions changed, and who would carry a message
+    Routing(routing::Options),
+    /// Replay traffic by changed rules, rates and prices, and see what differs
+    WhatIf(what_if::Options),
     /// Show what the account has, holds and may spend, and when it is empty
     Balance(Api),
     /// Show every movement of a wallet, or the messages behind one of them
@@ -84,13 +93,21 @@ pub(crate) enum Command {
     Migrate,
     /// Make the demo accounts, prices and operators in an empty database
     Seed(seed::Options),
+    /// Import suppliers' rate sheets, and see what would lose money
+    Rates(rates::Options),
     /// Check the books
     Ledger(ledger::Options),
+    /// Report what was sent, what came of it, what it cost and earned
+    Report(report::Options),
+    /// Import prefixes and numbers that moved
+    Numbers(numbers::Options),
     /// Show every queue: what is ready, under way, and set aside
     #[command(after_help = "Examples:\n  chappe queues\n  chappe queues --json | jq '.[] | select(.parked > 0)'")]
     Queues,
     /// See the sessions with customers and operators, and what they say
     Smpp(smpp::Options),
+    /// See how operators do at each network, which breakers are open, and whose receipts are not believed
+    Operators(operators::Options),
     /// Look at queue messages that could not be handled; replay or drop them
     Parked(parked::Options),
 }

@@ -12,6 +12,11 @@ use crate::settings::given;
 /// How long an answer may take.
 const ANSWER_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// Errors of single fields that are printed.
+const ERRORS_SHOWN: usize = 20;
+/// How long the answer to a sheet of many lines may take.
+const SHEET_LIMIT: std::time::Duration = std::time::Duration::from_mins(5);
+
 /// A customer of the API.
 #[derive(Debug)]
 pub(crate) struct Client {
@@ -42,26 +47,38 @@ impl Client {
         self.send(self.request(Method::GET, path).query(query)).await
     }
 
+    /// An answer that is not JSON.
+    pub(crate) async fn get_text(&self, path: &str, query: &[(&str, String)]) -> Result<String> {
+        self.text(self.request(Method::GET, path).query(query)).await
+    }
+
     pub(crate) async fn post(&self, path: &str, json: &Value) -> Result<Value> {
         self.send(self.request(Method::POST, path).json(json)).await
+    }
+
+    /// Posts a CSV sheet.
+    pub(crate) async fn post_csv(&self, path: &str, query: &[(&str, String)], csv: String) -> Result<Value> {
+        let request = self.request(Method::POST, path).query(query).timeout(SHEET_LIMIT);
+        self.send(request.header("content-type", "text/csv").body(csv)).await
+    }
+
+    /// Posts a file as it is; its bytes say what it is.
+    pub(crate) async fn upload(&self, path: &str, query: &[(&str, String)], file: Vec<u8>) -> Result<Value> {
+        let request = self.request(Method::POST, path).query(query);
+        self.send(request.header("content-type", "application/octet-stream").body(file)).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
     }
 
-    /// An answer that is no JSON.
-    pub(crate) async fn get_text(&self, path: &str, query: &[(&str, String)]) -> Result<String> {
-        self.send_for_text(self.request(Method::GET, path).query(query)).await
-    }
-
-    /// The body of a good answer; a problem becomes an error that says what the API says.
     async fn send(&self, request: RequestBuilder) -> Result<Value> {
-        let text = self.send_for_text(request).await?;
+        let text = self.text(request).await?;
         serde_json::from_str(&text).context("the answer is not JSON; is this the address of Chappe's API?")
     }
 
-    async fn send_for_text(&self, request: RequestBuilder) -> Result<String> {
+    /// The body of a good answer; a problem becomes an error that says what the API says.
+    async fn text(&self, request: RequestBuilder) -> Result<String> {
         let answer = request.send().await.with_context(|| format!("no answer from {}", self.url))?;
         let status = answer.status();
         let text = answer.text().await.context("the answer broke off")?;
@@ -73,14 +90,18 @@ impl Client {
 }
 
 /// Code and explanation of a problem document; the text itself where it is none.
-fn problem(text: &str) -> String {
-    let Ok(problem) = serde_json::from_str::<Value>(text) else { return text.trim().to_owned() };
+fn problem(body: &str) -> String {
+    let Ok(problem) = serde_json::from_str::<Value>(body) else { return body.trim().to_owned() };
     let part = |name: &str| problem.get(name).and_then(Value::as_str);
     let told = part("detail").or_else(|| part("title")).unwrap_or("no explanation");
-    match part("code") {
+    let told = match part("code") {
         Some(code) => format!("{told} ({code})"),
         None => told.to_owned(),
-    }
+    };
+    list(&problem, "errors")
+        .iter()
+        .take(ERRORS_SHOWN)
+        .fold(told, |told, error| format!("{told}\n  {}: {}", text(error, "pointer"), text(error, "detail")))
 }
 
 /// A member of an answer as text: strings as they are, nothing as nothing.

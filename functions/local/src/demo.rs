@@ -150,7 +150,8 @@ async fn make_plan(
         let tariff = NewTariff {
             id: TariffId::generate(),
             plan,
-            network: operator.network()?,
+            network: Some(operator.network()?),
+            traffic_class: None,
             price: price.parse()?,
             charge_on: ChargeOn::Submit,
             from: since(now),

@@ -50,7 +50,7 @@ pub(crate) enum Function {
     Callback,
     /// Events go to clients that listen over WebSocket; shares a Redis with the API, or a process
     Realtime,
-    /// Timers: outbox, expiry, health, partitions
+    /// Timers: outbox, expiry, health, partitions, books
     Sweep,
 }
 

@@ -14,6 +14,7 @@ mod functions;
 mod http;
 mod output;
 mod platform;
+mod progress;
 mod settings;
 mod signals;
 mod smpp;
@@ -47,15 +48,22 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Smsc(options) => command::smsc::run(options).await,
         Command::Send(options) => command::send::run(common, options, &out).await,
         Command::Messages(options) => command::messages::run(common, options, &out).await,
+        Command::Explain(options) => command::explain::run(common, options, &out).await,
+        Command::Routing(options) => command::routing::run(common, options, &out).await,
+        Command::WhatIf(options) => command::what_if::run(common, options, &out).await,
         Command::Balance(options) => command::balance::run(common, options, &out).await,
         Command::Statement(options) => command::statement::run(common, options, &out).await,
         Command::Health(options) => command::health::run(options).await,
         Command::House(options) => command::house::run(common, options, &out).await,
         Command::Migrate => command::migrate::run(common).await,
         Command::Seed(options) => command::seed::run(common, options).await,
+        Command::Rates(options) => command::rates::run(common, options, &out).await,
         Command::Ledger(options) => command::ledger::run(common, options, &out).await,
+        Command::Report(options) => command::report::run(common, options, &out).await,
+        Command::Numbers(options) => command::numbers::run(common, options, &out).await,
         Command::Queues => command::queues::run(common, &out).await,
         Command::Smpp(options) => command::smpp::run(common, options, &out).await,
+        Command::Operators(options) => command::operators::run(common, options, &out).await,
         Command::Parked(options) => command::parked::run(common, options, &out).await,
     }
 }

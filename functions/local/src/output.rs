@@ -27,6 +27,11 @@ impl Value {
     pub(crate) fn with(mood: Mood, text: &impl ToString) -> Self {
         Self { text: text.to_string(), mood }
     }
+
+    /// Another text in the same mood.
+    pub(crate) fn saying(&self, text: &str) -> Self {
+        Self { text: text.to_owned(), mood: self.mood }
+    }
 }
 
 impl<T: ToString> From<T> for Value {
@@ -82,6 +87,13 @@ impl Output {
         format!("\x1b[{code}m{}\x1b[0m", value.text)
     }
 
+    /// Says how far something is, on a terminal, beside what is printed.
+    pub(crate) fn progress(&self, text: &str) {
+        if !self.json && std::io::stderr().is_terminal() {
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
+    }
+
     fn cell(&self, value: &Value) -> Cell {
         let cell = Cell::new(&value.text);
         match value.mood {
@@ -90,6 +102,42 @@ impl Output {
             Mood::Good => cell.fg(Color::Green),
             Mood::Bad => cell.fg(Color::Red),
             Mood::Open => cell.fg(Color::Yellow),
+        }
+    }
+}
+
+/// A bar of what is done, on the terminal of a person; elsewhere nothing. It goes when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    what: &'static str,
+    total: usize,
+    shown: bool,
+}
+
+/// Characters of a bar.
+const BAR: usize = 30;
+
+impl Progress {
+    pub(crate) fn new(out: &Output, what: &'static str, total: usize) -> Self {
+        let mut bar = Self { what, total: total.max(1), shown: !out.json && std::io::stderr().is_terminal() };
+        bar.at(0);
+        bar
+    }
+
+    /// So much is done.
+    pub(crate) fn at(&mut self, done: usize) {
+        if self.shown {
+            let full = (done.min(self.total) * BAR) / self.total;
+            let bar = format!("{}{}", "#".repeat(full), ".".repeat(BAR - full));
+            let _ = write!(std::io::stderr(), "\r{} [{bar}] {done}/{}", self.what, self.total);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }
 }

@@ -45,6 +45,7 @@ fn help_ends_well_and_shows_examples() {
         vec!["parked", "--help"],
         vec!["smsc", "--help"],
         vec!["house", "create", "--help"],
+        vec!["rates", "--help"],
     ] {
         let output = chappe("", &arguments);
         assert!(output.status.success());
@@ -97,7 +98,7 @@ async fn a_fresh_database_is_migrated_and_its_books_are_right() {
     assert!(chappe(&db.url(), &["migrate"]).status.success());
     let verified = chappe(&db.url(), &["ledger", "verify", "--json"]);
     assert!(verified.status.success(), "{}", text(&verified.stderr));
-    assert_eq!(serde_json::from_slice::<Value>(&verified.stdout).unwrap(), serde_json::json!([]));
+    assert_eq!(serde_json::from_slice::<Value>(&verified.stdout).unwrap()["violations"], serde_json::json!([]));
 }
 
 #[tokio::test]

@@ -145,12 +145,16 @@ async fn a_first_message_is_delivered_and_a_second_start_keeps_it() {
     assert_eq!(states, ["accepted", "queued", "sent", "delivered"]);
     let balance = place.json(&["balance"]);
     assert_eq!(balance["held"], "0.00");
-    assert_eq!(place.json(&["ledger", "verify"]), Value::from(Vec::<Value>::new()));
+    assert_eq!(place.json(&["ledger", "verify"])["violations"], Value::from(Vec::<Value>::new()));
     up.interrupt();
 
     let up = Up::start(&place);
     assert_eq!(place.states(), ["delivered", "delivered", "expired", "undelivered"], "kept, and nothing is sent twice");
-    assert_eq!(place.json(&["balance"]), balance);
+    let kept = place.json(&["balance"]);
+    // When it is empty depends on when one asks.
+    for member in ["balance", "held", "available", "credit_limit", "currency", "kind"] {
+        assert_eq!(kept[member], balance[member], "{member}");
+    }
     up.interrupt();
     assert_eq!(pgserver::running_url(&place.data().join("postgres")).unwrap(), None, "nothing is left running");
 }

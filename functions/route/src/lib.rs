@@ -10,7 +10,7 @@ use std::sync::Arc;
 use contract::{Accepted, Envelope, queues, seal};
 use host::{Clock, Delivery, Failure, Handler};
 use store::holder::Holder;
-use store::{Db, conclude, inbox, publish, routing};
+use store::{Db, breakers, conclude, inbox, operator_caps, publish, routing};
 
 use crate::plan::Plan;
 
@@ -57,7 +57,9 @@ impl Handler for Route {
             self.catalogue.keep_fresh().await?;
         }
         let now = self.clock.now();
-        let (mut plan, without) = Plan::make(&self.catalogue.get(), envelope.items, now)?;
+        let wanted = plan::wanted(&self.catalogue.get(), &envelope.items);
+        let probes = breakers::claim(&self.db, &wanted, now).await?;
+        let (mut plan, without) = Plan::make(&self.catalogue.get(), envelope.items, probes, now)?;
         if !without.is_empty() {
             // An operator or a rate that was added a moment ago may not be in the picture yet.
             self.catalogue.refresh().await?;
@@ -78,16 +80,21 @@ impl Route {
         if !inbox::mark(&mut tx, Self::NAME, envelope).await? {
             return Ok(());
         }
-        routing::remember(&mut tx, &plan.decisions).await?;
+        routing::remember(&mut tx, &plan.decisions, now).await?;
         let chosen = routing::choose(&mut tx, plan.choices, now).await?;
+        let mut given = Vec::new();
         for (operator, mut items) in plan.routed {
             items.retain(|item| chosen.contains(&item.message_id));
+            if plan.capped.contains(&operator) {
+                given.push((operator, items.iter().map(|item| i64::from(item.segments)).sum()));
+            }
             publish::publish(&mut tx, self.db.publishing(), &queues::submit(operator), seal(&items, now)?, 0).await?;
         }
         routing::note(&mut tx, plan.unrouted).await?;
         let moved = store::advance::advance(&mut tx, plan.ended, now).await?;
         store::advance::append_events(&mut tx, Self::NAME, &plan.events).await?;
         conclude::conclude(&mut tx, &self.db, &moved, now).await?;
+        operator_caps::count(&mut tx, &given, now).await?;
         tx.commit().await?;
         Ok(())
     }

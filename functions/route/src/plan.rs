@@ -1,18 +1,17 @@
 //! What shall become of a batch of messages: a pure function of the catalogue and the time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use contract::{Accepted, Routed};
+use contract::{Accepted, Otherwise, Routed};
+use domain::reroute::{HOPS_MAX, Policy};
 use domain::routing::margin::Breach;
-use domain::routing::{Book, Candidate, Decision, Question};
-use domain::{Catalogue, DecisionId, MessageId, OperatorId, State};
+use domain::routing::{Book, Candidate, Decision};
+use domain::{Catalogue, Currency, DecisionId, MessageId, Micros, Network, OperatorId, State};
 use store::advance::{Advance, Event};
+use store::hops::paid_per_segment;
 use store::ledger::EntryIds;
 use store::routing::{Choice, decision_id};
-
-/// Operators that a message is offered to, one after the other, before it fails.
-pub(crate) const HOPS_MAX: usize = 3;
 
 /// The decisions for one envelope.
 #[derive(Debug, Default)]
@@ -24,7 +23,26 @@ pub(crate) struct Plan {
     /// Those of the ended that no operator could carry, and why.
     pub(crate) unrouted: Vec<(MessageId, DecisionId)>,
     pub(crate) events: Vec<Event>,
+    /// Operators among the choices that have a daily cap.
+    pub(crate) capped: BTreeSet<OperatorId>,
+    /// Probes of half-open breakers that are left.
+    probes: Probes,
     entries: EntryIds,
+}
+
+/// Messages that may go to operators whose breakers are half-open.
+pub(crate) type Probes = HashMap<(OperatorId, Network), i16>;
+
+/// The probes that `items` could use.
+pub(crate) fn wanted(catalogue: &Catalogue, items: &[Accepted]) -> Vec<(OperatorId, Network, i16)> {
+    let standings = catalogue.standings.get();
+    let mut networks: BTreeMap<Network, i16> = BTreeMap::new();
+    for item in items {
+        let count = networks.entry(item.mcc_mnc).or_default();
+        *count = count.saturating_add(1);
+    }
+    let half_open = |(network, count)| standings.half_open(network).map(move |operator| (operator, network, count));
+    networks.into_iter().flat_map(half_open).collect()
 }
 
 /// A message without an operator, and why.
@@ -35,42 +53,20 @@ pub(crate) struct Without {
     decision: DecisionId,
 }
 
-/// The milliseconds in an id say when its message was accepted.
-fn accepted_at(message: MessageId) -> Option<DateTime<Utc>> {
-    let (seconds, nanos) = message.uuid().get_timestamp()?.to_unix();
-    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
-}
-
-/// A number that is spread evenly over messages: the random end of the id.
-fn turn(message: MessageId) -> u64 {
-    message.uuid().as_u64_pair().1 & (u64::MAX >> 2)
-}
-
-fn question(item: &Accepted, at: DateTime<Utc>) -> Question<'_> {
-    Question {
-        account: item.account_id,
-        to: item.to,
-        network: item.mcc_mnc,
-        sender: item.from.as_str(),
-        traffic_class: item.traffic_class,
-        template: item.template.as_ref(),
-        encoding: item.encoding,
-        segments: item.segments,
-        turn: turn(item.message_id),
-        tried: &item.tried,
-        priced_at: accepted_at(item.message_id).unwrap_or(at),
-        at,
-    }
+/// What a segment cost with operators before.
+fn paid(item: &Accepted) -> Vec<(Currency, Micros)> {
+    item.reroute.as_ref().map(|reroute| paid_per_segment(&reroute.paid, item.segments)).unwrap_or_default()
 }
 
 impl Plan {
-    /// Decides for each of `items`. Also gives those that this catalogue has no operator for.
+    /// Decides for each of `items`, some of which may be `probes`. Also gives those that this catalogue has no operator for.
     pub(crate) fn make(
         catalogue: &Catalogue,
         items: Vec<Accepted>,
+        probes: Probes,
         now: DateTime<Utc>,
     ) -> Result<(Self, Vec<Without>), store::Error> {
-        let mut plan = Self::default();
+        let mut plan = Self { probes, ..Self::default() };
         let without = plan.decide_each(catalogue, items, now)?;
         Ok((plan, without))
     }
@@ -84,6 +80,10 @@ impl Plan {
     ) -> Result<(), store::Error> {
         let items = without.into_iter().map(|without| without.item).collect();
         for Without { item, code, decision } in self.decide_each(catalogue, items, now)? {
+            if item.reroute.is_some() {
+                self.stay(&item, code, now);
+                continue;
+            }
             let state = if item.tried.is_empty() { State::Rejected } else { State::Failed };
             self.unrouted.push((item.message_id, decision));
             self.end(&item, state, code, now);
@@ -102,23 +102,39 @@ impl Plan {
         let mut ids = Vec::new();
         let mut without = Vec::new();
         for item in items {
+            if item.reroute.is_some() && (item.expires_at <= now || item.tried.len() >= usize::from(HOPS_MAX)) {
+                self.stay(&item, "routes_exhausted", now);
+                continue;
+            }
             if item.expires_at <= now {
                 self.end(&item, State::Expired, "validity_expired", now);
                 continue;
             }
-            if item.tried.len() >= HOPS_MAX {
+            if item.tried.len() >= usize::from(HOPS_MAX) {
                 self.end(&item, State::Failed, "routes_exhausted", now);
                 continue;
             }
-            let at = book.ask(&question(&item, now));
+            let (paid, probes) = (paid(&item), self.probes_to(item.mcc_mnc));
+            let at = book.ask(&item.question(&paid, &probes, now));
             self.remember(&book.decisions()[ids.len()..], &mut ids)?;
             let (decision, id) = (&book.decisions()[at], ids[at]);
             match decision.choice() {
-                Some(choice) => self.route(item, choice, id),
+                Some(choice) => {
+                    if catalogue.standings.get().is_capped(choice.operator_id) {
+                        self.capped.insert(choice.operator_id);
+                    }
+                    self.route(item, choice, id, decision.reroute);
+                }
                 None => without.push(Without { code: decision.code(), decision: id, item }),
             }
         }
         Ok(without)
+    }
+
+    /// Operators that may still be probed with a message to `network`.
+    fn probes_to(&self, network: Network) -> Vec<OperatorId> {
+        let left = self.probes.iter().filter(|((_, at), left)| *at == network && **left > 0);
+        left.map(|((operator, _), _)| *operator).collect()
     }
 
     /// Writes down the decisions that came up last.
@@ -131,11 +147,14 @@ impl Plan {
         Ok(())
     }
 
-    fn route(&mut self, item: Accepted, choice: &Candidate, decision: DecisionId) {
+    fn route(&mut self, item: Accepted, choice: &Candidate, decision: DecisionId, reroute: Option<Policy>) {
         let hop = u8::try_from(item.tried.len()).unwrap_or(u8::MAX);
         let (Some(rate), Some(cost), Some(currency)) = (choice.rate_id, choice.cost, choice.currency) else {
             return;
         };
+        if let Some(left) = self.probes.get_mut(&(choice.operator_id, item.mcc_mnc)) {
+            *left -= 1;
+        }
         if choice.breach == Some(Breach::Alert) {
             metrics::counter!("chappe_margin_alerts_total", "operator" => choice.operator.to_string()).increment(1);
         }
@@ -147,6 +166,7 @@ impl Plan {
             cost_micros: cost.get(),
             cost_currency: currency.to_string(),
             decision,
+            reroute,
         });
         self.routed.entry(choice.operator_id).or_default().push(Routed {
             message_id: item.message_id,
@@ -162,6 +182,25 @@ impl Plan {
         });
     }
 
+    /// No other operator takes a message that one took before: it ends as it did there, or waits for that one's word.
+    fn stay(&mut self, item: &Accepted, why: &str, now: DateTime<Utc>) {
+        let otherwise = item.reroute.as_ref().and_then(|reroute| reroute.otherwise.as_ref());
+        if let Some(Otherwise { state, code, accepted }) = otherwise {
+            let hop = i16::try_from(item.tried.len()).unwrap_or(i16::MAX) - 1;
+            self.ended.push(Advance {
+                account: item.account_id,
+                message: item.message_id,
+                hop: Some(hop),
+                to: *state,
+                code: code.clone(),
+                accepted: *accepted,
+                entry: self.entries.of(item.account_id),
+            });
+        }
+        let state = otherwise.map_or(State::Sent, |otherwise| otherwise.state);
+        self.note(item, state, why, now);
+    }
+
     fn end(&mut self, item: &Accepted, state: State, code: &str, now: DateTime<Utc>) {
         self.ended.push(Advance {
             account: item.account_id,
@@ -172,6 +211,10 @@ impl Plan {
             accepted: 0,
             entry: self.entries.of(item.account_id),
         });
+        self.note(item, state, code, now);
+    }
+
+    fn note(&mut self, item: &Accepted, state: State, code: &str, now: DateTime<Utc>) {
         self.events.push(Event {
             message: item.message_id,
             at: now,

@@ -4,6 +4,10 @@
 //! intervals ([`Sweep::run`]) or by a scheduler.
 
 mod backlog;
+mod books;
+mod failover;
+mod health;
+mod late;
 mod money;
 mod timer;
 mod verdict;
@@ -19,12 +23,19 @@ use store::{Db, conclude, schedule, sweep};
 
 /// How often overdue messages are looked for.
 const OVERDUE_EVERY: Duration = Duration::from_secs(10);
+/// How often messages are looked for whose receipt is late.
+const RECEIPTS_EVERY: Duration = Duration::from_secs(2);
 /// How often scheduled messages are looked for.
 const SCHEDULED_EVERY: Duration = Duration::from_millis(500);
 /// Scheduled messages of one transaction.
 const SCHEDULED_MAX: u16 = 500;
-/// How often health is counted.
-const HEALTH_EVERY: Duration = Duration::from_secs(15);
+/// How often operators without a session are looked for.
+const FAILOVER_EVERY: Duration = Duration::from_secs(5);
+/// How long an operator may be without a session before what waits for it goes elsewhere, when nothing else is said: longer
+/// than a restart of an edge or of the operator takes.
+pub const FAILOVER_AFTER: TimeDelta = TimeDelta::seconds(60);
+/// How often operators are judged: routing knows of a breaker that turned, or of a score, within five seconds.
+const HEALTH_EVERY: Duration = Duration::from_secs(2);
 /// How often parts are looked for whose others did not come.
 const PARTS_EVERY: Duration = Duration::from_secs(5);
 /// How long the parts of a message from a handset wait for each other, when nothing else is said.
@@ -33,11 +44,19 @@ pub const PARTS_WAIT: TimeDelta = TimeDelta::minutes(10);
 const BALANCES_EVERY: Duration = Duration::from_secs(5);
 /// How often partitions are made and dropped.
 const PARTITIONS_EVERY: Duration = Duration::from_hours(1);
+/// How often overrides of numbers are looked for whose time is over.
+const NUMBERS_EVERY: Duration = Duration::from_mins(1);
 /// How often the outbox is looked at; publishers publish their own, this finds what a crash left.
 const OUTBOX_EVERY: Duration = Duration::from_millis(200);
 /// How often the queues and the outbox are measured: often enough for an alarm, seldom enough where each look is a
 /// paid request.
 const BACKLOG_EVERY: Duration = Duration::from_secs(30);
+/// How often the journal is sealed.
+const SEAL_EVERY: Duration = Duration::from_secs(10);
+/// How often counters take what has ended.
+const COUNTERS_EVERY: Duration = Duration::from_secs(2);
+/// How often the check of the night is looked for.
+const BOOKS_EVERY: Duration = Duration::from_mins(10);
 
 /// Everything that timers do.
 #[derive(Debug, Clone)]
@@ -47,6 +66,7 @@ pub struct Sweep {
     clock: Arc<dyn Clock>,
     retention: Retention,
     parts_wait: TimeDelta,
+    failover_after: TimeDelta,
 }
 
 impl Sweep {
@@ -61,7 +81,7 @@ impl Sweep {
 
     /// Sweeps over `db`, publishing to `queue`.
     pub fn new(db: Db, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
-        Self { db, queue, clock, retention, parts_wait: PARTS_WAIT }
+        Self { db, queue, clock, retention, parts_wait: PARTS_WAIT, failover_after: FAILOVER_AFTER }
     }
 
     /// Lets the parts of a message from a handset wait for each other so long, at most [`inbound::TOGETHER`].
@@ -75,13 +95,19 @@ impl Sweep {
         tokio::select! {
             () = shutdown => {}
             () = every("overdue", OVERDUE_EVERY, || self.overdue()) => {}
+            () = every("receipts", RECEIPTS_EVERY, || self.receipts()) => {}
             () = every("scheduled", SCHEDULED_EVERY, || self.scheduled()) => {}
+            () = every("failover", FAILOVER_EVERY, || self.failover()) => {}
             () = every("parts", PARTS_EVERY, || self.parts()) => {}
             () = every("health", HEALTH_EVERY, || self.health()) => {}
             () = every("balances", BALANCES_EVERY, || self.balances()) => {}
             () = every("partitions", PARTITIONS_EVERY, || self.partitions()) => {}
             () = every("outbox", OUTBOX_EVERY, || self.outbox()) => {}
+            () = every("numbers", NUMBERS_EVERY, || self.numbers()) => {}
             () = every("backlog", BACKLOG_EVERY, || self.backlog()) => {}
+            () = every("seal", SEAL_EVERY, || self.seal()) => {}
+            () = every("counters", COUNTERS_EVERY, || self.counters()) => {}
+            () = every("books", BOOKS_EVERY, || self.books()) => {}
         }
     }
 
@@ -126,9 +152,9 @@ impl Sweep {
         Ok(inbound::complete_overdue(&self.db, self.clock.now(), self.parts_wait).await?)
     }
 
-    /// Counts how operators did lately.
+    /// Judges how operators did lately: scores and circuit breakers. Answers how much was new.
     pub async fn health(&self) -> anyhow::Result<u64> {
-        Ok(sweep::health(&self.db, self.clock.now()).await?)
+        health::look(&self.db, self.clock.now()).await
     }
 
     /// Tells whose balance fell below a threshold, and raises alarms for suppliers that run low. Answers how many fell.
@@ -144,6 +170,12 @@ impl Sweep {
         Ok(dropped + u64::try_from(made)?)
     }
 
+    /// Ends overrides and look-ups of numbers whose time is over. Answers how many rows.
+    pub async fn numbers(&self) -> anyhow::Result<u64> {
+        let now = self.clock.now();
+        Ok(store::overrides::sweep(&self.db, now).await? + store::lookups::sweep(&self.db, now).await?)
+    }
+
     /// Publishes what a crash left in the outbox. Answers how many rows.
     pub async fn outbox(&self) -> anyhow::Result<u64> {
         outbox::sweep_up(&self.db, self.queue.as_ref(), self.clock.now()).await
@@ -154,6 +186,23 @@ impl Sweep {
     /// Measures what waits in the queues and in the outbox, for who watches the platform.
     pub async fn backlog(&self) -> anyhow::Result<u64> {
         backlog::measure(&self.db, self.queue.as_ref(), self.clock.now()).await
+    }
+}
+
+impl Sweep {
+    /// Seals what was written to the journal. Answers how many entries.
+    pub async fn seal(&self) -> anyhow::Result<u64> {
+        books::seal(&self.db, self.clock.now()).await
+    }
+
+    /// Folds what ended into the counters of the reports. Answers how many rows.
+    pub async fn counters(&self) -> anyhow::Result<u64> {
+        books::count(&self.db).await
+    }
+
+    /// Checks the books once a night: what is new, and everything once a week. Answers 1 where it did.
+    pub async fn books(&self) -> anyhow::Result<u64> {
+        books::check(&self.db, self.clock.now()).await
     }
 }
 

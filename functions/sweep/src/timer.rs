@@ -29,21 +29,40 @@ struct Tick {
 enum Look {
     Scheduled,
     Overdue,
+    Receipts,
+    Failover,
     Parts,
     Outbox,
     Health,
     Balances,
     Partitions,
+    Seal,
+    Counters,
+    Books,
+    Numbers,
 }
 
 impl Look {
     /// Every look, the most urgent first.
-    const ALL: [Self; 7] =
-        [Self::Scheduled, Self::Overdue, Self::Parts, Self::Outbox, Self::Health, Self::Balances, Self::Partitions];
+    const ALL: [Self; 13] = [
+        Self::Scheduled,
+        Self::Overdue,
+        Self::Receipts,
+        Self::Failover,
+        Self::Parts,
+        Self::Outbox,
+        Self::Health,
+        Self::Balances,
+        Self::Partitions,
+        Self::Seal,
+        Self::Counters,
+        Self::Books,
+        Self::Numbers,
+    ];
 
     /// Looks that are done for the moment when they were done once, whatever they found.
     const fn is_once(self) -> bool {
-        matches!(self, Self::Scheduled | Self::Health | Self::Balances | Self::Partitions)
+        matches!(self, Self::Scheduled | Self::Health | Self::Balances | Self::Partitions | Self::Seal | Self::Books)
     }
 }
 
@@ -89,11 +108,17 @@ impl Sweep {
         match look {
             Look::Scheduled => self.scheduled_ahead().await,
             Look::Overdue => self.overdue().await,
+            Look::Receipts => self.receipts().await,
+            Look::Failover => self.failover().await,
             Look::Parts => self.parts().await,
             Look::Outbox => self.outbox().await,
             Look::Health => self.health().await,
             Look::Balances => self.balances().await,
             Look::Partitions => self.partitions().await,
+            Look::Seal => self.seal().await,
+            Look::Counters => self.counters().await,
+            Look::Books => self.books().await,
+            Look::Numbers => self.numbers().await,
         }
     }
 }

@@ -58,9 +58,9 @@ run "invariants" {
 
   assert {
     condition = jsonencode(output.audit.functions.sweep.timers) == jsonencode({
-      minutely     = jsonencode({ looks = ["overdue", "scheduled", "parts", "outbox"] })
-      five-minutes = jsonencode({ looks = ["health"] })
-      hourly       = jsonencode({ looks = ["partitions"] })
+      minutely = jsonencode({ looks = ["overdue", "scheduled", "receipts", "failover", "parts", "outbox", "seal", "counters", "balances", "numbers", "health"] })
+      hourly   = jsonencode({ looks = ["partitions"] })
+      nightly  = jsonencode({ looks = ["books"] })
     })
     error_message = "Every look of sweep has its timer."
   }
@@ -198,7 +198,7 @@ run "invariants" {
 
   assert {
     condition     = output.audit.edge.books_told && startswith(output.audit.edge.books_checked, "cron(")
-    error_message = "The books are checked every night, and whoever gets alarms is told when they are wrong."
+    error_message = "All the books are checked every week, and whoever gets alarms is told when they are wrong."
   }
 
   assert {

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use contract::{OutcomeClass, queues};
+use contract::{OutcomeClass, Routed, queues};
 use smsc::{Answers, Fault, FaultKind, Profile};
 
 use crate::rig::{Rig, config, messages, operator, until};
@@ -121,6 +121,19 @@ async fn a_repeated_envelope_submits_only_what_has_no_outcome() {
     assert_eq!(rig.outcomes().len(), 10);
     rig.stop().await;
     assert_eq!(smsc.repeats().repeated, 0);
+}
+
+#[tokio::test]
+async fn what_another_operator_delivered_meanwhile_is_not_submitted() {
+    let (smsc, settings) = operator(Profile::default()).await;
+    let rig = Rig::start(config(), &[&settings]).await;
+    let sent: Vec<Routed> = messages(10).into_iter().map(|message| Routed { hop: 1, ..message }).collect();
+    rig.platform.known.lock().unwrap().extend(sent.iter().take(4).map(|m| (m.message_id, m.hop)));
+    rig.submit(&settings, &sent).await;
+    rig.wait_for_outcomes(6).await;
+    rig.wait_until_settled(&settings).await;
+    assert_eq!((smsc.counters().submits, *rig.platform.asked.lock().unwrap()), (6, 1));
+    rig.stop().await;
 }
 
 #[tokio::test]

@@ -94,9 +94,12 @@ async fn a_new_price_closes_the_one_before_it_and_no_two_hold_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_prices_and_routes_are_in_force_when_they_are_answered() {
     let rig = Rig::new().await;
-    let ask = json!({"to": "+998941234567"});
-    let unknown = rig.post(&rig.house, "/v1/routing/decision", &ask).await;
+    let nowhere = json!({"to": "+88812345678"});
+    let unknown = rig.post(&rig.house, "/v1/routing/decision", &nowhere).await;
     assert_eq!(unknown.refusal(), (422, "unpriced_destination".to_owned()));
+    let ask = json!({"to": "+998941234567"});
+    let decision = rig.post(&rig.house, "/v1/routing/decision", &ask).await.expect(200).json();
+    assert_eq!(decision["mcc_mnc"], "43405", "the world's plan knows Ucell");
     let prefixes =
         json!({"prefixes": [{"prefix": "99894", "mcc": "434", "mnc": "05"}, {"prefix": "998941", "mcc": "434"}]});
     rig.post(&rig.house, "/v1/prefixes/bulk", &prefixes).await.expect(200);

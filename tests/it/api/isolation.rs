@@ -48,6 +48,7 @@ struct Victim {
     key: String,
     sender: String,
     plan: String,
+    price: String,
     operator: String,
     system: String,
     session: String,
@@ -76,6 +77,7 @@ fn routes(victim: &Victim) -> Vec<Route> {
         routes_of_money(victim),
         routes_of_spending(victim),
         routes_of_the_house(victim),
+        routes_of_rate_sheets(victim),
     ]
     .into_iter()
     .flatten()
@@ -105,8 +107,17 @@ fn routes_of_messages(Victim { account, message, .. }: &Victim) -> Vec<Route> {
         plain("get /v1/realtime", None, Refused(400)),
         plain("post /v1/realtime/tickets", None, Refused(201)),
         route("get /v1/messages/{id}", format!("/v1/messages/{message}"), None, NotFound),
+        route("get /v1/lookups/{number}", "/v1/lookups/+998931234567", None, OwnOnly),
+        route("get /v1/messages/{id}/explanation", format!("/v1/messages/{message}/explanation"), None, NotFound),
         route("delete /v1/messages/{id}", format!("/v1/messages/{message}"), None, NotFound),
+        route(
+            "post /v1/messages/{id}/feedback",
+            format!("/v1/messages/{message}/feedback"),
+            json!({"outcome": "converted"}),
+            NotFound,
+        ),
         route("get /v1/balance", format!("/v1/balance?account_id={account}"), None, NotFound),
+        plain("get /v1/reports/traffic", None, SeesNothing),
         plain("get /v1/webhook-secret", None, OwnOnly),
         route("get /v1/audit-logs", format!("/v1/audit-logs?account_id={account}"), None, NotFound),
     ]
@@ -133,6 +144,7 @@ fn routes_of_inbound(Victim { account, rule, inbound, .. }: &Victim) -> Vec<Rout
 
 fn routes_of_accounts(Victim { account, .. }: &Victim) -> Vec<Route> {
     let (one, credit) = (format!("/v1/accounts/{account}"), format!("/v1/accounts/{account}/credit"));
+    let reroute = format!("/v1/accounts/{account}/reroute");
     let child = json!({"name": "x", "role": "client", "parent_id": account});
     let person = json!({"email": "a@b.example", "password": "password123", "account_id": account});
     vec![
@@ -140,6 +152,11 @@ fn routes_of_accounts(Victim { account, .. }: &Victim) -> Vec<Route> {
         plain("post /v1/accounts", child, NotFound),
         route("get /v1/accounts/{id}", &one, None, NotFound),
         route("patch /v1/accounts/{id}", &one, json!({"name": "x"}), NotFound),
+        route("get /v1/accounts/{id}/reroute", &reroute, None, Forbidden),
+        route("put /v1/accounts/{id}/reroute", &reroute, json!({"hops_max": 2}), Forbidden),
+        route("delete /v1/accounts/{id}/reroute", &reroute, None, Forbidden),
+        route("get /v1/accounts/{id}/lookups", format!("{one}/lookups"), None, NotFound),
+        route("put /v1/accounts/{id}/lookups", format!("{one}/lookups"), json!({"policy": "never"}), NotFound),
         route("post /v1/accounts/{id}/credit", credit, json!({"amount": "1", "reason": "x"}), NotFound),
         plain("get /v1/users", None, SeesNothing),
         // A key may not do this at all.
@@ -207,7 +224,8 @@ fn routes_of_money(Victim { account, message, transaction, .. }: &Victim) -> Vec
     ]
 }
 
-fn routes_of_settings(Victim { account, key, sender, plan, .. }: &Victim) -> Vec<Route> {
+fn routes_of_settings(Victim { account, key, sender, plan, price: one, .. }: &Victim) -> Vec<Route> {
+    let one = format!("/v1/tariffs/{one}");
     let key = format!("/v1/api-keys/{key}");
     let decide = |verb: &str| format!("/v1/sender-ids/{sender}/{verb}");
     let price = json!({"plan_id": plan, "mcc": "434", "price": "1.00"});
@@ -222,15 +240,22 @@ fn routes_of_settings(Victim { account, key, sender, plan, .. }: &Victim) -> Vec
         plain("get /v1/tariff-plans", None, SeesNothing),
         plain("post /v1/tariff-plans", json!({"name": "x", "account_id": account}), NotFound),
         plain("get /v1/tariffs", None, SeesNothing),
+        // The world's lists are everybody's.
+        plain("get /v1/networks", None, OwnOnly),
+        plain("get /v1/countries", None, OwnOnly),
         plain("post /v1/tariffs", price, NotFound),
+        route("post /v1/tariffs/{id}/end", format!("{one}/end"), json!({"reason": "x"}), NotFound),
+        route("delete /v1/tariffs/{id}", one, None, NotFound),
     ]
 }
 
-fn routes_of_the_house(Victim { operator, .. }: &Victim) -> Vec<Route> {
+fn routes_of_the_house(Victim { operator, message, .. }: &Victim) -> Vec<Route> {
     let one = format!("/v1/operators/{operator}");
     let new_operator = json!({"name": "x", "host": "x.example", "port": 1, "system_id": "x", "password": "x"});
     let rate = json!({"operator_id": operator, "mcc": "434", "price": "1", "currency": "UZS"});
+    let a_rate = "/v1/operator-rates/rate_01m835r56ceywr0hvw89c806ve";
     let prefix = json!({"prefix": "99", "mcc": "434"});
+    let turn = json!({"state": "open", "reason": "x"});
     let (a_prefix, a_number) = ("/v1/prefixes/pfx_00000000000000000000000000", "/v1/number-overrides/998931234567");
     let rule = json!({"name": "x", "position": 1});
     let a_rule = "/v1/routing/rules/route_01m835r56ceywr0hvw89c806ve";
@@ -241,16 +266,41 @@ fn routes_of_the_house(Victim { operator, .. }: &Victim) -> Vec<Route> {
         route("get /v1/operators/{id}", &one, None, Forbidden),
         route("patch /v1/operators/{id}", &one, json!({"tps": 1}), Forbidden),
         route("delete /v1/operators/{id}", &one, None, Forbidden),
+        route("get /v1/operators/{id}/health", format!("{one}/health"), None, Forbidden),
+        route("put /v1/operators/{id}/breakers/{mcc_mnc}", format!("{one}/breakers/43405"), turn, Forbidden),
+        plain("get /v1/test-numbers", None, Forbidden),
+        plain("post /v1/test-numbers", json!({"number": "+998931234567", "kind": "dead"}), Forbidden),
+        route("delete /v1/test-numbers/{number}", "/v1/test-numbers/998931234567", None, Forbidden),
+        route(
+            "post /v1/test-numbers/{number}/results",
+            "/v1/test-numbers/998931234567/results",
+            json!({"message_id": message, "arrived": true}),
+            Forbidden,
+        ),
         plain("get /v1/operator-rates", None, Forbidden),
         plain("post /v1/operator-rates", rate, Forbidden),
+        route("post /v1/operator-rates/{id}/end", format!("{a_rate}/end"), json!({"reason": "x"}), Forbidden),
+        route("delete /v1/operator-rates/{id}", a_rate, None, Forbidden),
         plain("get /v1/prefixes", None, Forbidden),
         plain("post /v1/prefixes", prefix.clone(), Forbidden),
         plain("post /v1/prefixes/bulk", json!({"prefixes": [prefix]}), Forbidden),
         route("delete /v1/prefixes/{id}", a_prefix, None, Forbidden),
+        plain("post /v1/prefixes/import", None, Forbidden),
+        plain("post /v1/number-overrides/import", None, Forbidden),
+        plain("get /v1/lookup-providers", None, Forbidden),
+        plain("post /v1/lookup-providers", None, Forbidden),
+        route(
+            "delete /v1/lookup-providers/{id}",
+            "/v1/lookup-providers/lkp_01m835r56ceywr0hvw89c806ve",
+            None,
+            Forbidden,
+        ),
         plain("get /v1/number-overrides", None, Forbidden),
         plain("post /v1/number-overrides", json!({"number": "+998931234567", "mcc": "434"}), Forbidden),
         route("delete /v1/number-overrides/{number}", a_number, None, Forbidden),
         plain("post /v1/routing/decision", json!({"to": "+998931234567"}), Forbidden),
+        plain("post /v1/routing/what-if", json!({}), Forbidden),
+        route("get /v1/routing/what-if/{id}", "/v1/routing/what-if/wif_01m835r56ceywr0hvw89c806ve", None, Forbidden),
         plain("get /v1/routing/rules", None, Forbidden),
         plain("post /v1/routing/rules", rule.clone(), Forbidden),
         route("get /v1/routing/rules/{id}", a_rule, None, Forbidden),
@@ -262,12 +312,45 @@ fn routes_of_the_house(Victim { operator, .. }: &Victim) -> Vec<Route> {
     ]
 }
 
+fn routes_of_rate_sheets(Victim { operator, plan, .. }: &Victim) -> Vec<Route> {
+    let margins = json!({"rules": [{"margin_permille": 200}]});
+    let one = "/v1/rate-sheets/sheet_01m835r56ceywr0hvw89c806ve";
+    let step = |verb: &str| format!("{one}/{verb}");
+    let (rules, reason) = (format!("/v1/operators/{operator}/rate-sheet-rules"), json!({"reason": "x"}));
+    vec![
+        plain("get /v1/rate-sheet-rules", None, Forbidden),
+        plain("put /v1/rate-sheet-rules", json!({}), Forbidden),
+        route("get /v1/operators/{id}/rate-sheet-rules", &rules, None, Forbidden),
+        route("put /v1/operators/{id}/rate-sheet-rules", &rules, json!({}), Forbidden),
+        route("post /v1/operators/{id}/rate-sheets", format!("/v1/operators/{operator}/rate-sheets"), None, Forbidden),
+        plain("get /v1/rate-sheets", None, Forbidden),
+        route("get /v1/rate-sheets/{id}", one, None, Forbidden),
+        route("get /v1/rate-sheets/{id}/lines", step("lines"), None, Forbidden),
+        route("post /v1/rate-sheets/{id}/approve", step("approve"), None, Forbidden),
+        route("post /v1/rate-sheets/{id}/apply", step("apply"), json!({}), Forbidden),
+        route("post /v1/rate-sheets/{id}/undo", step("undo"), reason.clone(), Forbidden),
+        route("post /v1/rate-sheets/{id}/reject", step("reject"), reason, Forbidden),
+        plain("get /v1/reports/losses", None, Forbidden),
+        route("get /v1/price-lists/{plan}", format!("/v1/price-lists/{plan}"), None, NotFound),
+        route(
+            "post /v1/price-lists/{plan}/proposal",
+            format!("/v1/price-lists/{plan}/proposal"),
+            margins.clone(),
+            NotFound,
+        ),
+        route("post /v1/price-lists/{plan}/publish", format!("/v1/price-lists/{plan}/publish"), margins, NotFound),
+    ]
+}
+
 /// What the client has: a message, a key, a sender ID that waits, and its reseller's plan.
 async fn victim(rig: &Rig) -> Victim {
     let message = rig.post(&rig.client, "/v1/messages", &send(&json!({}))).await.expect(201).text("id");
     let key = rig.post(&rig.client, "/v1/api-keys", &json!({"name": "server"})).await.expect(201).text("id");
     let sender = rig.post(&rig.client, "/v1/sender-ids", &json!({"sender": "Waiting"})).await.expect(201).text("id");
     let plans = rig.get(&rig.reseller, "/v1/tariff-plans").await.expect(200).json();
+    let prices = rig.get(&rig.reseller, "/v1/tariffs").await.expect(200).json();
+    let of_plan = |price: &&Value| price["plan_id"] == plans["data"][0]["id"];
+    let price = prices["data"].as_array().unwrap().iter().find(of_plan).unwrap()["id"].as_str().unwrap().to_owned();
     rig.user(rig.world.client, "victim@example.com", "password123").await;
     let (system, session) = bound(rig).await;
     let rule = json!({"account_id": rig.world.client, "number": "4400", "url": "https://example.com/"});
@@ -285,6 +368,7 @@ async fn victim(rig: &Rig) -> Victim {
         key,
         sender,
         plan: plans["data"][0]["id"].as_str().unwrap().to_owned(),
+        price,
         operator: rig.world.operators[0].to_string(),
         system,
         session,
@@ -385,6 +469,8 @@ async fn a_client_does_not_act_as_a_seller_or_as_the_house() {
             "post /v1/accounts"
                 | "patch /v1/accounts/{id}"
                 | "post /v1/tariffs"
+                | "post /v1/tariffs/{id}/end"
+                | "delete /v1/tariffs/{id}"
                 | "post /v1/tariff-plans"
                 | "post /v1/smpp/systems"
                 | "patch /v1/smpp/systems/{id}"

@@ -67,6 +67,11 @@ impl Answer {
 impl Rig {
     /// A company with `balance` micros in each wallet; the client may send as `TestCompany`.
     pub(super) async fn with_balance(balance: i64) -> Self {
+        Self::with(balance, Settings { segments_per_second: 1_000_000, ..Settings::default() }).await
+    }
+
+    /// The same with settings of its own.
+    pub(super) async fn with(balance: i64, settings: Settings) -> Self {
         let world = World::with_balance(balance).await;
         sqlx::query(
             "INSERT INTO sender_ids (id, account_id, sender, status) VALUES ($1, $2, 'TestCompany', 'approved')",
@@ -84,7 +89,7 @@ impl Rig {
             keys: Arc::clone(&keys),
             queue: Arc::clone(&world.queue),
             limits: limits::Opened::in_process(),
-            settings: Settings { segments_per_second: 1_000_000, ..Settings::default() },
+            settings,
             stop: CancellationToken::new(),
             metrics: Some(Arc::new(String::new)),
         });

@@ -37,7 +37,24 @@ async fn an_event_without_looks_asks_for_all_of_them() {
     let done = sweep.answer(recorded("scheduler")).await;
     let mut looks: Vec<&String> = done.as_object().unwrap().keys().collect();
     looks.sort();
-    assert_eq!(looks, ["balances", "health", "outbox", "overdue", "partitions", "parts", "scheduled"]);
+    assert_eq!(
+        looks,
+        [
+            "balances",
+            "books",
+            "counters",
+            "failover",
+            "health",
+            "numbers",
+            "outbox",
+            "overdue",
+            "partitions",
+            "parts",
+            "receipts",
+            "scheduled",
+            "seal",
+        ]
+    );
     assert_eq!(sweep.answer(tick(&["outbox"])).await, json!({ "outbox": 0 }));
     let error = sweep.invoke(tick(&["dust"])).await.unwrap_err();
     assert!(error["errorMessage"].as_str().unwrap().contains("unknown variant `dust`"), "{error}");

@@ -38,7 +38,7 @@ fn midnight() -> DateTime<Utc> {
 
 /// Publishes what shall hold from `from` on.
 async fn change(world: &World, from: DateTime<Utc>) {
-    let network = NETWORK.parse().unwrap();
+    let network = NETWORK.parse().ok();
     let plan = |account: domain::AccountId| async move {
         let plan: Uuid = sqlx::query_scalar("SELECT plan_id FROM accounts WHERE id = $1")
             .bind(account.uuid())
@@ -51,11 +51,12 @@ async fn change(world: &World, from: DateTime<Utc>) {
     let mut tx = world.db.begin().await.unwrap();
     for (plan, price) in plans {
         let (id, price) = (TariffId::generate(), Micros::new(price));
-        let new = NewTariff { id, plan, network, price, charge_on: ChargeOn::Submit, from };
+        let new = NewTariff { id, plan, network, traffic_class: None, price, charge_on: ChargeOn::Submit, from };
         assert!(store::tariffs::publish(&mut tx, world.house, &new).await.unwrap());
     }
     let (id, price, currency) = (RateId::generate(), Micros::new(BEELINE_NEW), "UZS".parse().unwrap());
-    let new = NewRate { id, operator: world.operators[1], network: "434".parse().unwrap(), price, currency, from };
+    let (operator, network) = (world.operators[1], "434".parse().unwrap());
+    let new = NewRate { id, operator, network, traffic_class: None, price, currency, from };
     assert!(store::rates::publish(&mut tx, &new).await.unwrap());
     tx.commit().await.unwrap();
     world.catalogue.refresh().await.unwrap();

@@ -45,7 +45,10 @@ impl Cluster {
         ];
         for (name, value) in urls {
             let file = self.dir.path().join(name);
-            std::fs::write(&file, value).unwrap();
+            // Written once: a service that starts may be reading it.
+            if !file.exists() {
+                std::fs::write(&file, value).unwrap();
+            }
             command.env(format!("{name}_FILE"), file);
         }
         command.env("CHAPPE_DATA_DIR", self.dir.path()).env("CHAPPE_LOG", "error");
@@ -121,5 +124,5 @@ async fn the_services_of_the_compose_file_deliver_a_message() {
     let sent = cluster.json(&["send", "--to", "+998901234567", "Hello from eight services"]).await;
     let id = sent["id"].as_str().unwrap();
     eventually(LIMIT, async || cluster.json(&["messages", id]).await["state"] == "delivered").await;
-    assert_eq!(cluster.json(&["ledger", "verify"]).await, json!([]));
+    assert_eq!(cluster.json(&["ledger", "verify"]).await["violations"], json!([]));
 }

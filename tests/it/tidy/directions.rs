@@ -9,9 +9,6 @@ use super::{assert_none, metadata, read};
 /// What a function that handles an event may lean on.
 const FUNCTION: &[&str] = &["domain", "contract", "store", "outbox", "host", "limits", "smpp"];
 
-/// What a function may lean on that makes queues, or publishes what a crash left in the outbox.
-const PUBLISHER: &[&str] = &["domain", "contract", "store", "outbox", "host", "limits", "smpp", "queue"];
-
 /// Every crate with all it may lean on. `it` judges the whole and may lean on everything.
 const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("domain", &[]),
@@ -19,20 +16,24 @@ const MAY_LEAN_ON: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("queue", &[]),
     ("pgserver", &[]),
+    ("egress", &[]),
     // Stands in for something outside, and knows nothing of us.
     ("sqs-emulator", &[]),
+    // Suppliers' rate sheets: bytes in, rates out.
+    ("sheet", &["domain"]),
     ("contract", &["domain"]),
     ("store", &["domain", "contract"]),
     ("host", &["queue"]),
     // The one place where the tables and the queues meet.
     ("outbox", &["contract", "store", "queue", "host"]),
     ("smsc", &["smpp"]),
-    ("api", PUBLISHER),
+    // It asks providers of look-ups.
+    ("api", &["domain", "contract", "store", "outbox", "host", "limits", "smpp", "queue", "egress", "sheet"]),
     ("route", FUNCTION),
     ("bill", FUNCTION),
     ("dlr", FUNCTION),
     ("inbound", FUNCTION),
-    ("callback", FUNCTION),
+    ("callback", &["domain", "contract", "store", "outbox", "host", "limits", "smpp", "egress"]),
     ("realtime", FUNCTION),
     // It ends the waiting for parts of messages that `inbound` puts together.
     ("sweep", &["domain", "contract", "store", "outbox", "host", "limits", "smpp", "queue", "inbound"]),

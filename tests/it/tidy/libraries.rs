@@ -20,6 +20,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("lambda_", &["host"]),
     ("aws_lambda_events", &["host"]),
     ("redis", &["limits"]),
+    ("calamine", &["sheet"]),
+    ("zip", &["sheet"]),
+    ("encoding_rs", &["sheet"]),
     ("clap", &["local"]),
     ("comfy-table", &["local"]),
 ];

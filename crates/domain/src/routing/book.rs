@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
+use super::margin::Earned;
 use super::{Decision, Picked, Question};
 use crate::catalogue::Catalogue;
 use crate::id::{AccountId, OperatorId, RoutingRuleId};
-use crate::money::Micros;
+use crate::money::{Currency, Micros};
 use crate::network::Network;
 use crate::traffic::TrafficClass;
 
@@ -21,7 +22,7 @@ pub struct Book<'c> {
 }
 
 /// What makes one decision differ from another on one catalogue: whose message it is, where it goes, its class
-/// of traffic, who had it, the rule that held, what it earns, who comes first, and when. The sender, encoding and number count by the rule only.
+/// of traffic, who had it and for what, whom it may probe, the rule that held, what it earns, who comes first, and when. The sender, encoding and number count by the rule only.
 ///
 /// **Invariant:** whatever of a question changes the ranking otherwise stands here.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -30,8 +31,10 @@ struct Key {
     network: Network,
     traffic_class: Option<TrafficClass>,
     tried: Vec<OperatorId>,
+    paid: Vec<(Currency, Micros)>,
+    probes: Vec<OperatorId>,
     rule: Option<(RoutingRuleId, u32)>,
-    earned: Option<Micros>,
+    earned: Option<Earned>,
     first: Option<OperatorId>,
     at: DateTime<Utc>,
 }
@@ -43,6 +46,8 @@ impl Key {
             network: question.network,
             traffic_class: question.traffic_class,
             tried: question.tried.to_vec(),
+            paid: question.paid.to_vec(),
+            probes: question.probes.to_vec(),
             rule: picked.rule.map(|rule| (rule.id, rule.version)),
             earned: picked.earned,
             first: picked.first,

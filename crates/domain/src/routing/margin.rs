@@ -106,6 +106,11 @@ impl Guards {
         guards
     }
 
+    /// All guards, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Guard> {
+        self.by_account.values().flatten()
+    }
+
     /// The guards for a message that earns so much. `above` are its account and those above it, from below.
     pub fn watch(&self, earned: Earned, above: &[AccountId], network: Network, at: DateTime<Utc>) -> Watch<'_> {
         let concerns = |guard: &&Guard| {

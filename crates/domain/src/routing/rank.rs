@@ -6,12 +6,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::health::cost_of_success;
 use super::margin::{Breach, Earned, Verdict, Watch};
 use super::rule::{Rule, Strategy, Then};
-use super::{Candidate, Decision, Exclusion, Operator, Question, RuleUsed, code};
+use super::standing::{At, Standing};
+use super::{Candidate, Decision, Exclusion, Operator, Question, RuleUsed, breaker, code};
 use crate::id::OperatorId;
-use crate::money::Micros;
+use crate::money::{Currency, Micros};
+use crate::reroute::Policy;
 use crate::tariff::{Rate, in_force};
+use crate::traffic::TrafficClass;
 
 /// By what candidates are ranked.
 type Order = (u64, i64, i16, Reverse<u16>, OperatorId);
@@ -29,6 +33,8 @@ pub struct Offer<'a> {
     pub rule: Option<&'a Rule>,
     /// What the house earns, and the guards of it.
     pub watch: Option<(Earned, Watch<'a>)>,
+    /// When the message goes on to another operator.
+    pub reroute: Option<Policy>,
 }
 
 /// A choice without its reasons.
@@ -37,7 +43,7 @@ pub struct Picked<'a> {
     /// The rule that held.
     pub rule: Option<&'a Rule>,
     /// What the house earns for a segment; `None`: nobody pays it, or it is not known.
-    pub earned: Option<Micros>,
+    pub earned: Option<Earned>,
     /// The first of the ranking, be it a choice or not.
     pub first: Option<OperatorId>,
     /// Who carries the message, or why nobody does: the code of a message that ends for it.
@@ -58,26 +64,26 @@ pub struct Taken<'a> {
 }
 
 /// Who carries a message: the first that [`decide`] would give, without the ranking.
-pub fn pick<'a>(question: &Question<'_>, offer: &Offer<'a>) -> Picked<'a> {
+pub fn pick<'a>(standings: At<'_>, question: &Question<'_>, offer: &Offer<'a>) -> Picked<'a> {
     let nothing = Then::default();
     let then = offer.rule.map_or(&nothing, |rule| &rule.body.then);
-    let found = look(question, offer, then);
+    let found = look(standings, question, offer, then);
     let turn = turn(&found, then.strategy, question.turn);
     let first = found.iter().min_by_key(|one| one.order(then, turn));
     let taken = first.filter(|one| one.excluded.is_none()).and_then(Found::taken);
     Picked {
         rule: offer.rule,
-        earned: earned(offer),
+        earned: offer.watch.as_ref().map(|(earned, _)| *earned),
         first: first.map(|one| one.operator.id),
         taken: taken.ok_or_else(|| code(then.strategy, |why| found.iter().any(|one| one.excluded == Some(why)))),
     }
 }
 
-/// Ranks the operators of an offer for a message, with reasons.
-pub fn decide(version: i64, question: &Question<'_>, offer: &Offer<'_>) -> Decision {
+/// Ranks the operators of an offer for a message, with reasons. `version` is that of the catalogue.
+pub fn decide((version, standings): (i64, At<'_>), question: &Question<'_>, offer: &Offer<'_>) -> Decision {
     let nothing = Then::default();
     let then = offer.rule.map_or(&nothing, |rule| &rule.body.then);
-    let mut found = look(question, offer, then);
+    let mut found = look(standings, question, offer, then);
     let turn = turn(&found, then.strategy, question.turn);
     found.sort_unstable_by_key(|one| one.order(then, turn));
     Decision {
@@ -85,13 +91,10 @@ pub fn decide(version: i64, question: &Question<'_>, offer: &Offer<'_>) -> Decis
         catalogue_version: version,
         rule: offer.rule.map(|rule| RuleUsed { id: rule.id, version: rule.version, name: rule.name.clone() }),
         strategy: then.strategy,
-        earned: earned(offer),
+        earned: offer.watch.as_ref().map(|(earned, _)| earned.price),
+        reroute: offer.reroute,
         candidates: found.iter().map(Found::explain).collect(),
     }
-}
-
-fn earned(offer: &Offer<'_>) -> Option<Micros> {
-    offer.watch.as_ref().map(|(earned, _)| earned.price)
 }
 
 /// What was found of one operator for one message.
@@ -103,26 +106,50 @@ struct Found<'a> {
     /// Its place among those that the rule names, and its weight there.
     named: Option<(usize, u32)>,
     last_resort: bool,
+    standing: Standing,
     excluded: Option<Exclusion>,
 }
 
-fn look<'a>(question: &Question<'_>, offer: &Offer<'a>, then: &Then) -> Vec<Found<'a>> {
+fn look<'a>(standings: At<'_>, question: &Question<'_>, offer: &Offer<'a>, then: &Then) -> Vec<Found<'a>> {
     debug_assert!(offer.operators.is_sorted_by_key(|operator| operator.id), "operators are sorted by id");
     let (mut exact, mut country) = (Rates(offer.exact), Rates(offer.country));
-    let find = |operator: &'a Operator| {
-        let rate = exact.of(operator.id, question.at).or_else(|| country.of(operator.id, question.at));
-        find(operator, rate, (question, offer, then))
+    let find = |(place, operator): (usize, &'a Operator)| {
+        let (class, at) = (question.traffic_class, question.at);
+        let rate = exact.of(operator.id, class, at).or_else(|| country.of(operator.id, class, at));
+        find(operator, rate, standings.of(place, operator.id), (question, offer, then))
     };
-    offer.operators.iter().map(find).collect()
+    let mut found: Vec<Found<'a>> = offer.operators.iter().enumerate().map(find).collect();
+    use_open_breakers(&mut found);
+    found
+}
+
+/// Where nobody else is left, an open breaker is better than a message that certainly fails: those that no person
+/// opened are choices again, as a last resort.
+fn use_open_breakers(found: &mut [Found<'_>]) {
+    if found.iter().any(|one| one.excluded.is_none()) {
+        return;
+    }
+    let is_usable = |one: &&mut Found<'_>| {
+        one.excluded == Some(Exclusion::BreakerOpen) && one.standing.breaker != breaker::State::Held
+    };
+    for one in found.iter_mut().filter(is_usable) {
+        one.excluded = None;
+        one.last_resort = true;
+    }
 }
 
 fn find<'a>(
     operator: &'a Operator,
     rate: Option<&'a Rate>,
+    standing: Standing,
     (question, offer, then): (&Question<'_>, &Offer<'a>, &Then),
 ) -> Found<'a> {
     let watched = rate.zip(offer.watch.as_ref());
-    let verdict = watched.and_then(|(rate, (_, watch))| watch.verdict(operator.id, rate.price, rate.currency));
+    let verdict = watched.and_then(|(rate, (earned, watch))| {
+        // Who had it before was paid as well: together they may not cost more than it earns.
+        let cost = rate.price.get().saturating_add(paid_in(earned.currency, question.paid)?);
+        watch.verdict(operator.id, Micros::new(cost), rate.currency)
+    });
     let named = then.operators.iter().position(|share| share.operator_id == operator.id);
     let mut found = Found {
         operator,
@@ -130,10 +157,16 @@ fn find<'a>(
         verdict,
         named: named.map(|place| (place, then.operators[place].weight)),
         last_resort: then.last_resort.contains(&operator.id),
+        standing,
         excluded: None,
     };
     found.excluded = found.why_not(question, then);
     found
+}
+
+/// The sum of what was paid, in micros; `None` where some of it is in another currency.
+fn paid_in(currency: Currency, paid: &[(Currency, Micros)]) -> Option<i64> {
+    paid.iter().try_fold(0_i64, |sum, (own, amount)| (*own == currency).then_some(sum.saturating_add(amount.get())))
 }
 
 impl<'a> Found<'a> {
@@ -150,8 +183,17 @@ impl<'a> Found<'a> {
             Some(Exclusion::NotInRule)
         } else if then.except.contains(&self.operator.id) {
             Some(Exclusion::ExceptInRule)
+        } else if self.breach() == Some(Breach::Block) {
+            Some(Exclusion::Margin)
+        } else if self.standing.full_on.is_some_and(|day| day == question.at.date_naive()) {
+            Some(Exclusion::DailyCap)
         } else {
-            (self.breach() == Some(Breach::Block)).then_some(Exclusion::Margin)
+            let is_open = match self.standing.breaker {
+                breaker::State::Closed => false,
+                breaker::State::HalfOpen => !question.probes.contains(&self.operator.id),
+                breaker::State::Open | breaker::State::Held => true,
+            };
+            is_open.then_some(Exclusion::BreakerOpen)
         }
     }
 
@@ -159,18 +201,19 @@ impl<'a> Found<'a> {
         self.verdict.and_then(|verdict| verdict.breach)
     }
 
-    /// The smallest comes first: choices, those that are no last resort, those that are up; then by the strategy, by
+    /// The smallest comes first: choices, those that are no last resort, the trusted, those that are up; then by the strategy, by
     /// priority and by health; of equals the older operator.
     fn order(&self, then: &Then, turn: Option<OperatorId>) -> Order {
         let (named, cost) = self.rank(then, turn);
-        let late = [self.excluded.is_some(), self.last_resort, !self.operator.bound];
+        let is_untrusted = !self.standing.score.is_trusted();
+        let late = [self.excluded.is_some(), self.last_resort, is_untrusted, !self.operator.bound];
         let late = late.into_iter().fold(0, |word, is_late| word << 1 | u32::from(is_late));
         let named = u32::try_from(named).map_or(u32::MAX, |named| named);
         (
             u64::from(late) << 32 | u64::from(named),
             cost,
             self.operator.priority,
-            Reverse(self.operator.health_permille),
+            Reverse(self.standing.health_permille),
             self.operator.id,
         )
     }
@@ -186,10 +229,7 @@ impl<'a> Found<'a> {
                 (self.named.map_or(then.operators.len() + own, |(place, _)| place), cost)
             }
             Strategy::Weighted | Strategy::RoundRobin => (usize::from(turn != Some(self.operator.id)), cost),
-            Strategy::Quality => {
-                let of_success = i128::from(cost) * 1000 / i128::from(self.operator.health_permille.max(1));
-                (0, i64::try_from(of_success).unwrap_or(i64::MAX))
-            }
+            Strategy::Quality => (0, cost_of_success(Micros::new(cost), self.standing.health_permille)),
         }
     }
 
@@ -213,7 +253,10 @@ impl<'a> Found<'a> {
             breach: self.breach(),
             guard_id: self.verdict.filter(|verdict| verdict.breach.is_some()).and_then(|verdict| verdict.guard),
             priority: self.operator.priority,
-            health_permille: self.operator.health_permille,
+            health_permille: self.standing.health_permille,
+            score: self.standing.score,
+            untrusted: !self.standing.score.is_trusted(),
+            breaker: self.standing.breaker,
             bound: self.operator.bound,
             last_resort: self.last_resort,
             excluded: self.excluded,
@@ -230,9 +273,13 @@ fn turn(found: &[Found<'_>], strategy: Strategy, turn: u64) -> Option<OperatorId
     if !matches!(strategy, Strategy::Weighted | Strategy::RoundRobin) {
         return None;
     }
-    let can =
-        |bound: bool| move |one: &&Found<'_>| one.excluded.is_none() && !one.last_resort && one.operator.bound == bound;
-    [true, false].into_iter().find_map(|bound| {
+    let can = |(trusted, bound): (bool, bool)| {
+        move |one: &&Found<'_>| {
+            let is_such = one.standing.score.is_trusted() == trusted && one.operator.bound == bound;
+            is_such && one.excluded.is_none() && !one.last_resort
+        }
+    };
+    [(true, true), (true, false), (false, true), (false, false)].into_iter().find_map(|bound| {
         let total: u64 = found.iter().filter(can(bound)).map(weight).sum();
         let mut left = turn.checked_rem(total)?;
         let own = found.iter().filter(can(bound)).find(|one| {
@@ -249,19 +296,24 @@ fn turn(found: &[Found<'_>], strategy: Strategy, turn: u64) -> Option<OperatorId
 struct Rates<'a>(&'a [Rate]);
 
 impl<'a> Rates<'a> {
-    /// The rate of an operator that is in force. Operators are asked for in their order.
+    /// The rate of an operator that is in force: that of the class before that of every class. Operators are asked for in
+    /// their order.
     #[inline]
-    fn of(&mut self, operator: OperatorId, at: DateTime<Utc>) -> Option<&'a Rate> {
+    fn of(&mut self, operator: OperatorId, class: Option<TrafficClass>, at: DateTime<Utc>) -> Option<&'a Rate> {
+        let mut of_every_class = None;
         while let Some((first, behind)) = self.0.split_first() {
-            if first.operator == operator {
-                if in_force(first.from, first.to, at) {
+            if first.operator > operator {
+                break;
+            }
+            if first.operator == operator && in_force(first.from, first.to, at) {
+                if first.class == class {
                     return Some(first);
+                } else if first.class.is_none() {
+                    of_every_class = Some(first);
                 }
-            } else if first.operator > operator {
-                return None;
             }
             self.0 = behind;
         }
-        None
+        of_every_class
     }
 }

@@ -12,6 +12,7 @@ use crate::encoding::Encoding;
 use crate::hours::{OpenHours, is_open};
 use crate::id::{AccountId, OperatorId, PlanId, RoutingRuleId};
 use crate::network::Network;
+use crate::reroute::Policy;
 use crate::traffic::{TemplateName, TrafficClass};
 
 /// A rule in one of its versions. A version is never edited: a new one closes it.
@@ -97,6 +98,9 @@ pub struct Then {
     /// These only when no other can.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub last_resort: Vec<OperatorId>,
+    /// Whether they go to another operator after a receipt or for want of one; not said: as their account says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reroute: Option<Policy>,
 }
 
 /// An operator that a rule names.
@@ -123,7 +127,7 @@ pub enum Strategy {
     Weighted,
     /// The one whose turn it is first, all alike, then the cheapest.
     RoundRobin,
-    /// The smallest cost of a success first: cost divided by the share of submits that succeed.
+    /// The smallest cost of a success first: cost divided by what health says of success, delivery, speed and trust.
     Quality,
     /// None: such messages are rejected.
     Block,

@@ -2,6 +2,7 @@ use uuid::Uuid;
 
 use super::margin::{Earned, Guard, Guards};
 use super::rule::{Body, Rule, Share, Then};
+use super::standing::{At, Known, Standings};
 use super::*;
 use crate::tariff::Rate;
 
@@ -13,27 +14,25 @@ fn ids(numbers: &[u128]) -> Vec<OperatorId> {
     numbers.iter().copied().map(id).collect()
 }
 
-fn operator(number: u128, priority: i16, health: u16, bound: bool) -> Operator {
-    Operator {
-        id: id(number),
-        name: format!("op{number}").into(),
-        enabled: number != 9,
-        priority,
-        health_permille: health,
-        bound,
-    }
+fn operator(number: u128, priority: i16, bound: bool) -> Operator {
+    Operator { id: id(number), name: format!("op{number}").into(), enabled: number != 9, priority, bound }
 }
 
 fn up(number: u128) -> Operator {
-    operator(number, 10, 1000, true)
+    operator(number, 10, true)
+}
+
+fn uzs() -> Currency {
+    "UZS".parse().unwrap()
 }
 
 fn rate(number: u128, price: i64) -> Rate {
     Rate {
         id: RateId::from_uuid(Uuid::from_u128(number)),
         operator: id(number),
+        class: None,
         price: Micros::new(price),
-        currency: "UZS".parse().unwrap(),
+        currency: uzs(),
         from: DateTime::UNIX_EPOCH,
         to: None,
     }
@@ -51,6 +50,8 @@ pub(super) fn question<'a>() -> Question<'a> {
         segments: 1,
         turn: 0,
         tried: &[],
+        paid: &[],
+        probes: &[],
         priced_at: DateTime::UNIX_EPOCH,
         at: DateTime::UNIX_EPOCH,
     }
@@ -72,18 +73,30 @@ fn ruled(then: Then) -> Rule {
     }
 }
 
+/// Of what operator 3 is given only half succeeds, of what operator 7 is given nine tenths.
 fn ask(operators: &[Operator], rates: &[(u128, i64)], question: &Question<'_>, then: Option<Then>) -> Decision {
+    let score = |number, success| (id(number), None, Score { success, ..Score::default() });
+    let known = Known { operators: ids(&[3, 7]), scores: vec![score(3, 500), score(7, 900)], ..Known::default() };
+    decide_by(&Standings::new(1, known), operators, rates, (question, then))
+}
+
+fn decide_by(
+    standings: &Standings,
+    operators: &[Operator],
+    rates: &[(u128, i64)],
+    (question, then): (&Question<'_>, Option<Then>),
+) -> Decision {
     let mut exact: Vec<Rate> = rates.iter().map(|(number, price)| rate(*number, *price)).collect();
     exact.sort_by_key(|rate| rate.operator);
     let rule = then.map(ruled);
-    let offer = Offer { operators, exact: &exact, country: &[], rule: rule.as_ref(), watch: None };
-    decided(question, &offer)
+    let offer = Offer { operators, exact: &exact, country: &[], rule: rule.as_ref(), watch: None, reroute: None };
+    decided(question, &offer, standings.at(question.network))
 }
 
 /// Every decision of these tests is also picked, which must come to the same.
-fn decided(question: &Question<'_>, offer: &Offer<'_>) -> Decision {
-    let decision = decide(1, question, offer);
-    let picked = pick(question, offer);
+fn decided(question: &Question<'_>, offer: &Offer<'_>, standings: At<'_>) -> Decision {
+    let decision = decide((1, standings), question, offer);
+    let picked = pick(standings, question, offer);
     assert_eq!(picked.first, decision.candidates.first().map(|first| first.operator_id));
     let taken = picked.taken.map(|taken| (taken.operator.id, Some(taken.rate.id), taken.margin, taken.breach));
     let choice = decision.choice().map(|c| (c.operator_id, c.rate_id, c.margin, c.breach));
@@ -105,9 +118,9 @@ fn least_cost_then_priority_then_health() {
     type Case<'a> = (&'a [Operator], &'a [(u128, i64)], &'a [u128], &'a [&'a str]);
     let cases: [Case<'_>; 6] = [
         (&[up(1), up(2)], &[(1, 50), (2, 45)], &[], &["op2", "op1"]),
-        (&[up(1), operator(2, 5, 1000, true)], &[(1, 50), (2, 50)], &[], &["op2", "op1"]),
-        (&[operator(1, 10, 900, true), up(2)], &[(1, 50), (2, 50)], &[], &["op2", "op1"]),
-        (&[operator(1, 10, 1000, false), up(2)], &[(1, 1), (2, 50)], &[], &["op2", "op1"]),
+        (&[up(1), operator(2, 5, true)], &[(1, 50), (2, 50)], &[], &["op2", "op1"]),
+        (&[up(7), up(8)], &[(7, 50), (8, 50)], &[], &["op8", "op7"]),
+        (&[operator(1, 10, false), up(2)], &[(1, 1), (2, 50)], &[], &["op2", "op1"]),
         (&[up(1), up(2)], &[(1, 50), (2, 45)], &[2], &["op1", "op2:AlreadyTried"]),
         (&[up(1), up(3), up(9)], &[(9, 1), (3, 5)], &[], &["op3", "op9:Disabled", "op1:NoRate"]),
     ];
@@ -120,7 +133,7 @@ fn least_cost_then_priority_then_health() {
 
 #[test]
 fn rules_rank_and_exclude() {
-    let operators = [up(1), up(2), operator(3, 1, 500, true), operator(4, 10, 1000, false)];
+    let operators = [up(1), up(2), operator(3, 1, true), operator(4, 10, false)];
     let rates = [(1, 50), (2, 40), (3, 30), (4, 10)];
     let by = |strategy| Then { strategy, ..Then::default() };
     let named = |strategy, weights: &[(u128, u32)]| Then { operators: shares(weights), ..by(strategy) };
@@ -151,7 +164,7 @@ fn rules_rank_and_exclude() {
 fn turns_follow_the_weights_exactly() {
     /// The strategy, the weights, and how often each operator's turn comes in a hundred.
     type Case<'a> = (Strategy, &'a [(u128, u32)], [u64; 4]);
-    let operators = [up(1), up(2), up(3), operator(4, 1, 1, false)];
+    let operators = [up(1), up(2), up(3), operator(4, 1, false)];
     let rates = [(1, 1), (2, 2), (3, 3), (4, 4)];
     let rows: [Case<'_>; 4] = [
         (Strategy::Weighted, &[(1, 70), (2, 20), (3, 10)], [70, 20, 10, 0]),
@@ -173,7 +186,7 @@ fn turns_follow_the_weights_exactly() {
 
 #[test]
 fn what_earns_too_little_is_no_choice() {
-    let uzs = "UZS".parse().unwrap();
+    let uzs = uzs();
     let usd: Currency = "USD".parse().unwrap();
     let earned = Earned { price: Micros::new(50), currency: uzs };
     let allowed = Guard {
@@ -193,15 +206,118 @@ fn what_earns_too_little_is_no_choice() {
     let foreign = Rate { currency: usd, ..rate(4, 70) };
     let exact = [rate(1, 50), rate(2, 51), rate(3, 60), foreign];
     let operators = [up(1), up(2), up(3), up(4)];
-    let offer = Offer { operators: &operators, exact: &exact, country: &[], rule: None, watch: Some((earned, watch)) };
-    let decision = decided(&question, &offer);
+    let (watch, reroute) = (Some((earned, watch)), None);
+    let offer = Offer { operators: &operators, exact: &exact, country: &[], rule: None, watch, reroute };
+    let decision = decided(&question, &offer, At::default());
     assert_eq!(told(&decision), ["op1", "op3", "op4", "op2:Margin"]);
     let margins: Vec<Option<i64>> = decision.candidates.iter().map(|c| c.margin.map(Micros::get)).collect();
     assert_eq!(margins, [Some(0), Some(-10), None, Some(-1)]);
     assert_eq!(decision.candidates[1].guard_id, Some(GuardId::from_uuid(Uuid::from_u128(1))));
 
+    // Whoever had it before was paid 1: op1 would then lose it.
+    let paid = [(earned.currency, Micros::new(1))];
+    let again = Question { paid: &paid, ..question };
+    assert_eq!(told(&decided(&again, &offer, At::default())), ["op3", "op4", "op1:Margin", "op2:Margin"]);
+
     let offer = Offer { operators: &operators[1..2], ..offer };
-    assert_eq!(decided(&question, &offer).code(), "below_margin");
+    assert_eq!(decided(&question, &offer, At::default()).code(), "below_margin");
+}
+
+#[test]
+fn how_operators_stand_decides_with_their_cost() {
+    use breaker::State::{HalfOpen, Held, Open};
+    /// What is known, who may be probed, the rule, and the ranking where 1 costs 40, 2 costs 50 and 3 costs 60.
+    type Case<'a> = (Known, &'a [u128], Option<Then>, &'a [&'a str]);
+    let score = |number, score: Score| (id(number), Some("43405".parse().unwrap()), score);
+    let good = Score::default();
+    let breaker = |number, state| (id(number), "43405".parse().unwrap(), state);
+    let today = DateTime::UNIX_EPOCH.date_naive();
+    let yesterday = today.pred_opt().unwrap();
+    let known = || Known { operators: ids(&[1, 2, 3]), ..Known::default() };
+    let quality = || Some(Then { strategy: Strategy::Quality, ..Then::default() });
+    let turns = || Some(Then { strategy: Strategy::RoundRobin, ..Then::default() });
+    let rows: [Case<'_>; 17] = [
+        (known(), &[], quality(), &["op1", "op2", "op3"]),
+        (
+            Known { scores: vec![score(1, Score { success: 900, delivery: 900, ..good })], ..known() },
+            &[],
+            quality(),
+            &["op1", "op2", "op3"],
+        ),
+        // 40 / 0.72 = 55.6
+        (
+            Known { scores: vec![score(1, Score { success: 900, delivery: 800, ..good })], ..known() },
+            &[],
+            quality(),
+            &["op2", "op1", "op3"],
+        ),
+        (
+            Known { scores: vec![score(1, Score { speed: 666, ..good })], ..known() },
+            &[],
+            quality(),
+            &["op2", "op3", "op1"],
+        ),
+        (Known { scores: vec![score(1, good.trusted(799))], ..known() }, &[], quality(), &["op2", "op1", "op3"]),
+        (Known { scores: vec![score(1, good.trusted(500))], ..known() }, &[], None, &["op1", "op2", "op3"]),
+        (Known { scores: vec![score(1, good.trusted(499))], ..known() }, &[], None, &["op2", "op3", "op1"]),
+        (Known { scores: vec![score(1, good.trusted(499))], ..known() }, &[], turns(), &["op2", "op3", "op1"]),
+        (Known { breakers: vec![breaker(1, Open)], ..known() }, &[], None, &["op2", "op3", "op1:BreakerOpen"]),
+        (Known { breakers: vec![breaker(1, HalfOpen)], ..known() }, &[2], None, &["op2", "op3", "op1:BreakerOpen"]),
+        (Known { breakers: vec![breaker(1, HalfOpen)], ..known() }, &[1], None, &["op1", "op2", "op3"]),
+        (Known { breakers: vec![breaker(1, Held)], ..known() }, &[1], None, &["op2", "op3", "op1:BreakerOpen"]),
+        // Nobody else is left: better a try than none, but for what a person forbade.
+        (
+            Known { breakers: vec![breaker(1, Open), breaker(2, HalfOpen), breaker(3, Held)], ..known() },
+            &[],
+            None,
+            &["op1", "op2", "op3:BreakerOpen"],
+        ),
+        (Known { full: vec![(id(1), today)], ..known() }, &[], None, &["op2", "op3", "op1:DailyCap"]),
+        (Known { full: vec![(id(1), yesterday)], ..known() }, &[], None, &["op1", "op2", "op3"]),
+        (
+            Known { full: vec![(id(1), today)], breakers: vec![breaker(1, Open), breaker(2, Open)], ..known() },
+            &[],
+            None,
+            &["op3", "op1:DailyCap", "op2:BreakerOpen"],
+        ),
+        (
+            Known { full: vec![(id(1), today), (id(2), today), (id(3), today)], ..known() },
+            &[],
+            None,
+            &["op1:DailyCap", "op2:DailyCap", "op3:DailyCap"],
+        ),
+    ];
+    for (known, probes, then, expected) in rows {
+        let probes = ids(probes);
+        let question = Question { probes: &probes, ..question() };
+        let told_of = format!("{known:?}");
+        let standings = Standings::new(1, known);
+        let rates = [(1, 40), (2, 50), (3, 60)];
+        let decision = decide_by(&standings, &[up(1), up(2), up(3)], &rates, (&question, then));
+        assert_eq!(told(&decision), expected, "{told_of}");
+    }
+}
+
+#[test]
+fn the_rate_that_names_most_of_a_message_holds() {
+    let classed = |class: &str, price| Rate { class: class.parse().ok(), ..rate(1, price) };
+    let exact = [classed("marketing", 40), rate(1, 50)];
+    let country = [classed("otp", 10), rate(1, 20)];
+    let ended = [Rate { to: Some(DateTime::UNIX_EPOCH), ..rate(1, 1) }];
+    for (class, exact, country, expected) in [
+        ("marketing", &exact[..], &country[..], Some(40)),
+        ("otp", &exact[..], &country[..], Some(50)),
+        ("otp", &exact[..1], &country[..], Some(10)),
+        ("transactional", &exact[..1], &country[..], Some(20)),
+        ("transactional", &exact[..1], &country[..1], None),
+        ("", &exact[..], &country[..], Some(50)),
+        ("", &ended[..], &country[..], Some(20)),
+    ] {
+        let offer = Offer { operators: &[up(1)], exact, country, rule: None, watch: None, reroute: None };
+        let question = Question { traffic_class: class.parse().ok(), ..question() };
+        let cost = decide((1, At::default()), &question, &offer).candidates[0].cost;
+        assert_eq!(cost.map(Micros::get), expected, "{class}");
+    }
 }
 
 #[test]

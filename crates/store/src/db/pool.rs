@@ -104,8 +104,13 @@ impl Pool {
         self.begin_with(if self.session == Session::Direct { BEGIN_PICTURE } else { POOLED_BEGIN_PICTURE }).await
     }
 
+    /// Goes on to its end when the caller gives up meanwhile, and rolls back then. Otherwise the connection would go back to
+    /// the pool inside of a transaction that nobody knows of (sqlx 0.9 forgets a `BEGIN` that is not awaited to its end), and
+    /// what the next caller writes without a transaction of its own would be lost with it.
     async fn begin_with(&self, begin: &'static str) -> Result<Transaction<'static, Postgres>, Error> {
-        self.renewing(|| self.inner.begin_with(begin)).await
+        let pool = self.clone();
+        let task = tokio::spawn(async move { pool.renewing(|| pool.inner.begin_with(begin)).await });
+        task.await.unwrap_or(Err(Error::WorkerCrashed))
     }
 
     /// A connection for one statement of a function that otherwise works in its caller's transaction.

@@ -107,8 +107,8 @@ impl Entries {
                 sum.messages += 1;
             }
         }
-        if let (true, Some((operator, cost, currency))) = (moved.settles_submit && moved.accepted > 0, moved.cost) {
-            let cost = cost.times(accepted).ok_or(Error::Range)?.get();
+        if let (true, Some((operator, cost, currency))) = (moved.taken > 0, moved.cost) {
+            let cost = cost.times(u16::from(moved.taken)).ok_or(Error::Range)?.get();
             let supplier = entry.suppliers.entry((operator, currency)).or_default();
             supplier.0 = supplier.0.checked_add(cost).ok_or(Error::Range)?;
             supplier.1 += 1;

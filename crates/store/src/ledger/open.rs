@@ -107,10 +107,10 @@ pub async fn messages(db: &Db, account: AccountId, entry: Uuid, page: Page) -> R
     .await?;
     let chains = chain::load(&mut connection, db, rows.iter().map(|row| ChainId::from_uuid(row.chain_id))).await?;
     connection.done().await?;
-    rows.into_iter().map(|row| open(row, account, &chains)).collect()
+    rows.into_iter().map(|row| open(&row, account, &chains)).collect()
 }
 
-fn open(row: Row, account: AccountId, chains: &HashMap<ChainId, std::sync::Arc<Chain>>) -> Result<Opened, Error> {
+fn open(row: &Row, account: AccountId, chains: &HashMap<ChainId, std::sync::Arc<Chain>>) -> Result<Opened, Error> {
     let chain = chains.get(&ChainId::from_uuid(row.chain_id));
     let chain = chain.ok_or_else(|| Error::Corrupt("a message without its chain".into()))?;
     let state: State = parse(&row.state, "state")?;

@@ -113,8 +113,8 @@ pub async fn pay(connection: &mut PgConnection, house: AccountId, payment: &Paym
     let line = |number, ledger, posted, operator| JournalLine {
         number,
         ledger,
-        posted,
         operator,
+        posted,
         ..blank(entry, "supplier_payment", house.uuid(), (*currency, reason))
     };
     let mut lines = [line(1, "supplier", -amount.get(), Some(operator.uuid())), line(2, "cash", amount.get(), None)];

@@ -1,9 +1,24 @@
-//! `chappe ledger verify`: the invariants of money, checked against everything that is stored.
+//! `chappe ledger verify`: the invariants of money, checked against what is stored.
+//!
+//! A full check reads everything. An incremental one goes on from the last check that found nothing: it reads the
+//! seals and lines behind it, adds them to the sums of each wallet that were kept then, and leaves out messages that
+//! had ended for good. Every check reads one picture of the database and disturbs no writer.
 
-use sqlx::query;
+mod checkpoint;
+mod counters;
+mod rules;
+mod seals;
 
+use std::fmt::{self, Write as _};
+
+use chrono::{DateTime, Utc};
+
+use self::checkpoint::{Since, Sums};
 use crate::ledger::acts;
 use crate::{Db, Error};
+
+/// Findings of one rule that are told; the rest is likely of the same cause.
+const FOUND_MAX: usize = 100;
 
 /// One broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,142 +29,160 @@ pub struct Violation {
     pub found: String,
 }
 
+/// How much is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Everything.
+    Full,
+    /// What came since the last check that found nothing; everything where there was none.
+    Incremental,
+}
+
+/// Where a check stands, for who waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The rule that is being checked.
+    pub rule: &'static str,
+    /// Its number, from 1.
+    pub step: usize,
+    /// How many there are.
+    pub steps: usize,
+    /// Lines of the journal that were compared with their seals.
+    pub lines: i64,
+    /// How many there are to compare.
+    pub lines_total: i64,
+}
+
+/// What a check found.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    /// What was checked in fact: an incremental check without an earlier one is a full one.
+    pub extent: Extent,
+    /// Broken invariants; none: the books are right.
+    pub violations: Vec<Violation>,
+    /// Lines of the journal that were read.
+    pub lines: i64,
+    /// Seals that were checked.
+    pub seals: i64,
+    /// Number of the last seal, and its hash: kept elsewhere, it proves that the whole chain is the one of today.
+    pub head: (i64, String),
+}
+
 /// Checks every invariant on one snapshot of the database. An empty answer means that the books are right.
 pub async fn verify(db: &Db) -> Result<Vec<Violation>, Error> {
+    Ok(audit(db, Extent::Full, Utc::now(), &mut |_| ()).await?.violations)
+}
+
+/// Checks the books, tells `progress` where it stands, and keeps how far they are right.
+///
+/// # Errors
+/// When the database fails; wrong books are not an error, but [`Audit::violations`].
+pub async fn audit(
+    db: &Db,
+    extent: Extent,
+    now: DateTime<Utc>,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Audit, Error> {
     let mut tx = db.begin_picture().await?;
-    // These statements read whole tables: let the planner join as it likes.
-    for setting in ["SET LOCAL enable_hashjoin = on", "SET LOCAL enable_seqscan = on"] {
+    // These statements read whole tables: let the planner join as it likes, and know what it is asked for.
+    for setting in [
+        "SET LOCAL enable_hashjoin = on",
+        "SET LOCAL enable_seqscan = on",
+        "SET LOCAL plan_cache_mode = force_custom_plan",
+        "SET LOCAL work_mem = '64MB'",
+    ] {
         sqlx::query(setting).execute(&mut *tx).await?;
     }
-    let mut violations = Vec::new();
-    let mut say = |rule, rows: Vec<String>| {
-        violations.extend(rows.into_iter().map(|found| Violation { rule, found }));
+    let since = match extent {
+        Extent::Full => None,
+        Extent::Incremental => checkpoint::last(&mut tx).await?,
     };
-    say("an entry sums to zero per currency", unbalanced(&mut tx).await?);
-    say("a wallet is the fold of its journal lines", folds(&mut tx).await?);
-    say("posted + credit limit - held is not negative", overdrawn(&mut tx).await?);
-    say("a wallet holds what its open messages hold", holds(&mut tx).await?);
-    say("captured money is that of the messages", captures(&mut tx).await?);
-    say("every ended message has its CDR and no other has one", records(&mut tx).await?);
-    say("a CDR says what its message cost", amounts(&mut tx).await?);
-    violations.extend(acts::verify(&mut tx).await?);
+    let extent = if since.is_some() { Extent::Incremental } else { Extent::Full };
+    let mut since = since.unwrap_or_default();
+    let mut watch = Watch::new(&mut tx, &since, progress).await?;
+
+    watch.next("a sealed entry is as it was sealed");
+    let chain = seals::check(&mut tx, since.chain(), now, &mut watch).await?;
+    watch.say(chain.found.clone());
+    since.late.clone_from(&chain.late);
+    rules::check(&mut tx, &since, &mut watch).await?;
+    watch.next("what people moved is in the journal, and nothing exceeds its original");
+    // People move money seldom; what they did is looked at as a whole, when everything is.
+    if !since.has_sums {
+        watch.violations.extend(acts::verify(&mut tx).await?);
+    }
+
+    let Watch { violations, count, .. } = watch;
+    let head = (chain.sequence, hex(&chain.hash));
+    let sums = if violations.is_empty() && chain.strays == 0 && chain.sequence > 0 {
+        Some(Sums::read(&mut tx, &since, &chain, now).await?)
+    } else {
+        None
+    };
     tx.rollback().await?;
-    Ok(violations)
+    if let Some(sums) = sums {
+        sums.keep(db, extent, now).await?;
+    }
+    Ok(Audit { extent, violations, lines: count.lines, seals: i64::try_from(count.seals).unwrap_or(i64::MAX), head })
 }
 
-async fn unbalanced(connection: &mut sqlx::PgConnection) -> Result<Vec<String>, Error> {
-    let rows = query!(
-        r#"SELECT entry_id, currency, sum(posted_micros)::text AS "sum!" FROM balance_ledger
-           GROUP BY entry_id, currency HAVING sum(posted_micros) <> 0 LIMIT 100"#
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|r| format!("entry {} is off by {} micros {}", r.entry_id, r.sum, r.currency)).collect())
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
-async fn folds(connection: &mut sqlx::PgConnection) -> Result<Vec<String>, Error> {
-    let rows = query!(
-        r#"SELECT b.account_id, b.posted_micros, b.held_micros, coalesce(l.posted, 0)::text AS "posted!",
-               coalesce(l.held, 0)::text AS "held!"
-           FROM account_balances b LEFT JOIN (
-               SELECT account_id, sum(posted_micros) AS posted, sum(held_micros) AS held
-               FROM balance_ledger WHERE ledger = 'wallet' GROUP BY account_id
-           ) l ON l.account_id = b.account_id
-           WHERE b.posted_micros <> coalesce(l.posted, 0) OR b.held_micros <> coalesce(l.held, 0) LIMIT 100"#
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|r| {
-            let (account, posted, held) = (r.account_id, r.posted_micros, r.held_micros);
-            format!("wallet of {account}: posted {posted}, held {held}; journal: {}, {}", r.posted, r.held)
-        })
-        .collect())
+/// What was read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    seals: usize,
+    lines: i64,
 }
 
-async fn overdrawn(connection: &mut sqlx::PgConnection) -> Result<Vec<String>, Error> {
-    let rows = query!(
-        "SELECT account_id FROM account_balances WHERE posted_micros + credit_limit_micros - held_micros < 0 LIMIT 100"
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|r| format!("wallet of {}", r.account_id)).collect())
+/// Gathers what is found, and tells who waits.
+struct Watch<'a> {
+    progress: &'a mut (dyn FnMut(Progress) + Send),
+    at: Progress,
+    count: Count,
+    violations: Vec<Violation>,
 }
 
-async fn holds(connection: &mut sqlx::PgConnection) -> Result<Vec<String>, Error> {
-    let rows = query!(
-        r#"
-        WITH open AS (
-            SELECT (l ->> 'account') AS payer, sum((l ->> 'price_micros')::bigint * CASE
-                WHEN m.accepted_segments IS NULL THEN m.segments
-                WHEN l ->> 'charge_on' = 'delivered' THEN m.accepted_segments ELSE 0 END) AS held
-            FROM messages m JOIN charge_chains c ON c.id = m.chain_id, jsonb_array_elements(c.chain -> 'links') l
-            WHERE m.state_rank < 8 GROUP BY 1
-        )
-        SELECT b.account_id, b.held_micros, coalesce(o.held, 0)::text AS "open!"
-        FROM account_balances b LEFT JOIN open o ON o.payer = account_text(b.account_id)
-        WHERE b.held_micros <> coalesce(o.held, 0) LIMIT 100
-        "#
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|r| format!("wallet of {} holds {}, its open messages {}", r.account_id, r.held_micros, r.open))
-        .collect())
+impl fmt::Debug for Watch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("at", &self.at).field("violations", &self.violations).finish_non_exhaustive()
+    }
 }
 
-async fn captures(connection: &mut sqlx::PgConnection) -> Result<Vec<String>, Error> {
-    let rows = query!(
-        r#"
-        WITH due AS (
-            SELECT (l ->> 'account') AS payer, sum((l ->> 'price_micros')::bigint * CASE
-                WHEN l ->> 'charge_on' = 'submit' THEN coalesce(m.accepted_segments, 0)
-                WHEN m.state = 'delivered' AND m.corrections = 0 THEN m.accepted_segments ELSE 0 END) AS captured
-            FROM messages m JOIN charge_chains c ON c.id = m.chain_id, jsonb_array_elements(c.chain -> 'links') l
-            GROUP BY 1
-        ), taken AS (
-            SELECT account_id, -sum(posted_micros) AS captured FROM balance_ledger
-            WHERE ledger = 'wallet' AND operation = 'capture' GROUP BY 1
-        )
-        SELECT b.account_id, coalesce(t.captured, 0)::text AS "taken!", coalesce(d.captured, 0)::text AS "due!"
-        FROM account_balances b LEFT JOIN due d ON d.payer = account_text(b.account_id)
-            LEFT JOIN taken t ON t.account_id = b.account_id
-        WHERE coalesce(t.captured, 0) <> coalesce(d.captured, 0) LIMIT 100
-        "#
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|r| format!("wallet of {}: {} taken, {} due by its messages", r.account_id, r.taken, r.due))
-        .collect())
-}
+impl<'a> Watch<'a> {
+    async fn new(
+        connection: &mut sqlx::PgConnection,
+        since: &Since,
+        progress: &'a mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Self, Error> {
+        let lines_total = checkpoint::sealed_lines(connection, since).await?;
+        let at = Progress { rule: "", step: 0, steps: rules::COUNT + 2, lines: 0, lines_total };
+        Ok(Self { progress, at, count: Count::default(), violations: Vec::new() })
+    }
 
-async fn records(connection: &mut sqlx::PgConnection) -> Result<Vec<String>, Error> {
-    let rows = query!(
-        r#"SELECT coalesce(m.id, c.message_id) AS "id!", m.id IS NULL AS "strange!"
-           FROM (SELECT id, corrections FROM messages WHERE state_rank >= 8) m
-           FULL JOIN sms_cdr c ON c.message_id = m.id AND c.correction = m.corrections
-           WHERE m.id IS NULL AND c.correction = 0 AND NOT EXISTS
-               (SELECT FROM messages x WHERE x.id = c.message_id AND x.corrections > 0)
-             OR c.message_id IS NULL LIMIT 100"#
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows
-        .into_iter()
-        .map(|r| format!("message {} {}", r.id, if r.strange { "has a CDR and has not ended" } else { "has no CDR" }))
-        .collect())
-}
+    /// The next rule begins.
+    fn next(&mut self, rule: &'static str) {
+        self.at = Progress { rule, step: self.at.step + 1, ..self.at };
+        (self.progress)(self.at);
+    }
 
-async fn amounts(connection: &mut sqlx::PgConnection) -> Result<Vec<String>, Error> {
-    let rows = query!(
-        r#"SELECT m.id FROM messages m JOIN sms_cdr c ON c.message_id = m.id AND c.correction = m.corrections
-           WHERE c.price_micros <> m.captured_micros OR c.state <> m.state LIMIT 100"#
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|r| format!("message {} and its CDR differ", r.id)).collect())
+    fn add(&mut self, count: Count) {
+        self.count.seals += count.seals;
+        self.count.lines += count.lines;
+        self.at.lines = self.count.lines;
+        (self.progress)(self.at);
+    }
+
+    /// The current rule does not hold in these cases.
+    fn say(&mut self, found: Vec<String>) {
+        let rule = self.at.rule;
+        self.violations.extend(found.into_iter().map(|found| Violation { rule, found }));
+    }
 }

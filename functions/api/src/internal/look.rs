@@ -1,4 +1,5 @@
-//! What people of the house see of all sessions at once: `chappe smpp sessions` and `chappe smpp operators`.
+//! What people of the house see of all sessions and operators at once: `chappe smpp sessions`, `chappe smpp operators` and
+//! `chappe operators health`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use store::page::{Page, ROWS_MAX};
 use store::{operators, smpp_systems};
 
 use crate::Api;
+use crate::operators::health::{self, OperatorHealth};
 use crate::problem::Problem;
 
 /// Every session of every customer.
@@ -95,6 +97,22 @@ pub(super) async fn operators(State(api): State<Arc<Api>>) -> Result<Json<Operat
     }
     operators.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Json(Operators { operators }))
+}
+
+/// How every operator does.
+#[derive(Serialize)]
+pub(super) struct Healths {
+    operators: Vec<OperatorHealth>,
+}
+
+pub(super) async fn health(State(api): State<Arc<Api>>) -> Result<Json<Healths>, Problem> {
+    let mut rows = operators::list(&api.db, Page::new(None, ROWS_MAX)).await?;
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut operators = Vec::with_capacity(rows.len());
+    for row in &rows {
+        operators.push(health::of(&api, row).await?);
+    }
+    Ok(Json(Healths { operators }))
 }
 
 /// A queue that cannot be looked into shows as empty: the sessions are worth seeing all the same.

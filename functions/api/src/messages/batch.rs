@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::idempotency;
-use super::prepare::{SendRequest, Terms, prepare};
+use super::looked_up::prepare_all;
+use super::prepare::SendRequest;
 use super::send::{no_credit, opted_out, spend_cap};
 use super::view::AcceptedMessage;
 use crate::Api;
@@ -124,12 +125,8 @@ async fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(Prepared, pace:
     if !(1..=MESSAGES_MAX).contains(&messages.len()) {
         return Err(Problem::field("/messages", Code::InvalidRequest, "expected 1 to 10000 messages"));
     }
-    let (prepared, agreed): (Prepared, _) = {
-        let catalogue = api.catalogue.get();
-        let terms = Terms { now: crate::time::now(), private_urls: api.settings.private_webhooks };
-        let prepare = |request| prepare(&catalogue, caller.account, request, terms);
-        (messages.into_iter().map(prepare).collect(), api.pace.agreed(&catalogue, caller.account))
-    };
+    let prepared: Prepared = prepare_all(api, caller.account, messages).await;
+    let agreed = api.pace.agreed(&api.catalogue.get(), caller.account);
     let segments = prepared.iter().flatten().map(|message| u32::from(message.segments)).sum();
     let rate = api.pace.take(agreed, segments).await?;
     Ok((prepared, rate))

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use contract::Encoding;
 use domain::catalogue::PriceError;
 use domain::tariff::Chain;
-use domain::{AccountId, Catalogue, MessageId, Micros, Network, Number, Private, Sender};
+use domain::{AccountId, Catalogue, MessageId, Micros, Network, Number, Private, Sender, TrafficClass};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use smpp::text;
@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::url_guard;
 use crate::check::Check;
+use crate::lookups::LookedUp;
 use crate::problem::{Code, FieldError};
 
 /// How long a message may take when nothing is said: a day.
@@ -85,11 +86,13 @@ pub struct SendRequest {
 
 /// What a preparation reads besides the catalogue.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms {
+pub struct Terms<'a> {
     /// Now, to the millisecond.
     pub now: DateTime<Utc>,
     /// May events go to private addresses? For machines of one's own.
     pub private_urls: bool,
+    /// What was looked up for this message.
+    pub looked_up: &'a LookedUp,
 }
 
 /// Makes a message of `account` from `request`, or says everything that is wrong with it.
@@ -100,7 +103,7 @@ pub fn prepare(
     catalogue: &Catalogue,
     account: AccountId,
     request: SendRequest,
-    terms: Terms,
+    terms: Terms<'_>,
 ) -> Result<NewMessage, Vec<FieldError>> {
     let mut check = Check::default();
     let to = check.value("/to", Code::InvalidNumber, Number::parse(&request.to));
@@ -122,7 +125,11 @@ pub fn prepare(
     {
         check.refuse("/from", Code::SenderNotAllowed, "the sender ID is not approved for this account");
     }
-    let priced = to.and_then(|to| price(&mut check, catalogue, account, (to, terms.now)));
+    let want = |to| {
+        let network = catalogue.network_of(to, terms.looked_up.network(account, to));
+        Priced { account, network, class: traffic_class, at: terms.now }
+    };
+    let priced = to.and_then(|to| price(&mut check, catalogue, want(to)));
     if let (Some((_, chain)), Some((_, segments)), Some(max)) = (&priced, counted, max_price) {
         below(&mut check, chain, segments, max);
     }
@@ -227,13 +234,8 @@ fn metadata(check: &mut Check, metadata: Option<&Map<String, Value>>) {
     }
 }
 
-fn price(
-    check: &mut Check,
-    catalogue: &Catalogue,
-    account: AccountId,
-    (to, now): (Number, DateTime<Utc>),
-) -> Option<(Network, Chain)> {
-    let priced = price_of(catalogue, account, to, now);
+fn price(check: &mut Check, catalogue: &Catalogue, what: Priced) -> Option<(Network, Chain)> {
+    let priced = price_of(catalogue, what);
     priced
         .map_err(|code| match code {
             Code::AccountSuspended => {
@@ -244,18 +246,27 @@ fn price(
         .ok()
 }
 
-/// The network of a number, and who pays what for it.
+/// What a price depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Priced {
+    /// Who sends.
+    pub(crate) account: AccountId,
+    /// Where to; `None`: no country has the calling code.
+    pub(crate) network: Option<Network>,
+    /// What kind of traffic.
+    pub(crate) class: Option<TrafficClass>,
+    /// When it is accepted.
+    pub(crate) at: DateTime<Utc>,
+}
+
+/// The network of a message, and who pays what for it.
 ///
 /// # Errors
 /// [`Code::UnpricedDestination`] or [`Code::AccountSuspended`].
-pub(crate) fn price_of(
-    catalogue: &Catalogue,
-    account: AccountId,
-    to: Number,
-    now: DateTime<Utc>,
-) -> Result<(Network, Chain), Code> {
-    let network = catalogue.network(to).ok_or(Code::UnpricedDestination)?;
-    let chain = catalogue.chain(account, network, now).map_err(|error| match error {
+pub(crate) fn price_of(catalogue: &Catalogue, what: Priced) -> Result<(Network, Chain), Code> {
+    let Priced { account, network, class, at } = what;
+    let network = network.ok_or(Code::UnpricedDestination)?;
+    let chain = catalogue.chain(account, network, class, at).map_err(|error| match error {
         PriceError::Unpriced | PriceError::Currency => Code::UnpricedDestination,
         PriceError::Suspended => Code::AccountSuspended,
     })?;

@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use chrono::DateTime;
 use domain::account::Account;
 use domain::tariff::{ChargeOn, Tariff};
@@ -8,8 +10,9 @@ use super::*;
 
 const NOW_S: i64 = 1_800_000_000;
 
-fn terms() -> Terms {
-    Terms { now: DateTime::from_timestamp(NOW_S, 0).unwrap(), private_urls: false }
+fn terms() -> Terms<'static> {
+    static NOTHING: LazyLock<LookedUp> = LazyLock::new(LookedUp::default);
+    Terms { now: DateTime::from_timestamp(NOW_S, 0).unwrap(), private_urls: false, looked_up: &NOTHING }
 }
 
 /// One house that sends on its own account at 50.00 a segment to Uzbekistan, as `Shop`.
@@ -27,6 +30,7 @@ fn shop() -> (Catalogue, AccountId) {
     };
     let tariff = Tariff {
         id: TariffId::generate(),
+        class: None,
         price: Micros::new(50_000_000),
         currency: account.currency,
         charge_on: ChargeOn::Submit,
@@ -35,7 +39,7 @@ fn shop() -> (Catalogue, AccountId) {
     };
     let mut catalogue = Catalogue::default();
     catalogue.accounts.insert(id, account);
-    catalogue.tariffs.insert((plan, "434".parse().unwrap()), vec![tariff]);
+    catalogue.add_tariff(plan, "434".parse().ok(), tariff);
     catalogue.prefixes.insert("99890", "43404".parse().unwrap());
     catalogue.prefixes.insert("7", "250".parse().unwrap());
     catalogue.senders.insert((id, "shop".to_owned()));

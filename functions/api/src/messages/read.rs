@@ -319,7 +319,7 @@ fn view(row: messages::Message) -> Message {
 }
 
 /// Customers do not see who carries their messages: that is the house's own business.
-fn tell(story: Story, refunded: Micros, to_house: bool) -> MessageStory {
+pub(super) fn tell(story: Story, refunded: Micros, to_house: bool) -> MessageStory {
     let accepted = MessageEvent {
         state: domain::State::Accepted.name().to_owned(),
         at: story.message.created_at,

@@ -9,7 +9,8 @@ use store::accept::{Acceptance, NewMessage, Single};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::idempotency::{self, Key};
-use super::prepare::{SendRequest, Terms, prepare};
+use super::looked_up::prepare_all;
+use super::prepare::SendRequest;
 use super::view::AcceptedMessage;
 use crate::Api;
 use crate::auth::{Caller, Scope, keys};
@@ -68,12 +69,9 @@ async fn send(State(api): State<Arc<Api>>, caller: Caller, headers: HeaderMap, r
 /// Everything before the database: reads, prepares, and takes the message's segments from the account's rate.
 async fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(NewMessage, pace::Rate), Problem> {
     let request: SendRequest = raw.parse()?;
-    let (message, agreed) = {
-        let catalogue = api.catalogue.get();
-        let terms = Terms { now: crate::time::now(), private_urls: api.settings.private_webhooks };
-        let message = prepare(&catalogue, caller.account, request, terms).map_err(Problem::fields)?;
-        (message, api.pace.agreed(&catalogue, caller.account))
-    };
+    let prepared = prepare_all(api, caller.account, vec![request]).await.pop();
+    let message = prepared.ok_or_else(Problem::not_found)?.map_err(Problem::fields)?;
+    let agreed = api.pace.agreed(&api.catalogue.get(), caller.account);
     let rate = api.pace.take(agreed, u32::from(message.segments)).await?;
     Ok((message, rate))
 }

@@ -177,7 +177,7 @@ struct StatementMessage {
     created_at: DateTime<Utc>,
 }
 
-fn message(row: Opened) -> StatementMessage {
+fn message(row: &Opened) -> StatementMessage {
     StatementMessage {
         message_id: row.id.to_string(),
         account_id: row.sender.to_string(),
@@ -214,5 +214,5 @@ async fn open_line(
         return Err(Problem::not_found());
     }
     let rows = open::messages(&api.db, account, entry, page).await?;
-    Ok(Json(List::new(page, rows, |row| row.id.uuid(), message)))
+    Ok(Json(List::new(page, rows, |row| row.id.uuid(), |row| message(&row))))
 }

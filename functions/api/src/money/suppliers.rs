@@ -242,12 +242,11 @@ async fn list_supplier_entries(
     let operator: OperatorId = path_id(&id)?;
     let mut check = Check::default();
     let page = page(&mut check, query.cursor.as_deref(), query.limit.as_deref());
-    let currency = match &query.currency {
-        Some(currency) => check.parse("/currency", currency),
-        None => {
-            check.refuse("/currency", Code::InvalidRequest, "name the currency of the account");
-            None
-        }
+    let currency = if let Some(currency) = &query.currency {
+        check.parse("/currency", currency)
+    } else {
+        check.refuse("/currency", Code::InvalidRequest, "name the currency of the account");
+        None
     };
     let currency = check.finish_with(currency)?;
     let view = |row: Line| SupplierEntry {

@@ -9,7 +9,7 @@ use domain::Number;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::prefixes::{self, Override};
+use store::overrides::{self, Change as Said, Override};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -104,7 +104,7 @@ async fn put_override(
     let (number, network) = check.finish_with(number.zip(network))?;
     let new = Override { number, network, source, expires_at };
     let mut tx = api.db.begin().await?;
-    prefixes::put_override(&mut tx, &new).await?;
+    overrides::change(&mut tx, &[Said::Put(new.clone())]).await?;
     let detail = json!({"mcc_mnc": new.network, "source": new.source});
     let change = Change { account: caller.account, action: "number_override.put", subject: number.e164(), detail };
     api.commit(tx, &caller, change).await?;
@@ -128,7 +128,7 @@ async fn list_overrides(
     });
     let limit = limit_of(&mut check, query.limit.as_deref());
     check.finish()?;
-    let mut rows = prefixes::list_overrides(&api.db, after, limit).await?;
+    let mut rows = overrides::list(&api.db, after, limit).await?;
     let has_more = rows.len() > usize::from(limit);
     rows.truncate(usize::from(limit));
     let next_cursor = rows.last().filter(|_| has_more).map(|row| row.number.digits());
@@ -147,7 +147,7 @@ async fn delete_override(
     caller.is_house()?;
     let number = Number::parse(&number).map_err(|_| Problem::not_found())?;
     let mut tx = api.db.begin().await?;
-    found(prefixes::delete_override(&mut tx, number).await?)?;
+    found(overrides::forget(&mut tx, number).await?)?;
     let change =
         Change { account: caller.account, action: "number_override.delete", subject: number.e164(), detail: json!({}) };
     api.commit(tx, &caller, change).await?;

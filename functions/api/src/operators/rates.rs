@@ -39,6 +39,9 @@ struct PublishRate {
     /// Mobile network code; absent: the default of the country.
     #[schema(example = "05")]
     mnc: Option<String>,
+    /// For this class of traffic; absent: for every class that has no rate of its own there.
+    #[schema(example = "otp")]
+    traffic_class: Option<String>,
     /// For one segment.
     #[schema(example = "50.00")]
     price: String,
@@ -51,7 +54,7 @@ struct PublishRate {
 
 /// One dated rate.
 #[derive(Serialize, ToSchema)]
-struct OperatorRate {
+pub(super) struct OperatorRate {
     /// Its id.
     id: String,
     /// Who charges it.
@@ -60,6 +63,8 @@ struct OperatorRate {
     mcc: String,
     /// Mobile network code; null: the default of the country.
     mnc: Option<String>,
+    /// For this class of traffic; null: for every class that has no rate of its own there.
+    traffic_class: Option<String>,
     /// For one segment.
     price: String,
     /// ISO 4217.
@@ -86,12 +91,13 @@ struct Filters {
     limit: Option<String>,
 }
 
-fn view((network, row): (Network, Row)) -> OperatorRate {
+pub(super) fn view((network, row): (Network, Row)) -> OperatorRate {
     OperatorRate {
         id: row.id.to_string(),
         operator_id: row.operator.to_string(),
         mcc: network.mcc.to_string(),
         mnc: network.mnc.map(|mnc| mnc.to_string()),
+        traffic_class: row.class.map(|class| class.to_string()),
         price: row.price.to_string(),
         currency: row.currency.to_string(),
         effective_from: row.from,
@@ -115,24 +121,26 @@ async fn publish_rate(
     if !rates::publish(&mut tx, &new).await.map_err(twice)? {
         return Err(Problem::field("/operator_id", Code::InvalidRequest, "there is no such operator"));
     }
-    let NewRate { id, operator, network, price, currency, from } = new;
-    let detail = json!({"operator_id": operator, "mcc_mnc": network, "price": price, "currency": currency,
-        "effective_from": from});
+    let made = rates::get_for_update(&mut tx, new.id).await?.ok_or_else(Problem::not_found)?;
+    let NewRate { id, operator, network, traffic_class, price, currency, from } = new;
+    let detail = json!({"operator_id": operator, "mcc_mnc": network, "traffic_class": traffic_class, "price": price,
+        "currency": currency, "effective_from": from});
     let change = Change { account: caller.account, action: "operator_rate.publish", subject: id.to_string(), detail };
     api.commit(tx, &caller, change).await?;
-    Ok((StatusCode::CREATED, Json(view((network, Row { id, operator, price, currency, from, to: None })))))
+    Ok((StatusCode::CREATED, Json(view(made))))
 }
 
 fn read(body: &PublishRate) -> Result<NewRate, Problem> {
     let mut check = Check::default();
     let operator: Option<OperatorId> = check.parse("/operator_id", &body.operator_id);
     let network = check.network("", &body.mcc, body.mnc.as_deref());
+    let traffic_class = check.parse_some("/traffic_class", body.traffic_class.as_deref());
     let price = check.price("/price", &body.price);
     let currency: Option<Currency> = check.parse("/currency", &body.currency);
     let from = check.time("/effective_from", body.effective_from.as_deref()).unwrap_or_else(crate::time::now);
     let all = operator.zip(network).zip(price).zip(currency);
     let (((operator, network), price), currency) = check.finish_with(all)?;
-    Ok(NewRate { id: RateId::generate(), operator, network, price, currency, from })
+    Ok(NewRate { id: RateId::generate(), operator, network, traffic_class, price, currency, from })
 }
 
 /// List rates, newest first.

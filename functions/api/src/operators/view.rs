@@ -29,6 +29,8 @@ pub(super) struct Operator {
     window: u16,
     /// Segments per second over all sessions; 0: no limit.
     tps: u32,
+    /// Segments that it is given on one day (UTC); 0: no limit.
+    daily_cap: u64,
     /// Among equal costs the smaller is chosen.
     priority: i16,
     /// Connect and use it.
@@ -90,6 +92,7 @@ impl Operator {
             binds: row.binds,
             window: row.window,
             tps: row.tps,
+            daily_cap: row.daily_cap,
             priority: row.priority,
             enabled: row.enabled,
             profile: row.profile,

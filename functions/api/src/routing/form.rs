@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Api;
+use crate::accounts::Reroute;
 use crate::check::Check;
 use crate::operators::check_hours;
 use crate::problem::Code;
@@ -19,7 +20,7 @@ const WEIGHT_MAX: u32 = 1_000_000;
 /// For which messages a rule holds: all conditions must fit; of a list, one must. What is not said fits all.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct RuleWhen {
+pub(crate) struct RuleWhen {
     /// Messages of these accounts, and of all below them.
     accounts: Vec<String>,
     /// Messages of accounts that pay by these plans.
@@ -67,7 +68,7 @@ struct RuleHours {
 /// How the operators of such messages are ranked.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct RuleThen {
+pub(crate) struct RuleThen {
     /// `least_cost` (default); `priority`: as named here; `weighted`: shared out by weights; `round_robin`: shared out
     /// evenly; `quality`: by the cost of a success; `block`: such messages are rejected.
     #[schema(example = "weighted")]
@@ -78,6 +79,10 @@ pub(super) struct RuleThen {
     except: Vec<String>,
     /// These only when no other can.
     last_resort: Vec<String>,
+    /// Whether a message goes to another operator after one took it and did not deliver it. Not said: as its account
+    /// says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reroute: Option<Reroute>,
 }
 
 /// An operator that a rule names.
@@ -170,6 +175,7 @@ fn read_then(api: &Api, check: &mut Check, then: &RuleThen) -> Then {
         operators,
         except: each(check, "/then/except", &then.except, |check, at, id| operator(check, at, id)),
         last_resort: each(check, "/then/last_resort", &then.last_resort, |check, at, id| operator(check, at, id)),
+        reroute: then.reroute.as_ref().map(|reroute| reroute.read(check, "/then/reroute")),
     }
 }
 
@@ -202,13 +208,14 @@ pub(super) fn show(body: Body) -> (RuleWhen, RuleThen) {
         segments_max,
         hours: hours.into_iter().map(show_hours).collect(),
     };
-    let Then { strategy, operators, except, last_resort } = body.then;
+    let Then { strategy, operators, except, last_resort, reroute } = body.then;
     let share = |share: Share| RuleShare { operator_id: share.operator_id.to_string(), weight: Some(share.weight) };
     let then = RuleThen {
         strategy: Some(strategy.name().to_owned()),
         operators: operators.into_iter().map(share).collect(),
         except: texts(except),
         last_resort: texts(last_resort),
+        reroute: reroute.map(Reroute::show),
     };
     (when, then)
 }

@@ -9,7 +9,8 @@ use store::accept::{NewMessage, SmppMessage};
 
 use super::count::count;
 use super::status::Why;
-use crate::messages::prepare::{SCHEDULE_MAX, SCHEDULE_SLACK, price_of};
+use crate::lookups::LookedUp;
+use crate::messages::prepare::{Priced, SCHEDULE_MAX, SCHEDULE_SLACK, price_of};
 use crate::problem::Code;
 
 /// How long a message may take when nothing is said.
@@ -18,10 +19,20 @@ const VALIDITY: TimeDelta = TimeDelta::days(1);
 const VALIDITY_MAX: TimeDelta = TimeDelta::days(7);
 
 /// Makes a message of `submission`, or says what is wrong with it.
-pub(super) fn prepare(catalogue: &Catalogue, submission: &Submission, now: DateTime<Utc>) -> Result<NewMessage, Why> {
+pub(super) fn prepare(
+    catalogue: &Catalogue,
+    submission: &Submission,
+    now: DateTime<Utc>,
+    looked_up: &LookedUp,
+) -> Result<NewMessage, Why> {
     let to = Number::parse(submission.to.expose()).map_err(|_| Why::InvalidNumber)?;
     let from = Sender::parse(&submission.from).map_err(|_| Why::InvalidSender)?;
-    let (mcc_mnc, chain) = price_of(catalogue, submission.account_id, to, now).map_err(|code| match code {
+    // A map of an older release may hold what is no class.
+    let class = submission.traffic_class.as_ref().and_then(|name| name.to_ascii_lowercase().parse().ok());
+    let account = submission.account_id;
+    let network = catalogue.network_of(to, looked_up.network(account, to));
+    let what = Priced { account, network, class, at: now };
+    let (mcc_mnc, chain) = price_of(catalogue, what).map_err(|code| match code {
         Code::AccountSuspended => Why::AccountSuspended,
         _ => Why::UnpricedDestination,
     })?;
@@ -40,8 +51,7 @@ pub(super) fn prepare(catalogue: &Catalogue, submission: &Submission, now: DateT
         encoding,
         segments,
         mcc_mnc,
-        // A map of an older release may hold what is no class.
-        traffic_class: submission.traffic_class.as_ref().and_then(|name| name.to_ascii_lowercase().parse().ok()),
+        traffic_class: class,
         template: None,
         chain: Arc::new(chain),
         client_reference: None,

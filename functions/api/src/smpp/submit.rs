@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use contract::intake::{Submission, Submissions, SubmitVerdict};
-use domain::{AccountId, MessageId};
+use domain::{AccountId, MessageId, Number};
 use futures_util::future::join_all;
 use store::accept::{self, Acceptance, NewMessage, Single};
 
 use super::prepare::prepare;
 use super::status::Why;
 use crate::Api;
+use crate::lookups::LookedUp;
 use crate::messages::intake::Waiting;
 
 /// A submission on its way: stored before (`None`), ready for the gatherer, or refused.
@@ -21,7 +22,8 @@ type Step = Result<Option<NewMessage>, Why>;
 /// When the outcome of some is not known: the same can be asked again with [`Submissions::repeated`].
 pub async fn submit(api: &Api, submissions: &Submissions) -> anyhow::Result<Vec<SubmitVerdict>> {
     let stored = stored_before(api, submissions).await?;
-    let mut steps = prepare_all(api, submissions, &stored);
+    let mut steps = prepare_all(api, submissions, &stored, &LookedUp::default());
+    look_up(api, submissions, &mut steps).await;
     hold_back(api, &mut steps).await;
     let offer = |message| api.intake.offer(Single { message, idempotency: None }).map_err(|_| Why::Busy);
     let begun: Vec<Result<Option<Waiting>, Why>> =
@@ -37,13 +39,33 @@ pub async fn submit(api: &Api, submissions: &Submissions) -> anyhow::Result<Vec<
     Ok(verdicts)
 }
 
-fn prepare_all(api: &Api, submissions: &Submissions, stored: &HashSet<MessageId>) -> Vec<Step> {
+/// Prepares anew those whose numbers are looked up, as the policies of their accounts ask for, and were found. Nothing is
+/// asked for what would be refused wherever its number is.
+async fn look_up(api: &Api, submissions: &Submissions, steps: &mut [Step]) {
+    let number = |(step, submission): (&Step, &Submission)| match step {
+        Ok(Some(message)) => Some((message.account_id, message.to)),
+        Err(Why::UnpricedDestination) => {
+            Number::parse(submission.to.expose()).ok().map(|to| (submission.account_id, to))
+        }
+        _ => None,
+    };
+    let asked: Vec<_> = steps.iter().zip(&submissions.submissions).map(number).collect();
+    let looked_up = api.lookups.before_pricing(api, &asked.iter().flatten().copied().collect::<Vec<_>>()).await;
+    let (catalogue, now) = (api.catalogue.get(), crate::time::now());
+    for ((step, submission), asked) in steps.iter_mut().zip(&submissions.submissions).zip(asked) {
+        if asked.is_some_and(|(account, number)| looked_up.network(account, number).is_some()) {
+            *step = prepare(&catalogue, submission, now, &looked_up).map(Some);
+        }
+    }
+}
+
+fn prepare_all(api: &Api, submissions: &Submissions, stored: &HashSet<MessageId>, looked_up: &LookedUp) -> Vec<Step> {
     let (catalogue, now) = (api.catalogue.get(), crate::time::now());
     let step = |submission: &Submission| {
         if stored.contains(&submission.message_id) {
             return Ok(None);
         }
-        prepare(&catalogue, submission, now).map(Some)
+        prepare(&catalogue, submission, now, looked_up).map(Some)
     };
     submissions.submissions.iter().map(step).collect()
 }

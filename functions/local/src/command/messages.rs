@@ -98,7 +98,7 @@ fn show(message: &Json, out: &Output) -> Result<()> {
 }
 
 /// A state in the colour of what it means to the customer.
-fn state(name: &str) -> Value {
+pub(super) fn state(name: &str) -> Value {
     let mood = match name {
         "delivered" => Mood::Good,
         "undelivered" | "expired" | "rejected" | "failed" => Mood::Bad,

@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use crate::cli::Common;
 use crate::output::{Output, clear};
 use crate::signals;
-use house::House;
+pub(super) use house::House;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -84,13 +84,13 @@ fn show(page: &Json, out: &Output, columns: &[&str], empty: &str) -> Result<()> 
     if out.is_json() {
         return print_json(page);
     }
-    let row = |entry: &Json| columns.iter().map(|column| cell(column, text(entry, column))).collect();
+    let row = |entry: &Json| columns.iter().map(|column| cell(column, &text(entry, column))).collect();
     out.table(columns, list(page, "data").iter().map(row).collect(), empty);
     Ok(())
 }
 
 /// What goes out of the wallet in one colour, what comes in in another.
-fn cell(column: &str, text: String) -> Value {
+fn cell(column: &str, text: &str) -> Value {
     let mood = match column {
         "amount" if text.starts_with('-') => Mood::Bad,
         "amount" if text != "0.00" => Mood::Good,

@@ -23,8 +23,9 @@ const PASSWORD: &str = "demo";
 /// Sessions with each, and unanswered submits of each session.
 const BINDS: u16 = 2;
 const WINDOW: u16 = 100;
-/// Time from a submit to its receipt.
-const RECEIPT_DELAY_MS: u64 = 800;
+/// Time from a submit to its receipt, and what is added at most: who answers always after the same time is not believed.
+const RECEIPT_DELAY_MS: u64 = 600;
+const RECEIPT_JITTER_MS: u64 = 1_400;
 
 /// An operator of the demo.
 #[derive(Debug)]
@@ -101,7 +102,7 @@ pub(crate) fn addresses(first: SocketAddr) -> Result<Vec<SocketAddr>, Misused> {
 
 /// Good operators, but for numbers that end in certain digits.
 fn profile() -> Profile {
-    let receipts = Receipts { delay_ms: RECEIPT_DELAY_MS, ..Receipts::default() };
+    let receipts = Receipts { delay_ms: RECEIPT_DELAY_MS, jitter_ms: RECEIPT_JITTER_MS, ..Receipts::default() };
     let rules = [("0002", Outcome::Undelivered), ("0003", Outcome::Expired), ("0004", Outcome::Rejected)];
     let rule = |(suffix, outcome): (&str, Outcome)| Rule {
         suffix: suffix.to_owned(),
@@ -168,6 +169,7 @@ async fn make(
         binds: BINDS,
         window: WINDOW,
         tps: 0,
+        daily_cap: 0,
         priority: 100,
         enabled: true,
         profile: Box::default(),
@@ -178,6 +180,7 @@ async fn make(
         id: RateId::generate(),
         operator: id,
         network: demo.network()?,
+        traffic_class: None,
         price: demo.price.parse()?,
         currency: CURRENCY.parse()?,
         from: since(now),

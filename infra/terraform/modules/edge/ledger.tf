@@ -1,9 +1,10 @@
-# Every night the books are checked against everything that is stored. A check that ends badly raises an alarm.
+# Once a week the books are checked against everything that is stored; every night the sweep checks what is new. A check
+# that ends badly raises an alarm.
 
 resource "aws_scheduler_schedule" "ledger" {
   #checkov:skip=CKV_AWS_297:the schedule holds no data
   name                = "${var.prefix}-ledger"
-  schedule_expression = "cron(15 3 * * ? *)"
+  schedule_expression = "cron(15 3 ? * SUN *)"
   state               = local.has_image ? "ENABLED" : "DISABLED"
 
   flexible_time_window {

@@ -56,6 +56,17 @@ locals {
       sql         = "SELECT SUM(chappe_sweep_errors_total) FROM SCHEMA(\"Chappe\", sweep)"
       threshold   = 0
     }
+    books = {
+      description = "The nightly check found the books wrong: `chappe ledger verify` says what."
+      sql         = "SELECT MAX(chappe_ledger_violations) FROM SCHEMA(\"Chappe\")"
+      threshold   = 0
+      datapoints  = 1
+    }
+    journal-unsealed = {
+      description = "Journal entries wait for their seal: does a transaction stay open?"
+      sql         = "SELECT MAX(chappe_ledger_unsealed_age_seconds) FROM SCHEMA(\"Chappe\")"
+      threshold   = 900
+    }
     any-queue-age = {
       description = "Some queue of this account, an operator's or a customer's included, has not moved for an hour."
       sql         = "SELECT MAX(ApproximateAgeOfOldestMessage) FROM SCHEMA(\"AWS/SQS\", QueueName)"
@@ -104,7 +115,7 @@ resource "aws_cloudwatch_metric_alarm" "query" {
   alarm_name          = "${var.prefix}-${each.key}"
   alarm_description   = each.value.description
   evaluation_periods  = 5
-  datapoints_to_alarm = 3
+  datapoints_to_alarm = try(each.value.datapoints, 3)
   comparison_operator = "GreaterThanThreshold"
   threshold           = each.value.threshold
   treat_missing_data  = "notBreaching"

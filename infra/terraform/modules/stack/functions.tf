@@ -61,14 +61,14 @@ locals {
       publishes       = false
     }
     sweep = {
-      description     = "Timers: outbox, schedule, expiry, health, partitions"
+      description     = "Timers: outbox, schedule, expiry, health, partitions, books"
       memory_mb       = 256
       timeout_seconds = 300
       needs           = ["database"]
       timers = {
-        minutely     = { every = "rate(1 minute)", looks = ["overdue", "scheduled", "parts", "outbox", "balances"] }
-        five-minutes = { every = "rate(5 minutes)", looks = ["health"] }
-        hourly       = { every = "rate(1 hour)", looks = ["partitions"] }
+        minutely = { every = "rate(1 minute)", looks = ["overdue", "scheduled", "receipts", "failover", "parts", "outbox", "seal", "counters", "balances", "numbers", "health"] }
+        hourly   = { every = "rate(1 hour)", looks = ["partitions"] }
+        nightly  = { every = "cron(30 4 * * ? *)", looks = ["books"] }
       }
     }
   }

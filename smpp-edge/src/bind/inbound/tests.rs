@@ -82,7 +82,7 @@ fn an_intermediate_notification_ends_nothing() {
 #[test]
 fn zone_and_meaning_come_from_the_profile() {
     let now = Utc.with_ymd_and_hms(2026, 5, 4, 12, 0, 30).unwrap();
-    let meaning = ReceiptMeaning { code: "absent_subscriber".to_owned(), billable: true };
+    let meaning = ReceiptMeaning { code: "absent_subscriber".to_owned(), billable: true, reroute: None };
     let errors = Errors { receipts: [("0b2".to_owned(), meaning.clone())].into(), ..Errors::default() };
     for (zone_minutes, date, expected) in [
         (Some(300), "2605041700", Some(Utc.with_ymd_and_hms(2026, 5, 4, 12, 0, 0).unwrap())),

@@ -118,8 +118,8 @@ impl Envelopes {
         None
     }
 
-    /// Which messages of an envelope have their outcome already. What this edge published itself it knows; of a
-    /// repeated envelope it asks. `None`: nobody can say yet.
+    /// Which messages of an envelope have their outcome already, or have ended. What this edge published itself it knows; of a
+    /// repeated envelope, and of messages that another operator had, it asks. `None`: nobody can say yet.
     async fn known(
         &mut self,
         envelope: &Envelope<Routed>,
@@ -132,6 +132,9 @@ impl Envelopes {
                 return Ok(None);
             }
             tracing::info!("envelope {} came again for operator {}", envelope.id, self.operator_id);
+            known.extend(self.shared.settings.outcomes_known(&keys).await?);
+        } else if !repeated && keys.iter().any(|(_, hop)| *hop > 0) {
+            // Another operator took it before, and may have delivered it meanwhile: then it has ended.
             known.extend(self.shared.settings.outcomes_known(&keys).await?);
         }
         Ok(Some(known))

@@ -12,7 +12,7 @@ use crate::folder::Folder;
 use crate::settings;
 
 /// The way to it.
-pub(super) struct House {
+pub(in crate::command) struct House {
     http: reqwest::Client,
     url: String,
     token: SecretString,
@@ -20,7 +20,7 @@ pub(super) struct House {
 
 impl House {
     /// With the secret of the environment, or of the data folder.
-    pub(super) fn new(common: &Common, url: &str) -> Result<Self> {
+    pub(in crate::command) fn new(common: &Common, url: &str) -> Result<Self> {
         let config = settings::read(common, Folder::new(&common.data_dir).secret_if_there()?, None, &[])?;
         let secret = config.secret_key.as_ref().ok_or_else(|| {
             Misused("no secret: give CHAPPE_SECRET_KEY, or the --data-dir of a platform on this machine".to_owned())
@@ -32,7 +32,7 @@ impl House {
     }
 
     /// What lies at `path`.
-    pub(super) async fn get(&self, path: &str) -> Result<Json> {
+    pub(in crate::command) async fn get(&self, path: &str) -> Result<Json> {
         self.open(path, &[]).await?.json().await.context("the answer is not JSON; is this the internal API?")
     }
 

@@ -1,0 +1,98 @@
+//! What explains a message beside its story: the prices that it was accepted at, the rates and the rule of its decision.
+
+use chrono::{DateTime, Utc};
+use domain::tariff::Chain;
+use domain::{ChainId, MessageId, Micros, RateId, RoutingRuleId, TariffId};
+use sqlx::query;
+use uuid::Uuid;
+
+use crate::routing_rules::{self, Version};
+use crate::{Db, Error};
+
+/// A dated price: a tariff or a rate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dated {
+    /// Which row.
+    pub id: Uuid,
+    /// MCC and MNC, or the MCC where it is the price of a country.
+    pub mcc_mnc: String,
+    /// Price of a segment.
+    pub price: Micros,
+    /// From when it holds.
+    pub from: DateTime<Utc>,
+    /// Until when; `None`: open.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// Who pays for a message, and how much. The caller has seen to it that the message is the tenant's.
+///
+/// # Errors
+/// When the database fails, or the chain cannot be read.
+pub async fn chain(db: &Db, message: MessageId) -> Result<Option<Chain>, Error> {
+    let row = query!("SELECT chain_id FROM messages WHERE id = $1", message.uuid()).fetch_optional(&db.pool).await?;
+    let Some(row) = row else { return Ok(None) };
+    let id = ChainId::from_uuid(row.chain_id);
+    let row = query!("SELECT chain FROM charge_chains WHERE id = $1", id.uuid()).fetch_optional(&db.pool).await?;
+    row.map(|row| Ok(serde_json::from_value(row.chain)?)).transpose()
+}
+
+/// The rows of these tariffs.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tariffs(db: &Db, ids: &[TariffId]) -> Result<Vec<Dated>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = query!(
+        r#"SELECT id, mcc || coalesce(mnc, '') AS "mcc_mnc!", price_micros, effective_from, effective_to
+           FROM tariffs WHERE id = ANY ($1)"#,
+        &ids
+    );
+    let rows = rows.fetch_all(&db.pool).await?;
+    let dated = rows.into_iter().map(|row| Dated {
+        id: row.id,
+        mcc_mnc: row.mcc_mnc,
+        price: Micros::new(row.price_micros),
+        from: row.effective_from,
+        to: row.effective_to,
+    });
+    Ok(dated.collect())
+}
+
+/// The rows of these rates.
+///
+/// # Errors
+/// When the database fails.
+pub async fn rates(db: &Db, ids: &[RateId]) -> Result<Vec<Dated>, Error> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let rows = query!(
+        r#"SELECT id, mcc || coalesce(mnc, '') AS "mcc_mnc!", price_micros, effective_from, effective_to
+           FROM operator_rates WHERE id = ANY ($1)"#,
+        &ids
+    );
+    let rows = rows.fetch_all(&db.pool).await?;
+    let dated = rows.into_iter().map(|row| Dated {
+        id: row.id,
+        mcc_mnc: row.mcc_mnc,
+        price: Micros::new(row.price_micros),
+        from: row.effective_from,
+        to: row.effective_to,
+    });
+    Ok(dated.collect())
+}
+
+/// What a rule said in one of its versions.
+///
+/// # Errors
+/// When the database fails.
+pub async fn rule(db: &Db, id: RoutingRuleId, version: u32) -> Result<Option<Version>, Error> {
+    Ok(routing_rules::versions(db, id).await?.into_iter().find(|one| one.rule.version == version))
+}
+
+/// The names of these operators, also of those that were taken away.
+///
+/// # Errors
+/// When the database fails.
+pub async fn operator_names(db: &Db, ids: &[Uuid]) -> Result<Vec<(Uuid, String)>, Error> {
+    let rows = query!("SELECT id, name FROM operators WHERE id = ANY ($1)", ids).fetch_all(&db.pool).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.name)).collect())
+}

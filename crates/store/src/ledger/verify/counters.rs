@@ -1,0 +1,77 @@
+//! The counters of the reports against the CDRs that they count.
+
+use sqlx::{PgConnection, query};
+use uuid::Uuid;
+
+use crate::Error;
+
+/// Compares, for each day and sending account, what the sender and the house see with the last CDR of each message:
+/// for days that begin behind `from`, and for all days where that is nil.
+pub(super) async fn check(connection: &mut PgConnection, from: Uuid) -> Result<Vec<String>, Error> {
+    let rows = query!(
+        r#"
+        WITH start AS (
+            SELECT greatest(message_id, $1) AS id FROM traffic_start
+        ), first AS (
+            -- Half a day at the start would not be whole.
+            SELECT CASE WHEN id = '00000000-0000-0000-0000-000000000000' THEN '-infinity'::date ELSE
+                (to_timestamp(('x' || left(replace(id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)
+                    AT TIME ZONE 'UTC')::date + 1 END AS day, id FROM start
+        ), counted AS (
+            SELECT viewer_id, day, account_id, operator_id, currency, cost_currency, messages, segments,
+                accepted_segments, delivered, unconfirmed, cost_micros FROM traffic_counters
+            UNION ALL
+            SELECT viewer_id, day, account_id, coalesce(operator_id, '00000000-0000-0000-0000-000000000000'),
+                currency, cost_currency, messages, segments, accepted_segments, delivered, unconfirmed, cost_micros
+            FROM traffic_deltas
+        ), newest AS (
+            SELECT c.* FROM sms_cdr c, first f WHERE c.message_id >= f.id
+                AND (c.accepted_at AT TIME ZONE 'UTC')::date >= f.day AND NOT EXISTS (SELECT FROM sms_cdr n
+                    WHERE n.message_id = c.message_id AND n.correction = c.correction + 1)
+        ), house AS (
+            SELECT id FROM accounts WHERE parent_id IS NULL
+        ), said AS (
+            SELECT c.viewer_id = h.id AS is_house, c.day, c.account_id, c.operator_id, c.cost_currency::text AS currency,
+                sum(c.messages) AS messages, sum(c.segments) AS segments, sum(c.accepted_segments) AS accepted,
+                sum(c.delivered) AS delivered, sum(c.unconfirmed) AS unconfirmed, sum(c.cost_micros) AS cost
+            FROM counted c, house h, first f
+            WHERE c.day >= f.day AND (c.viewer_id = h.id OR c.viewer_id = c.account_id) GROUP BY 1, 2, 3, 4, 5
+        ), due AS (
+            SELECT true AS is_house, (accepted_at AT TIME ZONE 'UTC')::date AS day, account_id,
+                coalesce(operator_id, '00000000-0000-0000-0000-000000000000') AS operator_id,
+                coalesce(cost_currency, currency)::text AS currency, count(*) AS messages, sum(segments) AS segments,
+                sum(accepted_segments) AS accepted, count(*) FILTER (WHERE state = 'delivered') AS delivered,
+                count(*) FILTER (WHERE state = 'unconfirmed') AS unconfirmed, sum(cost_micros) AS cost
+            FROM newest GROUP BY 1, 2, 3, 4, 5
+            UNION ALL
+            SELECT false, (accepted_at AT TIME ZONE 'UTC')::date, account_id, '00000000-0000-0000-0000-000000000000'::uuid,
+                currency, count(*), sum(segments), sum(accepted_segments),
+                count(*) FILTER (WHERE state = 'delivered'), count(*) FILTER (WHERE state = 'unconfirmed'),
+                sum(price_micros)
+            FROM newest WHERE account_id <> (SELECT id FROM house) GROUP BY 1, 2, 3, 4, 5
+        )
+        SELECT coalesce(s.day, d.day) AS "day!", coalesce(s.account_id, d.account_id) AS "account!",
+            coalesce(s.is_house, d.is_house) AS "is_house!", coalesce(s.messages, 0)::text AS "messages!",
+            coalesce(d.messages, 0)::text AS "due_messages!", coalesce(s.cost, 0)::text AS "cost!",
+            coalesce(d.cost, 0)::text AS "due_cost!"
+        FROM said s FULL JOIN due d ON d.is_house = s.is_house AND d.day = s.day AND d.account_id = s.account_id
+            AND d.operator_id = s.operator_id AND d.currency = s.currency
+        WHERE (coalesce(s.messages, 0), coalesce(s.segments, 0), coalesce(s.accepted, 0), coalesce(s.delivered, 0),
+               coalesce(s.unconfirmed, 0), coalesce(s.cost, 0))
+            <> (coalesce(d.messages, 0), coalesce(d.segments, 0), coalesce(d.accepted, 0), coalesce(d.delivered, 0),
+               coalesce(d.unconfirmed, 0), coalesce(d.cost, 0)) LIMIT 100
+        "#,
+        from
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|r| {
+            let (day, account) = (r.day, r.account);
+            let who = if r.is_house { "of the house" } else { "of the sender" };
+            let counted = format!("{} messages, {} micros", r.messages, r.cost);
+            format!("{day}, {account}, {who}: counted {counted}; CDRs: {}, {}", r.due_messages, r.due_cost)
+        })
+        .collect())
+}

@@ -1,0 +1,79 @@
+//! Rates that end on purpose, and rates of later that are taken back.
+
+use chrono::{DateTime, Utc};
+use domain::tariff::Rate;
+use domain::{Network, RateId};
+use sqlx::{PgConnection, query, query_as};
+
+use super::Row;
+use crate::Error;
+
+/// A rate; no rate of its operator changes until the transaction ends.
+///
+/// # Errors
+/// When the database fails.
+pub async fn get_for_update(tx: &mut PgConnection, id: RateId) -> Result<Option<(Network, Rate)>, Error> {
+    query!(
+        "SELECT o.id FROM operators o JOIN operator_rates r ON r.operator_id = o.id WHERE r.id = $1
+         FOR NO KEY UPDATE OF o",
+        id.uuid(),
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let row = query_as!(
+        Row,
+        r#"SELECT id, operator_id, mcc, mnc, traffic_class, price_micros, currency AS "currency!", effective_from,
+             effective_to
+           FROM operator_rates WHERE id = $1"#,
+        id.uuid(),
+    );
+    row.fetch_optional(tx).await?.map(Row::rate).transpose()
+}
+
+/// Ends a rate at `at`, on purpose: from then on its operator has no such rate until one is published. `false`: it does
+/// not hold right before `at` and beyond it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end(tx: &mut PgConnection, id: RateId, at: DateTime<Utc>) -> Result<bool, Error> {
+    let ended = query!(
+        "UPDATE operator_rates SET effective_to = $2
+         WHERE id = $1 AND effective_from < $2 AND (effective_to IS NULL OR effective_to > $2)",
+        id.uuid(),
+        at,
+    )
+    .execute(tx)
+    .await?;
+    Ok(ended.rows_affected() == 1)
+}
+
+/// Takes back a rate that begins after `now`: the one that it would have closed goes on, up to where it would have ended
+/// itself. `false`: it has begun, so that messages may have been bought at it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn withdraw(tx: &mut PgConnection, id: RateId, now: DateTime<Utc>) -> Result<bool, Error> {
+    let gone = query!(
+        "DELETE FROM operator_rates WHERE id = $1 AND effective_from > $2
+         RETURNING operator_id, mcc, mnc, traffic_class, effective_from, effective_to",
+        id.uuid(),
+        now,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(gone) = gone else { return Ok(false) };
+    query!(
+        "UPDATE operator_rates SET effective_to = $6
+         WHERE operator_id = $1 AND mcc = $2 AND coalesce(mnc, '') = coalesce($3, '')
+           AND coalesce(traffic_class, '') = coalesce($4, '') AND effective_to = $5",
+        gone.operator_id,
+        gone.mcc,
+        gone.mnc,
+        gone.traffic_class,
+        gone.effective_from,
+        gone.effective_to,
+    )
+    .execute(tx)
+    .await?;
+    Ok(true)
+}

@@ -1,0 +1,266 @@
+//! `GET /v1/messages/{id}/explanation`: why a message went where it went, what it cost and earned, and why it ended.
+//!
+//! The house sees all of it. A reseller sees its own price and those below, a client its own; neither sees operators.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use chrono::{DateTime, Utc};
+use domain::routing::Decision;
+use domain::tariff::{Chain, Link};
+use domain::{MessageId, Micros, OperatorId, RateId, ending};
+use serde::Serialize;
+use store::explain::{self, Dated};
+use store::ledger::refund;
+use store::messages::{Part, Story};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use super::read::{MessageStory, tell};
+use crate::Api;
+use crate::auth::{Caller, Scope};
+use crate::list::path_id;
+use crate::openapi::Refusals;
+use crate::problem::Problem;
+use crate::routing::explain::{RuleSaid, said};
+use crate::routing::{Candidate, candidates};
+
+/// Codes of messages that got no operator.
+const UNROUTED: [&str; 4] = ["no_route", "routes_exhausted", "below_margin", "blocked_by_rule"];
+
+pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new().routes(routes!(explain_message))
+}
+
+/// A message, explained as far as the caller may see.
+#[derive(Serialize, ToSchema)]
+struct Explanation {
+    /// The message with its whole story.
+    #[serde(flatten)]
+    story: MessageStory,
+    /// How it stands, in a sentence.
+    summary: String,
+    /// What to do about it; absent: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_do: Option<&'static str>,
+    /// Who pays how much for a segment: the sender first, then those above it up to the caller.
+    payers: Vec<Payer>,
+    /// What the caller earns for a segment; absent: nothing, or it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    margin: Option<String>,
+    /// How its operator was chosen. Only the house sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    routing: Option<Routing>,
+    /// The operators that had it, in their order.
+    hops: Vec<HopTaken>,
+}
+
+/// One who pays.
+#[derive(Serialize, ToSchema)]
+struct Payer {
+    /// Whose wallet.
+    account_id: String,
+    /// Of a segment.
+    price: String,
+    /// ISO 4217.
+    currency: String,
+    /// `submit` or `delivered`.
+    charge_on: &'static str,
+    /// The tariff that said so.
+    tariff: DatedPrice,
+}
+
+/// A row of a tariff or a rate.
+#[derive(Serialize, ToSchema)]
+struct DatedPrice {
+    /// Which.
+    id: String,
+    /// Of this network, or of its country.
+    mcc_mnc: Option<String>,
+    /// Of a segment.
+    price: Option<String>,
+    /// From when it holds.
+    #[serde(serialize_with = "crate::time::millis_some")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    effective_from: Option<DateTime<Utc>>,
+    /// Until when; null: open.
+    #[serde(serialize_with = "crate::time::millis_some")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    effective_to: Option<DateTime<Utc>>,
+}
+
+/// The decision for the last hop.
+#[derive(Serialize, ToSchema)]
+struct Routing {
+    /// The version of the settings that were read.
+    catalogue_version: i64,
+    /// By what the candidates are ranked.
+    strategy: &'static str,
+    /// What the house earned for a segment, before its cost.
+    earned: Option<String>,
+    /// The rule that held, and what it said then; null: none fitted, so the cheapest came first.
+    rule: Option<RuleSaid>,
+    /// Ranked: choices first, then those excluded, each with its reason.
+    candidates: Vec<Candidate>,
+    /// The rates of the candidates.
+    rates: Vec<DatedPrice>,
+}
+
+/// One operator that had it.
+#[derive(Serialize, ToSchema)]
+struct HopTaken {
+    /// 0 is the first.
+    hop: i16,
+    /// Who. Only the house sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator_id: Option<String>,
+    /// Its name. Only the house sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator: Option<String>,
+    /// What became of its segments there, in words.
+    outcome: String,
+    /// When the operator answered first.
+    #[serde(serialize_with = "crate::time::millis")]
+    submitted_at: DateTime<Utc>,
+}
+
+/// Explain a message: prices, candidates, hops, and why it ended.
+#[utoipa::path(get, path = "/v1/messages/{id}/explanation", tag = "messages",
+    params(("id" = String, Path, description = "`msg_…`")), responses((status = 200, body = Explanation), Refusals))]
+async fn explain_message(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<Explanation>, Problem> {
+    caller.may(Scope::MessagesRead)?;
+    let id: MessageId = path_id(&id)?;
+    let story = store::messages::get(&api.db, caller.account, id).await?.ok_or_else(Problem::not_found)?;
+    let is_house = caller.is_house().is_ok();
+    let chain = explain::chain(&api.db, id).await?;
+    let decision: Option<Decision> =
+        story.decision.as_ref().filter(|_| is_house).and_then(|json| serde_json::from_value(json.clone()).ok());
+    let (summary, to_do) = summary(&story, is_house);
+    let hops = hops(&api, &story, is_house).await?;
+    let cost = decision.as_ref().and_then(Decision::choice).and_then(|first| first.margin);
+    let margin = if is_house { cost } else { chain.as_ref().and_then(|chain| resold(chain, &caller)) };
+    let routing = match &decision {
+        Some(decision) => Some(routing(&api, decision).await?),
+        None => None,
+    };
+    let payers = match &chain {
+        Some(chain) => payers(&api, &caller, chain).await?,
+        None => Vec::new(),
+    };
+    let margin = margin.map(|margin| margin.to_string());
+    let refunded = refund::given_back(&api.db, story.message.account, id).await?;
+    Ok(Json(Explanation { story: tell(story, refunded, is_house), summary, to_do, payers, margin, routing, hops }))
+}
+
+/// How a message stands and what to do, in the words that the caller may hear: what is the house's to do is not the
+/// customer's.
+fn summary(story: &Story, is_house: bool) -> (String, Option<&'static str>) {
+    let message = &story.message;
+    let state = message.state.name();
+    match &message.code {
+        // Why nobody would carry it is the house's own business.
+        Some(code) if !is_house && UNROUTED.contains(&code.as_str()) => {
+            (format!("{state}: nobody could carry it to that network at that moment"), None)
+        }
+        Some(code) => {
+            let told = ending::meaning(code);
+            (format!("{state}: {}", told.meaning), is_house.then_some(told.to_do))
+        }
+        None if message.state.is_final() => (state.to_owned(), None),
+        None => (format!("{state}: it is still under way"), None),
+    }
+}
+
+/// What a reseller earns: the price right below it less its own.
+fn resold(chain: &Chain, caller: &Caller) -> Option<Micros> {
+    let own = chain.links.iter().position(|link| link.account == caller.account)?;
+    let below = chain.links.get(own.checked_sub(1)?)?;
+    below.price.get().checked_sub(chain.links[own].price.get()).map(Micros::new)
+}
+
+async fn payers(api: &Api, caller: &Caller, chain: &Chain) -> Result<Vec<Payer>, Problem> {
+    let catalogue = api.catalogue.get();
+    let seen: Vec<&Link> =
+        chain.links.iter().filter(|link| catalogue.is_within(link.account, caller.account)).collect();
+    let ids: Vec<_> = seen.iter().map(|link| link.tariff).collect();
+    let rows = explain::tariffs(&api.db, &ids).await?;
+    let payer = |link: &&Link| Payer {
+        account_id: link.account.to_string(),
+        price: link.price.to_string(),
+        currency: chain.currency.to_string(),
+        charge_on: link.charge_on.name(),
+        tariff: dated(link.tariff.to_string(), rows.iter().find(|row| row.id == link.tariff.uuid())),
+    };
+    Ok(seen.iter().map(payer).collect())
+}
+
+fn dated(id: String, row: Option<&Dated>) -> DatedPrice {
+    DatedPrice {
+        id,
+        mcc_mnc: row.map(|row| row.mcc_mnc.clone()),
+        price: row.map(|row| row.price.to_string()),
+        effective_from: row.map(|row| row.from),
+        effective_to: row.and_then(|row| row.to),
+    }
+}
+
+async fn routing(api: &Api, decision: &Decision) -> Result<Routing, Problem> {
+    let ids: Vec<RateId> = decision.candidates.iter().filter_map(|candidate| candidate.rate_id).collect();
+    let rows = explain::rates(&api.db, &ids).await?;
+    let rule = match &decision.rule {
+        Some(used) => Some(said(used, explain::rule(&api.db, used.id, used.version).await?)),
+        None => None,
+    };
+    Ok(Routing {
+        catalogue_version: decision.catalogue_version,
+        strategy: decision.strategy.name(),
+        earned: decision.earned.map(|earned| earned.to_string()),
+        rule,
+        candidates: candidates(decision),
+        rates: rows.iter().map(|row| dated(RateId::from_uuid(row.id).to_string(), Some(row))).collect(),
+    })
+}
+
+async fn hops(api: &Api, story: &Story, is_house: bool) -> Result<Vec<HopTaken>, Problem> {
+    let ids: Vec<Uuid> = story.parts.iter().map(|part| part.operator_id).collect();
+    let names = if is_house { explain::operator_names(&api.db, &ids).await? } else { Vec::new() };
+    let by_hop = story.parts.chunk_by(|one, other| one.hop == other.hop);
+    let hop = |parts: &[Part]| {
+        let operator = parts.first()?.operator_id;
+        Some(HopTaken {
+            hop: parts.first()?.hop,
+            operator_id: is_house.then(|| OperatorId::from_uuid(operator).to_string()),
+            operator: names.iter().find(|(id, _)| *id == operator).map(|(_, name)| name.clone()),
+            outcome: outcome(parts, is_house),
+            submitted_at: parts.iter().map(|part| part.submitted_at).min()?,
+        })
+    };
+    Ok(by_hop.filter_map(hop).collect())
+}
+
+/// What became of the segments of a hop: all alike in one sentence, else each.
+fn outcome(parts: &[Part], is_house: bool) -> String {
+    let one = |part: &Part| {
+        let error = part.error.as_ref().map(|error| format!(", error {error}")).unwrap_or_default();
+        match part.submit_status {
+            None => "the submit was never answered".to_owned(),
+            Some(0) => format!("taken, {}{error}", part.state),
+            Some(_) if !is_house => "refused".to_owned(),
+            Some(status) => format!("refused with SMPP status 0x{status:08x}"),
+        }
+    };
+    let told: Vec<String> = parts.iter().map(one).collect();
+    match told.as_slice() {
+        [first, rest @ ..] if rest.iter().all(|other| other == first) => first.clone(),
+        _ => {
+            let of = |(part, told): (&Part, &String)| format!("segment {}: {told}", part.segment);
+            parts.iter().zip(&told).map(of).collect::<Vec<_>>().join("; ")
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A report as JSON and CSV, by who looks at it.
+
+use axum::response::Response;
+use chrono::NaiveDate;
+use domain::money::decimal;
+use domain::report::share;
+use domain::{Currency, Role};
+use serde::Serialize;
+use store::traffic::{Dimension, Question, Row};
+use utoipa::ToSchema;
+
+use crate::csv::{Cell, Csv};
+
+/// What was sent, divided as asked.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrafficReport)]
+pub(super) struct Report {
+    /// The first day, UTC.
+    from: NaiveDate,
+    /// The last day.
+    to: NaiveDate,
+    /// By what it is divided.
+    by: Vec<&'static str>,
+    /// One for each group and currency.
+    rows: Vec<Group>,
+}
+
+/// One group. What the report is not divided by is null.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrafficGroup)]
+struct Group {
+    /// The day of acceptance, UTC.
+    day: Option<NaiveDate>,
+    /// Who sent.
+    account_id: Option<String>,
+    /// MCC.
+    country: Option<String>,
+    /// MCC and MNC.
+    network: Option<String>,
+    /// Who had the messages last; null also where nobody had them.
+    operator_id: Option<String>,
+    /// The sender; empty: all senders together beyond 200 of one account and day.
+    sender: Option<String>,
+    /// Messages that ended.
+    messages: i64,
+    /// Short messages that they took.
+    segments: i64,
+    /// Short messages that operators accepted.
+    accepted_segments: i64,
+    /// Messages that were delivered.
+    delivered: i64,
+    /// Messages without a final receipt in time.
+    unconfirmed: i64,
+    /// Messages that ended otherwise.
+    failed: i64,
+    /// `delivered` of `messages`, with four digits; null where there are none.
+    #[schema(example = "0.9731")]
+    delivery_rate: Option<String>,
+    /// What those below paid; null for a client, which has none.
+    revenue: Option<Amount>,
+    /// What you paid: the house its operators, others the account above them.
+    cost: Amount,
+    /// `revenue` less `cost`; null for a client, and where the currencies differ.
+    margin: Option<Amount>,
+    /// Half of the final receipts came within this time behind the submit, in milliseconds, rounded up to a step.
+    receipt_p50_ms: Option<u32>,
+    /// 95 of 100 came within this time.
+    receipt_p95_ms: Option<u32>,
+}
+
+/// A sum of money.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TrafficAmount)]
+struct Amount {
+    /// A decimal.
+    #[schema(example = "1250.50")]
+    total: String,
+    /// ISO 4217.
+    #[schema(example = "EUR")]
+    currency: String,
+}
+
+impl Amount {
+    fn new(micros: i128, currency: Currency) -> Self {
+        Self { total: decimal(micros), currency: currency.to_string() }
+    }
+}
+
+impl Group {
+    fn of(row: &Row, role: Role) -> Self {
+        let has_customers = role != Role::Client;
+        let has_margin = has_customers && row.currency == row.cost_currency;
+        Self {
+            day: row.day,
+            account_id: row.account.map(|id| id.to_string()),
+            country: row.country.clone(),
+            network: row.network.clone(),
+            operator_id: row.operator.map(|id| id.to_string()),
+            sender: row.sender.clone(),
+            messages: row.messages,
+            segments: row.segments,
+            accepted_segments: row.accepted_segments,
+            delivered: row.delivered,
+            unconfirmed: row.unconfirmed,
+            failed: row.messages - row.delivered - row.unconfirmed,
+            delivery_rate: share(row.delivered, row.messages),
+            revenue: has_customers.then(|| Amount::new(row.revenue, row.currency)),
+            cost: Amount::new(row.cost, row.cost_currency),
+            margin: has_margin.then(|| Amount::new(row.revenue - row.cost, row.currency)),
+            receipt_p50_ms: row.receipts.percentile_ms(50),
+            receipt_p95_ms: row.receipts.percentile_ms(95),
+        }
+    }
+
+    fn cell(&self, dimension: Dimension) -> Cell {
+        match dimension {
+            Dimension::Day => Cell::plain(self.day),
+            Dimension::Account => Cell::plain(self.account_id.as_deref()),
+            Dimension::Country => Cell::plain(self.country.as_deref()),
+            Dimension::Network => Cell::plain(self.network.as_deref()),
+            Dimension::Operator => Cell::plain(self.operator_id.as_deref()),
+            Dimension::Sender => Cell::text(self.sender.as_deref()),
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn of(question: &Question, rows: &[Row], role: Role) -> Self {
+        Self {
+            from: question.since,
+            to: question.until,
+            by: question.by.iter().map(|dimension| dimension.name()).collect(),
+            rows: rows.iter().map(|row| Group::of(row, role)).collect(),
+        }
+    }
+
+    pub(super) fn into_csv(self, question: &Question) -> Response {
+        let mut headings: Vec<&str> = self.by;
+        headings.extend([
+            "messages",
+            "segments",
+            "accepted_segments",
+            "delivered",
+            "unconfirmed",
+            "failed",
+            "delivery_rate",
+            "revenue",
+            "revenue_currency",
+            "cost",
+            "cost_currency",
+            "margin",
+            "receipt_p50_ms",
+            "receipt_p95_ms",
+        ]);
+        let mut csv = Csv::new(&headings);
+        for group in &self.rows {
+            let mut cells: Vec<Cell> = question.by.iter().map(|dimension| group.cell(*dimension)).collect();
+            for count in [
+                group.messages,
+                group.segments,
+                group.accepted_segments,
+                group.delivered,
+                group.unconfirmed,
+                group.failed,
+            ] {
+                cells.push(Cell::plain(Some(count)));
+            }
+            let total = |amount: Option<&Amount>| Cell::plain(amount.map(|amount| amount.total.clone()));
+            cells.push(Cell::plain(group.delivery_rate.as_deref()));
+            cells.push(total(group.revenue.as_ref()));
+            cells.push(Cell::plain(group.revenue.as_ref().map(|amount| amount.currency.clone())));
+            cells.push(total(Some(&group.cost)));
+            cells.push(Cell::plain(Some(&group.cost.currency)));
+            cells.push(total(group.margin.as_ref()));
+            cells.push(Cell::plain(group.receipt_p50_ms));
+            cells.push(Cell::plain(group.receipt_p95_ms));
+            csv.row(&cells);
+        }
+        csv.into_response(&format!("traffic-{}-{}", self.from, self.to))
+    }
+}

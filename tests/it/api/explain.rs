@@ -1,0 +1,138 @@
+//! Messages explained: to the house all of it, to everybody below only what is theirs.
+
+use std::sync::Arc;
+
+use contract::queues;
+use domain::OperatorId;
+use route::Route;
+use serde_json::{Value, json};
+use store::sweep::Retention;
+
+use super::rig::{Rig, send};
+use crate::ledger::pump;
+
+impl Rig {
+    /// A message of the client that was routed.
+    async fn routed(&self) -> String {
+        let id = self.post(&self.client, "/v1/messages", &send(&json!({}))).await.expect(201).text("id");
+        let clock: Arc<dyn host::Clock> = Arc::new(host::clock::System);
+        let route = Route::new(self.world.db.clone(), self.world.catalogue.clone(), clock);
+        assert_eq!(pump(&self.world, &route, queues::ROUTE).await, 1);
+        id
+    }
+
+    async fn explanation(&self, key: &str, id: &str) -> Value {
+        self.get(key, &format!("/v1/messages/{id}/explanation")).await.expect(200).json()
+    }
+}
+
+fn prices(explanation: &Value) -> Vec<&str> {
+    let payers = explanation["payers"].as_array().unwrap();
+    payers.iter().map(|payer| payer["price"].as_str().unwrap()).collect()
+}
+
+async fn submit(rig: &Rig, id: &str, operator: OperatorId) {
+    let uuid = id.parse::<domain::MessageId>().unwrap().uuid();
+    sqlx::query(
+        "INSERT INTO message_parts (message_id, hop, segment, operator_id, smpp_message_id, submit_status, submitted_at,
+           state, segments, account_id)
+         SELECT $1, 0, 1, $2, 'abc', 69, now(), 'failed', 1, account_id FROM messages WHERE id = $1",
+    )
+    .bind(uuid)
+    .bind(operator.uuid())
+    .execute(rig.world.pool())
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_explained_as_far_as_the_caller_may_see() {
+    let rig = Rig::new().await;
+    let [ucell, beeline] = rig.world.operators;
+    let rule = json!({"name": "Ours", "position": 1, "reason": "contract 7", "when": {"networks": ["434"]},
+        "then": {"strategy": "priority", "operators": [{"operator_id": ucell}]}});
+    let rule = rig.post(&rig.house, "/v1/routing/rules", &rule).await.expect(201).json();
+    let id = rig.routed().await;
+    submit(&rig, &id, ucell).await;
+
+    let all = rig.explanation(&rig.house, &id).await;
+    assert_eq!(prices(&all), ["80.00", "60.00"]);
+    assert_eq!(all["margin"], "10.00");
+    assert_eq!(all["payers"][0]["tariff"]["mcc_mnc"], "43405");
+    assert_eq!(all["payers"][1]["tariff"]["mcc_mnc"], "434");
+    let said = &all["routing"]["rule"];
+    assert_eq!((&said["id"], &said["version"], &said["reason"]), (&rule["id"], &json!(1), &json!("contract 7")));
+    assert_eq!((&said["when"]["networks"], &said["then"]["strategy"]), (&json!(["434"]), &json!("priority")));
+    let candidates = all["routing"]["candidates"].as_array().unwrap();
+    let told: Vec<(&str, &str)> =
+        candidates.iter().map(|c| (c["operator"].as_str().unwrap(), c["reason"].as_str().unwrap())).collect();
+    assert_eq!(told[1], ("Beeline", "the rule names others"));
+    assert_eq!(candidates[0]["rank"], 1);
+    let rates = all["routing"]["rates"].as_array().unwrap();
+    assert!(rates.iter().any(|rate| rate["id"] == candidates[0]["rate_id"] && rate["price"] == "50.00"), "{rates:?}");
+    assert_eq!((&all["hops"][0]["operator"], &all["hops"][0]["hop"]), (&json!("Ucell"), &json!(0)));
+    assert_eq!(all["hops"][0]["outcome"], "refused with SMPP status 0x00000045");
+    assert_eq!(all["summary"], "queued: it is still under way");
+
+    // What was said then is told, whatever the rule says now.
+    let path = format!("/v1/routing/rules/{}", rule["id"].as_str().unwrap());
+    let second = json!({"name": "Other", "position": 1, "then": {"strategy": "block"}});
+    rig.call("PUT", &path, Some(&rig.house), Some(&second)).await.expect(200);
+    let said = rig.explanation(&rig.house, &id).await["routing"]["rule"].clone();
+    assert_eq!((&said["name"], &said["then"]["strategy"]), (&json!("Ours"), &json!("priority")));
+
+    let reseller = rig.explanation(&rig.reseller, &id).await;
+    assert_eq!((prices(&reseller), &reseller["margin"]), (vec!["80.00", "60.00"], &json!("20.00")));
+    let client = rig.explanation(&rig.client, &id).await;
+    assert_eq!((prices(&client), &client["margin"]), (vec!["80.00"], &Value::Null));
+    for seen in [reseller, client] {
+        let text = seen.to_string();
+        let secrets =
+            [ucell.to_string(), beeline.to_string(), "Ucell".to_owned(), "50.00".to_owned(), "rate_".to_owned()];
+        assert!(secrets.iter().all(|secret| !text.contains(secret.as_str())), "{text}");
+        assert!(seen.get("routing").is_none());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_nobody_carries_says_why_and_what_to_do() {
+    let rig = Rig::new().await;
+    rig.post(&rig.house, "/v1/routing/guards", &json!({"min": "100"})).await.expect(201);
+    let id = rig.routed().await;
+    let told = rig.explanation(&rig.house, &id).await;
+    let summary = "rejected: every operator costs more than the margin guard lets it cost";
+    assert_eq!((&told["state"], &told["code"]), (&json!("rejected"), &json!("below_margin")));
+    assert_eq!(told["summary"], summary);
+    assert!(told["to_do"].as_str().unwrap().starts_with("raise the price"), "{told}");
+    let reasons = told["routing"]["candidates"].as_array().unwrap().iter().map(|c| c["reason"].as_str().unwrap());
+    assert_eq!(reasons.collect::<Vec<_>>(), ["a segment would earn too little"; 2]);
+    // The client hears that it ended, not how to earn more by it.
+    let told = rig.explanation(&rig.client, &id).await;
+    assert_eq!((&told["to_do"], told["summary"].as_str().unwrap().contains("margin")), (&Value::Null, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_are_kept_as_long_as_messages_may_name_them() {
+    let rig = Rig::new().await;
+    let id = rig.routed().await;
+    let age = async |days: i32| {
+        let age = sqlx::query("UPDATE routing_decisions SET used_at = now() - make_interval(days => $1)").bind(days);
+        age.execute(rig.world.pool()).await.unwrap();
+    };
+    let clock: Arc<dyn host::Clock> = Arc::new(host::clock::System);
+    let sweep = sweep::Sweep::new(rig.world.db.clone(), rig.world.queue.clone(), clock, Retention::default());
+    let decisions = async || rig.world.count("SELECT count(*) FROM routing_decisions").await;
+    // Whoever is routed alike uses the same decision, which is young again.
+    age(500).await;
+    rig.routed().await;
+    sweep.partitions().await.unwrap();
+    assert_eq!(decisions().await, 1);
+    age(401).await;
+    sweep.partitions().await.unwrap();
+    assert_eq!(decisions().await, 1);
+    age(403).await;
+    sweep.partitions().await.unwrap();
+    assert_eq!(decisions().await, 0);
+    let told = rig.explanation(&rig.house, &id).await;
+    assert_eq!((told.get("routing"), prices(&told)), (None, vec!["80.00", "60.00"]));
+}

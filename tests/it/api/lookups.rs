@@ -1,0 +1,256 @@
+//! Look-ups of numbers: who is asked before messages are priced, who pays, and what goes before what. The provider speaks
+//! real HTTP.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use api::Settings;
+use axum::extract::{Path, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use domain::AccountId;
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::rig::{RICH, Rig, send};
+use crate::world::{CLIENT_DELIVERED, CLIENT_SUBMIT, RESELLER};
+
+/// What a look-up costs client, reseller and house, in millionths.
+const CLIENT_PRICE: i64 = 3_000_000;
+const RESELLER_PRICE: i64 = 2_000_000;
+const COST: i64 = 500_000;
+
+/// A provider of look-ups.
+#[derive(Clone, Default)]
+struct Fake {
+    /// The network of each number; of others it knows nothing.
+    numbers: Arc<Mutex<HashMap<String, &'static str>>>,
+    asked: Arc<AtomicUsize>,
+    /// It never answers.
+    hangs: bool,
+}
+
+impl Fake {
+    async fn serve(&self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1/{{number}}", listener.local_addr().unwrap());
+        let router = Router::new().route("/v1/{number}", get(answer)).with_state(self.clone());
+        tokio::spawn(axum::serve(listener, router).into_future());
+        url
+    }
+
+    fn knows(&self, number: &str, network: &'static str) {
+        self.numbers.lock().unwrap().insert(number.to_owned(), network);
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+async fn answer(State(fake): State<Fake>, Path(number): Path<String>, headers: HeaderMap) -> (StatusCode, Json<Value>) {
+    fake.asked.fetch_add(1, Ordering::SeqCst);
+    if fake.hangs {
+        std::future::pending::<()>().await;
+    }
+    if headers.get(header::AUTHORIZATION).is_none_or(|value| value != "Bearer secret of the provider") {
+        return (StatusCode::UNAUTHORIZED, Json(Value::Null));
+    }
+    match fake.numbers.lock().unwrap().get(&number) {
+        Some(network) => (StatusCode::OK, Json(json!({"result": {"plmn": network, "ported": "yes", "up": true}}))),
+        None => (StatusCode::OK, Json(json!({"result": null}))),
+    }
+}
+
+/// The company with a provider, a reseller and a client that agreed to look-ups.
+async fn rig(fake: &Fake, policy: &str) -> Rig {
+    let settings = Settings { segments_per_second: 1_000_000, private_webhooks: true, ..Settings::default() };
+    let rig = Rig::with(RICH, settings).await;
+    let provider = json!({"name": "Portability", "url": fake.serve().await, "header": "Authorization",
+        "secret": "Bearer secret of the provider", "timeout_ms": 300, "cost": "0.5", "currency": "UZS",
+        "fields": {"network": "/result/plmn", "ported": "/result/ported", "reachable": "/result/up"}});
+    let made = rig.post(&rig.house, "/v1/lookup-providers", &provider).await.expect(201).json();
+    assert!(!made.to_string().contains("secret of"), "the secret is not shown: {made}");
+    rig.agree(&rig.house, rig.world.reseller, &json!({"policy": policy, "price": "2"})).await;
+    rig.agree(&rig.reseller, rig.world.client, &json!({"policy": null, "price": "3"})).await;
+    rig
+}
+
+impl Rig {
+    async fn agree(&self, token: &str, account: AccountId, terms: &Value) {
+        let path = format!("/v1/accounts/{account}/lookups");
+        self.call("PUT", &path, Some(token), Some(terms)).await.expect(200);
+    }
+
+    async fn look_up(&self, number: &str) -> Value {
+        self.get(&self.client, &format!("/v1/lookups/{number}")).await.expect(200).json()
+    }
+
+    /// Sends as the client; answers the network that it was priced for, and the price.
+    async fn priced(&self, to: &str) -> (String, String) {
+        let sent = self.post(&self.client, "/v1/messages", &send(&json!({"to": to}))).await.expect(201).json();
+        (sent["mcc_mnc"].as_str().unwrap().to_owned(), sent["cost"]["total"].as_str().unwrap().to_owned())
+    }
+
+    /// What the wallets of client and reseller have paid and set aside since they were filled.
+    async fn spent(&self) -> [(i64, i64); 2] {
+        let mut spent = [(0, 0); 2];
+        for (at, account) in [self.world.client, self.world.reseller].into_iter().enumerate() {
+            let (posted, held) = self.world.wallet(account).await;
+            spent[at] = (RICH - posted, held);
+        }
+        spent
+    }
+}
+
+fn seen(lookup: &Value) -> [&str; 4] {
+    ["mcc", "mnc", "network", "source"].map(|field| lookup[field].as_str().unwrap_or("-"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_up_is_asked_once_charged_up_the_chain_and_then_remembered() {
+    let fake = Fake::default();
+    fake.knows("998931234567", "43408");
+    let rig = rig(&fake, "always").await;
+    let found = rig.look_up("+998931234567").await;
+    assert_eq!(seen(&found), ["434", "08", "Uzmobile", "provider"], "{found}");
+    assert_eq!((&found["ported"], &found["reachable"], &found["country"]), (&json!(true), &json!(true), &json!("UZ")));
+    assert_eq!(found["price"], json!({"total": "3.00", "currency": "UZS"}));
+    assert_eq!(rig.spent().await, [(CLIENT_PRICE, 0), (RESELLER_PRICE, 0)]);
+    let lines: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT ledger, sum(posted_micros)::bigint FROM balance_ledger WHERE operation = 'lookup' GROUP BY ledger ORDER BY ledger",
+    )
+    .fetch_all(rig.world.pool())
+    .await
+    .unwrap();
+    let paid = CLIENT_PRICE + RESELLER_PRICE;
+    let expected = [("revenue", paid), ("supplier", COST), ("supplier_cost", -COST), ("wallet", -paid)];
+    assert_eq!(lines, expected.map(|(ledger, sum)| (ledger.to_owned(), sum)));
+    let again = rig.look_up("998931234567").await;
+    assert_eq!(seen(&again), ["434", "08", "Uzmobile", "cache"]);
+    assert_eq!((&again["price"]["total"], fake.asked()), (&json!("0.00"), 1));
+    // A provider that knows nothing of a number costs nothing, and its prefix decides.
+    let unknown = rig.look_up("+998931234568").await;
+    assert_eq!(seen(&unknown), ["434", "05", "Ucell", "prefix"]);
+    assert_eq!(rig.spent().await, [(CLIENT_PRICE, 0), (RESELLER_PRICE, 0)]);
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_priced_and_routed_where_its_number_is() {
+    let fake = Fake::default();
+    for number in ["998931234567", "998931234570", "998931234571"] {
+        fake.knows(number, "43404");
+    }
+    let rig = rig(&fake, "always").await;
+    assert_eq!(rig.priced("+998931234567").await, ("43404".to_owned(), "90.00".to_owned()));
+    assert_eq!(rig.spent().await, [(CLIENT_PRICE, CLIENT_DELIVERED), (RESELLER_PRICE, RESELLER)]);
+    assert_eq!(rig.priced("+998931234567").await.0, "43404", "remembered");
+    assert_eq!(rig.priced("+998931234569").await.0, "43405", "nobody knows better than the prefix");
+    assert_eq!(fake.asked(), 2);
+    let one = |to: &str| send(&json!({"to": to}));
+    let refused = json!({"to": "+998931234572", "from": "Stranger", "text": "x"});
+    let messages = json!({"messages": [one("+998931234570"), one("+998931234571"), one("+998931234571"), refused]});
+    let batch = rig.post(&rig.client, "/v1/messages/batch", &messages).await.expect(202).json();
+    let networks: Vec<&Value> = (0..4).map(|at| &batch["results"][at]["message"]["mcc_mnc"]).collect();
+    assert_eq!(networks, [&json!("43404"), &json!("43404"), &json!("43404"), &Value::Null]);
+    assert_eq!(fake.asked(), 4, "each number once, and nothing for what is refused anyway");
+    assert_eq!(rig.spent().await[0], (3 * CLIENT_PRICE, 5 * CLIENT_DELIVERED + CLIENT_SUBMIT));
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_policy_says_what_is_asked() {
+    let fake = Fake::default();
+    for number in ["998931234567", "998931234568", "998931234569"] {
+        fake.knows(number, "43408");
+    }
+    let rig = rig(&fake, "never").await;
+    assert_eq!((seen(&rig.look_up("998931234567").await), fake.asked()), (["434", "05", "Ucell", "prefix"], 0));
+    rig.agree(&rig.house, rig.world.reseller, &json!({"policy": "always"})).await;
+    assert_eq!(
+        seen(&rig.look_up("998931234567").await)[3],
+        "provider",
+        "what the reseller agreed holds for its client"
+    );
+    assert_eq!(rig.spent().await, [(CLIENT_PRICE, 0), (0, 0)], "the house absorbs what the reseller does not pay");
+    rig.agree(&rig.reseller, rig.world.client, &json!({"policy": "cached", "price": "3"})).await;
+    assert_eq!(seen(&rig.look_up("998931234567").await)[3], "cache");
+    assert_eq!(seen(&rig.look_up("998931234568").await), ["434", "05", "Ucell", "prefix"]);
+    rig.agree(&rig.reseller, rig.world.client, &json!({"policy": "never"})).await;
+    assert_eq!(seen(&rig.look_up("998931234567").await)[3], "prefix", "not even what is known");
+    assert_eq!(fake.asked(), 1);
+    // Above the wallet: nobody is asked, nothing is charged; a message goes by its prefix.
+    rig.agree(&rig.reseller, rig.world.client, &json!({"policy": "always", "price": "1000001"})).await;
+    let refused = rig.get(&rig.client, "/v1/lookups/998931234569").await;
+    assert_eq!((refused.refusal(), fake.asked()), ((402, "insufficient_credit".to_owned()), 1));
+    assert_eq!(rig.priced("+998931234569").await.0, "43405");
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_hangs_holds_messages_up_for_its_time_at_most() {
+    let fake = Fake { hangs: true, ..Fake::default() };
+    let rig = rig(&fake, "always").await;
+    let started = Instant::now();
+    assert_eq!(rig.priced("+998931234567").await.0, "43405");
+    assert!(started.elapsed() >= Duration::from_millis(300) && started.elapsed() < Duration::from_secs(5));
+    for number in 0..20 {
+        rig.priced(&format!("+9989312346{number:02}")).await;
+    }
+    assert_eq!(fake.asked(), 5, "after five failures it is left alone for a while");
+    assert_eq!(rig.spent().await[0].0, 0, "nobody pays for nothing");
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn portability_override_wins() {
+    let fake = Fake::default();
+    fake.knows("998931234567", "43408");
+    let rig = rig(&fake, "always").await;
+    let moved = json!({"number": "+998931234567", "mcc": "434", "mnc": "04", "source": "portability"});
+    rig.post(&rig.house, "/v1/number-overrides", &moved).await.expect(201);
+    // Its prefix is Ucell's, the provider would say Uzmobile: it is with Beeline, and is priced and routed so.
+    assert_eq!(rig.priced("+998931234567").await, ("43404".to_owned(), "90.00".to_owned()));
+    let decision =
+        rig.post(&rig.house, "/v1/routing/decision", &json!({"to": "+998931234567"})).await.expect(200).json();
+    assert_eq!(decision["mcc_mnc"], "43404");
+    let found = rig.look_up("998931234567").await;
+    assert_eq!((seen(&found), &found["ported"]), (["434", "04", "Beeline", "override"], &json!(true)));
+    assert_eq!(fake.asked(), 0, "nobody is asked about what is known");
+    assert_eq!(rig.spent().await[0], (0, CLIENT_DELIVERED));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_of_look_ups_are_refused_with_their_pointers() {
+    let rig = Rig::new().await;
+    let bad = json!({"name": "", "url": "http://127.0.0.1/{number}", "header": "a b", "fields": {"network": "x", "mcc": "/y"},
+        "timeout_ms": 20000, "lifetime_seconds": 1, "cost": "-1", "currency": "dollars"});
+    let refused = rig.post(&rig.house, "/v1/lookup-providers", &bad).await.expect(400).json();
+    let pointers: Vec<&str> =
+        refused["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    let expected = [
+        "/name",
+        "/url",
+        "/secret",
+        "/header",
+        "/fields",
+        "/fields/network",
+        "/timeout_ms",
+        "/lifetime_seconds",
+        "/cost",
+        "/currency",
+    ];
+    assert_eq!(pointers, expected);
+    let path = format!("/v1/accounts/{}/lookups", rig.world.client);
+    for (terms, pointer) in [(json!({"policy": "perhaps"}), "/policy"), (json!({"price": "-1"}), "/price")] {
+        let refused = rig.call("PUT", &path, Some(&rig.reseller), Some(&terms)).await.expect(400).json();
+        assert_eq!(refused["errors"][0]["pointer"], pointer);
+    }
+    let own = format!("/v1/accounts/{}/lookups", rig.world.reseller);
+    let refused = rig.call("PUT", &own, Some(&rig.reseller), Some(&json!({"policy": "always"}))).await;
+    assert_eq!(refused.refusal().0, 403, "nobody agrees with himself");
+    assert_eq!(rig.get(&rig.client, "/v1/lookups/12").await.refusal(), (422, "invalid_number".to_owned()));
+}

@@ -1,0 +1,99 @@
+//! Traffic of the past by changed settings, over the API.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::rig::Rig;
+use crate::ledger::live;
+
+impl Rig {
+    /// Asks, and waits for what comes of it.
+    async fn what_if(&self, ask: &Value) -> Value {
+        let asked = self.post(&self.house, "/v1/routing/what-if", ask).await.expect(202).text("id");
+        let path = format!("/v1/routing/what-if/{asked}");
+        let done = async || {
+            let row = self.get(&self.house, &path).await.expect(200).json();
+            (row["state"] != "running").then_some(row)
+        };
+        let row = testkit::until_some(Duration::from_secs(30), done).await;
+        assert_eq!((&row["state"], &row["error"]), (&json!("done"), &Value::Null));
+        row["result"].clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn real_traffic_is_replayed_by_changed_settings() {
+    let rig = Rig::new().await;
+    let [ucell, beeline] = rig.world.operators;
+    Box::pin(live(&rig.world, 7)).await;
+    let records = rig.world.count("SELECT count(*) FROM sms_cdr WHERE correction = 0").await;
+    let segments = rig.world.count("SELECT sum(segments)::bigint FROM sms_cdr WHERE correction = 0").await;
+    assert!(records > 10, "{records}");
+    let until = (chrono::Utc::now() + chrono::TimeDelta::minutes(1)).to_rfc3339();
+    let ask = |drafts: Value| {
+        let mut ask = json!({"until": until});
+        ask.as_object_mut().unwrap().extend(drafts.as_object().unwrap().clone());
+        ask
+    };
+    let costs = |price: i64| domain::Micros::new(segments * price * 1_000_000).to_string();
+    // Beeline costs 45, Ucell 50; the reseller pays 60.
+    let rows = [
+        (json!({}), 45, 0),
+        (json!({"disabled": [beeline]}), 50, records),
+        (json!({"rates": [{"operator_id": ucell, "network": "434", "price": "40", "currency": "UZS"}]}), 40, records),
+        (json!({"rules": [{"position": 1, "then": {"except": [beeline]}}]}), 50, records),
+    ];
+    for (drafts, price, moved) in rows {
+        let found = rig.what_if(&ask(drafts.clone())).await;
+        assert_eq!((&found["messages"], &found["moved"]), (&json!(records), &json!(moved)), "{drafts} {found}");
+        assert_eq!(found["before"]["cost"]["UZS"], costs(45), "{drafts}");
+        assert_eq!(found["after"]["cost"]["UZS"], costs(price), "{drafts}");
+        assert_eq!(found["after"]["revenue"]["UZS"], costs(60), "{drafts}");
+        assert_eq!(found["after"]["margin"]["UZS"], costs(60 - price), "{drafts}");
+    }
+    let found = rig.what_if(&ask(json!({"guards": [{"min": "16"}]}))).await;
+    assert_eq!(found["after"]["unrouted"], json!({"below_margin": records}));
+    let found = rig.what_if(&ask(json!({"account_id": rig.world.house, "network": "401"}))).await;
+    assert_eq!(found["messages"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listed_traffic_is_replayed_and_every_mistake_is_named() {
+    let rig = Rig::new().await;
+    let [ucell, beeline] = rig.world.operators;
+    let line = json!({"to": "+998931234567", "account_id": rig.world.client, "segments": 2, "count": 1000});
+    let weighted = json!({"strategy": "weighted",
+        "operators": [{"operator_id": ucell, "weight": 1}, {"operator_id": beeline, "weight": 3}]});
+    let found = rig.what_if(&json!({"messages": [line], "rules": [{"position": 1, "then": weighted}]})).await;
+    assert_eq!((&found["messages"], &found["moved"]), (&json!(1000), &json!(250)));
+    assert_eq!(found["networks"][0]["mcc_mnc"], "43405");
+    let share = |name: &str| {
+        let of = found["operators"].as_array().unwrap().iter().find(|one| one["operator"] == name).unwrap();
+        (of["before"]["messages"].clone(), of["after"]["messages"].clone())
+    };
+    assert_eq!((share("Ucell"), share("Beeline")), ((json!(0), json!(250)), (json!(1000), json!(750))));
+
+    let bad = json!({
+        "messages": [{"to": "+1", "count": 0}], "at": "soon", "without_rules": ["x"],
+        "rules": [{"position": 1, "then": {"strategy": "best"}}],
+        "rates": [{"operator_id": ucell, "network": "4", "price": "-1", "currency": "uzs"}],
+        "tariffs": [{"plan_id": "plan_01m835r56ceywr0hvw89c806ve", "network": "434", "price": "1"}],
+    });
+    let refused = rig.post(&rig.house, "/v1/routing/what-if", &bad).await;
+    let errors = refused.json()["errors"].as_array().cloned().unwrap_or_default();
+    let mut pointers: Vec<&str> = errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    pointers.sort_unstable();
+    let expected = [
+        "/at",
+        "/messages/0/count",
+        "/messages/0/to",
+        "/rates/0/currency",
+        "/rates/0/network",
+        "/rates/0/price",
+        "/rules/0/then/strategy",
+        "/tariffs/0/plan_id",
+        "/without_rules/0",
+    ];
+    assert_eq!(pointers, expected);
+}

@@ -1,0 +1,130 @@
+//! What must be true of the books: the product's own checks, and the model's word on every balance.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use domain::{AccountId, MessageId, OperatorId};
+use uuid::Uuid;
+
+use super::life::Life;
+use super::model::{Books, Stand, Wallet};
+
+impl Life {
+    /// Messages that have not ended.
+    pub(super) async fn open(&self) -> Vec<MessageId> {
+        let open: Vec<Uuid> = sqlx::query_scalar("SELECT id FROM messages WHERE state_rank < 8")
+            .fetch_all(self.firm.road.world.pool())
+            .await
+            .unwrap();
+        open.into_iter().map(MessageId::from_uuid).collect()
+    }
+
+    /// What costs nothing to check: after every step.
+    pub(super) async fn assert_cheap(&self, step: usize) {
+        let wrong: i64 = sqlx::query_scalar(
+            "SELECT (SELECT count(*) FROM account_balances
+                 WHERE posted_micros + credit_limit_micros - held_micros < 0 OR held_micros < 0)
+             + (SELECT count(*) FROM (SELECT FROM balance_ledger GROUP BY currency HAVING sum(posted_micros) <> 0) s)
+             + (SELECT count(*) FROM account_balances b, LATERAL (
+                 SELECT coalesce(sum(l.posted_micros), 0) AS posted, coalesce(sum(l.held_micros), 0) AS held
+                 FROM balance_ledger l WHERE l.account_id = b.account_id AND l.ledger = 'wallet') AS fold
+                 WHERE b.posted_micros <> fold.posted OR b.held_micros <> fold.held)",
+        )
+        .fetch_one(self.firm.road.world.pool())
+        .await
+        .unwrap();
+        assert_eq!(wrong, 0, "seed {}, step {step}", self.seed);
+    }
+
+    /// The product's own checks, and the model.
+    pub(super) async fn assert_books(&self) {
+        let violations = store::ledger::verify(&self.firm.road.world.db).await.unwrap();
+        assert!(violations.is_empty(), "seed {}: {violations:#?}", self.seed);
+        let (kept, due) = (self.kept().await, self.due().await);
+        assert_eq!(kept, due, "seed {}: the books (left) and the model (right)", self.seed);
+    }
+
+    pub(super) async fn assert_nothing_is_open(&self) {
+        assert!(self.open().await.is_empty(), "seed {}", self.seed);
+        for (account, wallet) in self.kept().await.wallets {
+            assert_eq!(wallet.held, 0, "seed {}: {account} still holds something", self.seed);
+        }
+    }
+
+    /// What the model says.
+    pub(super) async fn due(&self) -> Books {
+        type Row = (Uuid, String, i16);
+        let pool = self.firm.road.world.pool();
+        let messages: Vec<Row> =
+            sqlx::query_as("SELECT id, state, state_rank FROM messages").fetch_all(pool).await.unwrap();
+        let routed: Vec<(Uuid, Uuid, DateTime<Utc>)> = sqlx::query_as(
+            "SELECT message_id, operator_id, at FROM message_events
+             WHERE state = 'queued' AND source = 'route' ORDER BY at",
+        )
+        .fetch_all(pool)
+        .await
+        .unwrap();
+        let mut stands: HashMap<MessageId, Stand> = HashMap::new();
+        for (id, state, rank) in messages {
+            let (is_final, is_delivered) = (rank >= 8, state == "delivered");
+            stands.insert(MessageId::from_uuid(id), Stand { is_final, is_delivered, routed_at: Vec::new() });
+        }
+        for (id, operator, at) in routed {
+            let stand = stands.get_mut(&MessageId::from_uuid(id)).unwrap();
+            stand.routed_at.push((OperatorId::from_uuid(operator), at));
+        }
+        self.firm.model.books(&stands)
+    }
+
+    /// What the books say.
+    pub(super) async fn kept(&self) -> Books {
+        let pool = self.firm.road.world.pool();
+        let mut books = Books::default();
+        let wallets: Vec<(Uuid, i64, i64)> =
+            sqlx::query_as("SELECT account_id, posted_micros, held_micros FROM account_balances")
+                .fetch_all(pool)
+                .await
+                .unwrap();
+        for (account, posted, held) in wallets {
+            books.wallets.insert(AccountId::from_uuid(account), Wallet { posted, held });
+        }
+        books.revenue = self
+            .sums("revenue", "account_id")
+            .await
+            .into_iter()
+            .map(|(id, sum)| (AccountId::from_uuid(id), sum))
+            .collect();
+        books.suppliers = self
+            .sums("supplier", "operator_id")
+            .await
+            .into_iter()
+            .map(|(id, sum)| (OperatorId::from_uuid(id), sum))
+            .collect();
+        let records: Vec<(Uuid, i64, i64)> = sqlx::query_as(
+            "SELECT DISTINCT ON (message_id) message_id, price_micros, cost_micros FROM sms_cdr
+             ORDER BY message_id, correction DESC",
+        )
+        .fetch_all(pool)
+        .await
+        .unwrap();
+        books.records =
+            records.into_iter().map(|(id, price, cost)| (MessageId::from_uuid(id), (price, cost))).collect();
+        books
+    }
+
+    async fn sums(&self, ledger: &str, by: &'static str) -> BTreeMap<Uuid, i64> {
+        let sql = match by {
+            "operator_id" => {
+                "SELECT operator_id, sum(posted_micros)::bigint FROM balance_ledger WHERE ledger = $1 GROUP BY 1
+                 HAVING sum(posted_micros) <> 0"
+            }
+            _ => {
+                "SELECT account_id, sum(posted_micros)::bigint FROM balance_ledger WHERE ledger = $1 GROUP BY 1
+                 HAVING sum(posted_micros) <> 0"
+            }
+        };
+        let sums: Vec<(Uuid, i64)> =
+            sqlx::query_as(sql).bind(ledger).fetch_all(self.firm.road.world.pool()).await.unwrap();
+        sums.into_iter().collect()
+    }
+}

@@ -1,0 +1,123 @@
+//! An operator loses its sessions: what waits for it goes to another one after a while, and nothing is sent twice.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use contract::{OutcomeClass, ReceiptState, queues};
+use domain::OperatorId;
+use serde_json::json;
+
+use crate::road::Road;
+use crate::world::{CLIENT_SUBMIT, World};
+
+const BALANCE: i64 = 1_000_000_000_000;
+
+/// An edge says how many sessions an operator has, now and by the test's clock.
+async fn bound(road: &Road, operator: OperatorId, count: i32) {
+    sqlx::query(
+        "INSERT INTO operator_binds (operator_id, edge_id, bound, binds, at) VALUES ($1, 'edge', $2, $3, $4)
+         ON CONFLICT (operator_id, edge_id) DO UPDATE SET bound = excluded.bound, at = excluded.at",
+    )
+    .bind(operator.uuid())
+    .bind(count)
+    .bind(json!([]))
+    .bind(road.now())
+    .execute(road.world.pool())
+    .await
+    .unwrap();
+    sqlx::query("UPDATE catalogue_version SET version = version + 1").execute(road.world.pool()).await.unwrap();
+    road.world.catalogue.refresh().await.unwrap();
+}
+
+struct Case {
+    road: Road,
+    cheap: OperatorId,
+    dear: OperatorId,
+}
+
+impl Case {
+    async fn new() -> Self {
+        let world = World::with_balance(BALANCE).await;
+        let [dear, cheap] = world.operators;
+        let road = Road::of(world);
+        bound(&road, cheap, 1).await;
+        bound(&road, dear, 1).await;
+        Self { road, cheap, dear }
+    }
+
+    /// So much later, with so many sessions of each.
+    async fn later(&self, seconds: u64, cheap: i32, dear: i32) -> u64 {
+        self.road.clock.advance(Duration::from_secs(seconds));
+        bound(&self.road, self.cheap, cheap).await;
+        bound(&self.road, self.dear, dear).await;
+        let moved = self.road.sweep.failover().await.unwrap();
+        self.road.route().await;
+        moved
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_an_operator_that_is_down_goes_to_another_after_a_while() {
+    let case = Case::new().await;
+    let Case { road, cheap, dear } = &case;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(road.send(road.world.message("43405", 1, road.now())).await);
+    }
+    assert_eq!(case.later(0, 0, 1).await, 0, "it has just gone");
+    assert_eq!(case.later(59, 0, 1).await, 0);
+    assert_eq!(case.later(2, 0, 1).await, 3);
+    assert!(road.taken(*cheap).await.is_empty(), "nothing is left for whoever comes back");
+    let keys: Vec<_> = ids.iter().map(|id| (*id, 0)).collect();
+    assert_eq!(store::outcome::known(&road.world.db, &keys).await.unwrap().len(), 3, "an edge that asks does not send");
+    let submits = road.taken(*dear).await;
+    assert_eq!(submits.len(), 3);
+    for submit in &submits {
+        assert_eq!(submit.hop, 1);
+        road.accepts(*dear, submit).await;
+        road.tells(*dear, submit, 1, ReceiptState::Delivered).await;
+    }
+    for id in ids {
+        assert_eq!(road.stands(id).await, ("delivered".to_owned(), None, CLIENT_SUBMIT));
+    }
+    assert_eq!((road.owed(*cheap).await, road.owed(*dear).await), (0, 3 * 50_000_000));
+    assert_eq!(road.world.wallet(road.world.client).await, (BALANCE - 3 * CLIENT_SUBMIT, 0));
+    road.world.assert_books_are_right().await;
+}
+
+#[tokio::test]
+async fn what_nobody_else_may_carry_waits_on_and_a_moment_without_sessions_moves_nothing() {
+    let case = Case::new().await;
+    let Case { road, cheap, dear } = &case;
+    let id = road.send(road.world.message("43405", 1, road.now())).await;
+    case.later(0, 0, 1).await;
+    case.later(30, 1, 1).await;
+    assert_eq!(case.later(40, 0, 1).await, 0, "it was up in between");
+    // The other one has no rate any more; then it is down, too.
+    sqlx::query("DELETE FROM operator_rates WHERE operator_id = $1")
+        .bind(dear.uuid())
+        .execute(road.world.pool())
+        .await
+        .unwrap();
+    assert_eq!(case.later(61, 0, 1).await, 0);
+    assert_eq!(case.later(61, 0, 0).await, 0);
+    assert_eq!(road.stands(id).await.0, "queued");
+    let depth = road.world.queue.depth(&queues::submit(*cheap)).await.unwrap();
+    assert_eq!(depth.ready + depth.waiting, 1, "it is still there for its operator");
+}
+
+#[tokio::test]
+async fn what_the_operator_has_got_stays_there() {
+    let case = Case::new().await;
+    let Case { road, cheap, dear } = &case;
+    let id = road.send(road.world.message("43405", 1, road.now())).await;
+    let submit = road.one(*cheap).await;
+    // It went out, nobody knows how it ended, and its envelope comes once more.
+    road.publish(&queues::submit(*cheap), std::slice::from_ref(&submit)).await;
+    road.answer(*cheap, &submit, OutcomeClass::Unknown, &[0]).await;
+    case.later(0, 0, 1).await;
+    assert_eq!(case.later(61, 0, 1).await, 0);
+    assert!(road.taken(*dear).await.is_empty());
+    assert_eq!(road.stands(id).await.0, "queued");
+    road.clock.advance(TimeDelta::days(1).to_std().unwrap());
+}

@@ -130,7 +130,7 @@ type Key = (Option<NaiveDate>, Option<Uuid>, Option<String>, Option<String>, Opt
 /// What `viewer` is paid, pays and has sent, divided as asked. One row has one currency.
 ///
 /// # Errors
-/// [`ReportError::TooLong`] above [`ROWS_MAX`] rows.
+/// [`ReportError::TooLong`] above 10,000 rows.
 pub async fn report(db: &Db, viewer: AccountId, question: &Question) -> Result<Vec<Row>, ReportError> {
     let by = |dimension| question.by.contains(&dimension);
     let rows = query!(

@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::extract::Query as AxumQuery;
-use domain::AccountId;
+use domain::{AccountId, Number};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,25 @@ pub(crate) fn limit_of(check: &mut Check, limit: Option<&str>) -> u16 {
     }
 }
 
+/// What a list in order of number is asked for: numbers behind `after`, so many of them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NumberPage {
+    pub(crate) after: Option<Number>,
+    pub(crate) limit: u16,
+}
+
+/// Reads `cursor` and `limit` of a list in order of number.
+pub(crate) fn number_page(cursor: Option<&str>, limit: Option<&str>) -> Result<NumberPage, Problem> {
+    let mut check = Check::default();
+    let after = cursor.and_then(|cursor| {
+        let read = Number::parse(cursor).map_err(|_| "expected next_cursor of the page before");
+        check.value("/cursor", Code::InvalidRequest, read)
+    });
+    let limit = limit_of(&mut check, limit);
+    check.finish()?;
+    Ok(NumberPage { after, limit })
+}
+
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct List<T> {
@@ -98,6 +117,19 @@ impl<T> List<T> {
     pub(crate) fn new<R>(page: Page, rows: Vec<R>, id: impl Fn(&R) -> Uuid, entry: impl Fn(R) -> T) -> Self {
         let (rows, has_more) = page.cut(rows);
         let next_cursor = rows.last().filter(|_| has_more).map(|row| id(row).simple().to_string());
+        Self { data: rows.into_iter().map(entry).collect(), has_more, next_cursor }
+    }
+
+    /// The same of rows in order of number.
+    pub(crate) fn by_number<R>(
+        page: NumberPage,
+        mut rows: Vec<R>,
+        number: impl Fn(&R) -> Number,
+        entry: impl Fn(R) -> T,
+    ) -> Self {
+        let has_more = rows.len() > usize::from(page.limit);
+        rows.truncate(usize::from(page.limit));
+        let next_cursor = rows.last().filter(|_| has_more).map(|row| number(row).digits());
         Self { data: rows.into_iter().map(entry).collect(), has_more, next_cursor }
     }
 }

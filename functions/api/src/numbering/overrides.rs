@@ -18,7 +18,7 @@ use crate::auth::{Caller, Scope};
 use crate::body::Raw;
 use crate::change::{Change, found};
 use crate::check::Check;
-use crate::list::{List, Query, limit_of};
+use crate::list::{List, Query, number_page};
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
 
@@ -121,18 +121,9 @@ async fn list_overrides(
 ) -> Result<Json<List<NumberOverride>>, Problem> {
     caller.may(Scope::AdminRead)?;
     caller.is_house()?;
-    let mut check = Check::default();
-    let after = query.cursor.as_deref().and_then(|cursor| {
-        let read = Number::parse(cursor).map_err(|_| "expected next_cursor of the page before");
-        check.value("/cursor", Code::InvalidRequest, read)
-    });
-    let limit = limit_of(&mut check, query.limit.as_deref());
-    check.finish()?;
-    let mut rows = overrides::list(&api.db, after, limit).await?;
-    let has_more = rows.len() > usize::from(limit);
-    rows.truncate(usize::from(limit));
-    let next_cursor = rows.last().filter(|_| has_more).map(|row| row.number.digits());
-    Ok(Json(List { data: rows.into_iter().map(view).collect(), has_more, next_cursor }))
+    let page = number_page(query.cursor.as_deref(), query.limit.as_deref())?;
+    let rows = overrides::list(&api.db, page.after, page.limit).await?;
+    Ok(Json(List::by_number(page, rows, |row| row.number, view)))
 }
 
 /// Forget an override: the prefix decides again.

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use contract::{Envelope, Routed, SubmitKey, queues, seal};
-use domain::overrides::Overrides;
 use domain::reroute::HOPS_MAX;
 use domain::{Catalogue, MessageId, OperatorId, State};
 use queue::{Delivery, Lease, Out, Settle, Take};
@@ -42,11 +41,18 @@ impl Sweep {
             }
             let catalogue = match &mut catalogue {
                 Some(known) => known,
-                empty => empty.insert(store::catalogue::load(&self.db, &Overrides::default()).await?),
+                empty => empty.insert(self.catalogue().await?),
             };
             moved += self.move_from(operator, catalogue, now).await?;
         }
         Ok(moved)
+    }
+
+    /// As it is at this moment. Numbers that moved are many: only what changed of them since the last time is read.
+    async fn catalogue(&self) -> Result<Catalogue, store::Error> {
+        let catalogue = store::catalogue::load(&self.db, &self.overrides.get()).await?;
+        self.overrides.set(catalogue.overrides.clone());
+        Ok(catalogue)
     }
 
     async fn move_from(&self, operator: OperatorId, catalogue: &Catalogue, now: DateTime<Utc>) -> anyhow::Result<u64> {

@@ -16,6 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use domain::live::Live;
+use domain::overrides::Overrides;
 use host::Clock;
 use queue::Queue;
 use store::sweep::Retention;
@@ -67,6 +69,8 @@ pub struct Sweep {
     retention: Retention,
     parts_wait: TimeDelta,
     failover_after: TimeDelta,
+    /// Numbers that moved, as they were last read.
+    overrides: Arc<Live<Overrides>>,
 }
 
 impl Sweep {
@@ -81,7 +85,8 @@ impl Sweep {
 
     /// Sweeps over `db`, publishing to `queue`.
     pub fn new(db: Db, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
-        Self { db, queue, clock, retention, parts_wait: PARTS_WAIT, failover_after: FAILOVER_AFTER }
+        let (parts_wait, failover_after, overrides) = (PARTS_WAIT, FAILOVER_AFTER, Arc::default());
+        Self { db, queue, clock, retention, parts_wait, failover_after, overrides }
     }
 
     /// Lets the parts of a message from a handset wait for each other so long, at most [`inbound::TOGETHER`].

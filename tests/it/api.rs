@@ -3,6 +3,7 @@
 mod admin;
 mod auth;
 mod batch;
+mod exchange;
 mod explain;
 mod health;
 mod inbound;

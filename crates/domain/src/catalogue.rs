@@ -7,10 +7,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::account::Account;
+use crate::fx::Fx;
 use crate::id::{AccountId, PlanId};
 use crate::live::Live;
 use crate::lookup;
-use crate::money::Micros;
+use crate::money::{Currency, Micros};
 use crate::network::Network;
 use crate::number::Number;
 use crate::overrides::Overrides;
@@ -61,6 +62,8 @@ pub struct Catalogue {
     pub operators: Vec<Operator>,
     /// Buy rates by network (or country), sorted by operator; see [`Catalogue::add_rate`].
     pub rates: HashMap<Network, Vec<Rate>>,
+    /// Exchange rates.
+    pub fx: Fx,
     /// Routing rules.
     pub rules: Rules,
     /// What is looked up for accounts, where something was agreed.
@@ -210,7 +213,16 @@ impl Catalogue {
             rule,
             watch: earned.map(|earned| (earned, self.guards.watch(earned, &above, network, question.at))),
             reroute: rule.and_then(|rule| rule.body.then.reroute).or_else(by_account),
+            currency: earned.map_or_else(|| self.currency_of(question.account), |earned| earned.currency),
+            fx: &self.fx,
         }
+    }
+
+    /// The currency that an account pays in; of one that is not known, that of the house.
+    fn currency_of(&self, account: AccountId) -> Currency {
+        let house = || self.accounts.values().find(|account| account.parent.is_none());
+        let account = self.accounts.get(&account).or_else(house);
+        account.map_or(Currency::NONE, |account| account.currency)
     }
 
     /// Adds a sell price of a plan for a network, or a country; `None`: where the plan has no other.

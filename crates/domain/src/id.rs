@@ -160,6 +160,8 @@ ids! {
     DecisionId = "dec";
     /// A queue message.
     EnvelopeId = "env";
+    /// One dated exchange rate.
+    ExchangeRateId = "fx";
     /// A guard of the margin.
     GuardId = "guard";
     /// A message from a handset.

@@ -9,6 +9,7 @@ pub mod burn;
 pub mod catalogue;
 pub mod encoding;
 pub mod ending;
+pub mod fx;
 pub mod hours;
 pub mod id;
 pub mod inbound;
@@ -37,7 +38,7 @@ pub use account::{Account, Role};
 pub use catalogue::Catalogue;
 pub use encoding::Encoding;
 pub use id::{
-    AccountId, AdjustmentId, ChainId, DecisionId, EnvelopeId, GuardId, InboundId, InboundRuleId, KeyId,
+    AccountId, AdjustmentId, ChainId, DecisionId, EnvelopeId, ExchangeRateId, GuardId, InboundId, InboundRuleId, KeyId,
     LookupProviderId, MessageId, OperatorId, PlanId, PrefixId, RateId, RoutingRuleId, SenderIdId, SessionId, SheetId,
     SmppSystemId, TariffId, ThresholdId, TransactionId, UserId, WhatIfId,
 };

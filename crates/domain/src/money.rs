@@ -120,6 +120,9 @@ impl<'de> Deserialize<'de> for Micros {
 pub struct Currency([u8; 3]);
 
 impl Currency {
+    /// No currency (ISO 4217): for what has none.
+    pub const NONE: Self = Self(*b"XXX");
+
     /// The code, for example `UZS`.
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("XXX")

@@ -3,6 +3,7 @@
 
 mod book;
 pub mod breaker;
+mod costs;
 pub mod health;
 pub mod margin;
 mod rank;
@@ -17,6 +18,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::encoding::Encoding;
+use crate::fx::Exchanged;
 use crate::id::{AccountId, GuardId, OperatorId, RateId, RoutingRuleId};
 use crate::money::{Currency, Micros};
 use crate::network::Network;
@@ -118,7 +120,11 @@ pub struct Candidate {
     /// Currency of the cost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<Currency>,
-    /// What the house earns for a segment less its cost; `None` where the currencies differ or nothing is earned.
+    /// The cost in the currency of the price, where that is another one and a rate of exchange is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<Exchanged>,
+    /// What the house earns for a segment less its cost, exchange and all; `None` where no rate of exchange is in force
+    /// or nothing is earned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<Micros>,
     /// What the margin guard says, where that is too little.

@@ -54,6 +54,9 @@ pub struct Moved {
     pub taken: u8,
     /// Who had it, and at what cost of a segment.
     pub cost: Option<(OperatorId, Micros, Currency)>,
+    /// That cost in the currency of the sender's wallet, where that is another one and an exchange rate was in force: the
+    /// amount of a segment by the rate, and the spread of the exchange.
+    pub exchange: Option<(Micros, Micros)>,
     /// Its journal entry.
     pub entry: Uuid,
     /// Taken from the sender's wallet by now.
@@ -131,7 +134,7 @@ pub async fn advance(
             INSERT INTO sms_cdr (message_id, correction, account_id, recipient, sender, mcc_mnc, encoding, segments,
                 accepted_segments, state, code, operator_id, hop, chain_id, rate_id, decision_id, unit_price_micros,
                 price_micros, currency, cost_micros, cost_currency, hops, capture_entry_id, client_reference, accepted_at,
-                ended_at, traffic_class, template)
+                ended_at, traffic_class, template, exchange_rate_id, exchanged_micros, spread_micros, converted_micros)
             SELECT id, corrections + late_costs, account_id, recipient, sender, mcc_mnc, encoding, segments,
                 accepted_segments, state, code, operator_id, hop, chain_id, rate_id, decision_id, unit_price_micros,
                 captured_micros, currency, coalesce(unit_cost_micros, 0) * hop_taken
@@ -139,13 +142,17 @@ pub async fn advance(
                 cost_currency, CASE WHEN hop > 0 THEN hops_record(id, hop) END,
                 CASE WHEN captured_micros = 0 THEN NULL WHEN charge_on = 'submit' THEN submit_entry_id
                     ELSE final_entry_id END,
-                client_reference, created_at, $11, traffic_class, template
+                client_reference, created_at, $11, traffic_class, template, exchange_rate_id,
+                coalesce(unit_exchanged_micros * hop_taken, 0) + CASE WHEN hop > 0 THEN hops_exchanged(id, hop) ELSE 0 END,
+                coalesce(unit_spread_micros * hop_taken, 0) + CASE WHEN hop > 0 THEN hops_spread(id, hop) ELSE 0 END,
+                converted(unit_cost_micros, cost_currency, currency, unit_exchanged_micros, unit_spread_micros, hop_taken)
+                    + CASE WHEN hop > 0 THEN hops_converted(id, hop, currency) ELSE 0 END
             FROM moved WHERE state_rank >= 8
         )
         SELECT id, account_id, state, code, chain_id, segments, accepted_segments AS "accepted!",
             submit_entry_id = entry AS "settles_submit!", coalesce(final_entry_id = entry, false) AS "settles_final!",
-            coalesce(hop_entry_id = entry, false) AS "settles_cost!", hop_accepted,
-            operator_id, unit_cost_micros, cost_currency, entry AS "entry!", captured_micros, currency,
+            coalesce(hop_entry_id = entry, false) AS "settles_cost!", hop_accepted, operator_id, unit_cost_micros,
+            cost_currency, unit_exchanged_micros, unit_spread_micros, entry AS "entry!", captured_micros, currency,
             status_url, recipient, client_reference, smpp_system_id, registered_delivery, receipt_id, sender,
             created_at, CASE WHEN smpp_system_id IS NOT NULL THEN smpp END AS smpp,
             CASE WHEN smpp_system_id IS NOT NULL AND encoding <> 'binary' THEN left(body, 20) END AS text
@@ -199,6 +206,7 @@ pub async fn advance(
                 has_moved: true,
                 taken: if row.settles_cost { row.hop_accepted.map(count).transpose()?.unwrap_or(0) } else { 0 },
                 cost,
+                exchange: exchange_of(row.unit_exchanged_micros, row.unit_spread_micros),
                 entry: row.entry,
                 captured: Micros::new(row.captured_micros),
                 currency: currency_of(&row.currency)?,
@@ -213,6 +221,11 @@ pub async fn advance(
 
 pub(crate) fn count(stored: i16) -> Result<u8, Error> {
     u8::try_from(stored).map_err(|_| Error::Corrupt("segments".into()))
+}
+
+/// The exchange of a segment, where there is one: its amount and its spread.
+pub(crate) fn exchange_of(exchanged: Option<i64>, spread: Option<i64>) -> Option<(Micros, Micros)> {
+    exchanged.zip(spread).map(|(exchanged, spread)| (Micros::new(exchanged), Micros::new(spread)))
 }
 
 pub(crate) fn currency_of(code: &str) -> Result<Currency, Error> {

@@ -13,7 +13,7 @@ use sqlx::{PgConnection, query};
 
 use crate::advance::currency_of;
 use crate::page::parse;
-use crate::{Db, Error, lookups, margin_guards, overrides, routing_rules, standings};
+use crate::{Db, Error, exchange_rates, lookups, margin_guards, overrides, routing_rules, standings};
 
 /// A status of binds older than this many seconds says nothing.
 const BINDS_FRESH_SECONDS: f64 = 60.0;
@@ -42,6 +42,7 @@ pub async fn load(db: &Db, known: &Overrides) -> Result<Catalogue, Error> {
     prefixes(&mut tx, &mut catalogue).await?;
     operators(&mut tx, &mut catalogue).await?;
     rates(&mut tx, &mut catalogue).await?;
+    catalogue.fx = exchange_rates::current(&mut tx).await?;
     catalogue.rules = Rules::new(routing_rules::current(&mut tx).await?);
     catalogue.guards = Guards::new(margin_guards::current(&mut tx).await?);
     catalogue.lookups = lookups::terms(&mut tx).await?;

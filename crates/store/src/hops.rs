@@ -10,7 +10,7 @@ use domain::{AccountId, ChainId, Currency, MessageId, Micros, Number, OperatorId
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
-use crate::advance::{Moved, count, currency_of};
+use crate::advance::{Moved, count, currency_of, exchange_of};
 use crate::again::Row;
 use crate::{Db, Error};
 
@@ -170,7 +170,8 @@ pub async fn taken(connection: &mut PgConnection, taken: &[Taken], now: DateTime
             INSERT INTO sms_cdr (message_id, correction, account_id, recipient, sender, mcc_mnc, encoding, segments,
                 accepted_segments, state, code, operator_id, hop, chain_id, rate_id, decision_id, unit_price_micros,
                 price_micros, currency, cost_micros, cost_currency, hops, capture_entry_id, client_reference,
-                accepted_at, ended_at, traffic_class, template)
+                accepted_at, ended_at, traffic_class, template, exchange_rate_id, exchanged_micros, spread_micros,
+                converted_micros)
             SELECT id, corrections + late_costs, account_id, recipient, sender, mcc_mnc, encoding, segments,
                 coalesce(accepted_segments, 0), state, code, operator_id, hop, chain_id, rate_id, decision_id,
                 unit_price_micros, captured_micros, currency, coalesce(unit_cost_micros, 0) * taken
@@ -178,11 +179,15 @@ pub async fn taken(connection: &mut PgConnection, taken: &[Taken], now: DateTime
                 cost_currency, CASE WHEN hop > 0 THEN hops_record(id, hop) END,
                 CASE WHEN captured_micros = 0 THEN NULL WHEN charge_on = 'submit' THEN submit_entry_id
                     ELSE final_entry_id END,
-                client_reference, created_at, $6, traffic_class, template
+                client_reference, created_at, $6, traffic_class, template, exchange_rate_id,
+                coalesce(unit_exchanged_micros * taken, 0) + CASE WHEN hop > 0 THEN hops_exchanged(id, hop) ELSE 0 END,
+                coalesce(unit_spread_micros * taken, 0) + CASE WHEN hop > 0 THEN hops_spread(id, hop) ELSE 0 END,
+                converted(unit_cost_micros, cost_currency, currency, unit_exchanged_micros, unit_spread_micros, taken)
+                    + CASE WHEN hop > 0 THEN hops_converted(id, hop, currency) ELSE 0 END
             FROM current WHERE state_rank >= 8
         )
         SELECT id, account_id, state, code, chain_id, segments, operator_id, unit_cost_micros, cost_currency,
-            entry AS "entry!", taken AS "taken!", captured_micros, currency, recipient
+            unit_exchanged_micros, unit_spread_micros, entry AS "entry!", taken AS "taken!", captured_micros, currency, recipient
         FROM current
         "#,
         &accounts,
@@ -215,6 +220,7 @@ pub async fn taken(connection: &mut PgConnection, taken: &[Taken], now: DateTime
                 has_moved: false,
                 taken: count(row.taken)?,
                 cost,
+                exchange: exchange_of(row.unit_exchanged_micros, row.unit_spread_micros),
                 entry: row.entry,
                 captured: Micros::new(row.captured_micros),
                 currency: currency_of(&row.currency)?,
@@ -239,9 +245,9 @@ pub(crate) async fn leave(
     crate::dlr::lock(connection, &all).await?;
     query!(
         "INSERT INTO message_hops (message_id, hop, operator_id, rate_id, decision_id, unit_cost_micros, cost_currency,
-             accepted_segments, entry_id, left_at)
+             accepted_segments, entry_id, left_at, exchange_rate_id, unit_exchanged_micros, unit_spread_micros)
          SELECT m.id, m.hop, m.operator_id, m.rate_id, m.decision_id, m.unit_cost_micros, m.cost_currency,
-             m.hop_accepted, m.hop_entry_id, $3
+             m.hop_accepted, m.hop_entry_id, $3, m.exchange_rate_id, m.unit_exchanged_micros, m.unit_spread_micros
          FROM unnest($1::uuid[], $2::smallint[]) AS i (id, hop) JOIN messages m ON m.id = i.id AND m.hop = i.hop - 1
          WHERE m.operator_id IS NOT NULL AND m.state_rank < 8
          ON CONFLICT DO NOTHING",

@@ -9,6 +9,7 @@ pub mod caps;
 pub mod correct;
 mod entries;
 mod entry;
+mod exchange;
 mod lookup;
 mod nightly;
 pub mod open;

@@ -21,6 +21,7 @@ pub mod conclude;
 pub mod db;
 pub mod dlr;
 pub mod error;
+pub mod exchange_rates;
 pub mod explain;
 pub mod feedback;
 pub mod holder;

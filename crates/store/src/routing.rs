@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::BuildHasher;
 
 use chrono::{DateTime, Utc};
+use domain::fx::Exchanged;
 use domain::reroute::Policy;
 use domain::routing::Decision;
 use domain::{DecisionId, MessageId, OperatorId, RateId};
@@ -29,6 +30,8 @@ pub struct Choice {
     pub cost_micros: i64,
     /// Currency of the cost.
     pub cost_currency: String,
+    /// That cost in the message's currency, where that is another one and an exchange rate was in force.
+    pub exchange: Option<Exchanged>,
     /// Why.
     pub decision: DecisionId,
     /// When it goes on from there to another operator; `None`: a receipt sends it nowhere.
@@ -110,6 +113,9 @@ pub async fn choose(
     let currencies: Vec<&str> = choices.iter().map(|c| c.cost_currency.as_str()).collect();
     let decisions: Vec<Uuid> = choices.iter().map(|c| c.decision.uuid()).collect();
     let hops_max: Vec<Option<i16>> = choices.iter().map(|c| c.reroute.map(|policy| policy.hops_max.into())).collect();
+    let exchange_rates: Vec<Option<Uuid>> = choices.iter().map(|c| c.exchange.map(|e| e.rate_id.uuid())).collect();
+    let exchanged: Vec<Option<i64>> = choices.iter().map(|c| c.exchange.map(|e| e.amount.get())).collect();
+    let spreads: Vec<Option<i64>> = choices.iter().map(|c| c.exchange.map(|e| e.spread.get())).collect();
     let rows = query!(
         r#"
         WITH moved AS (
@@ -117,9 +123,11 @@ pub async fn choose(
                 state_rank = greatest(m.state_rank, 2::smallint), hop = i.hop, operator_id = i.operator,
                 rate_id = i.rate, unit_cost_micros = i.cost, cost_currency = i.currency, decision_id = i.decision,
                 updated_at = $9, hops_max = i.hops_max, accepted_before = greatest(m.accepted_before, m.hop_accepted),
-                hop_accepted = NULL, hop_entry_id = NULL
+                hop_accepted = NULL, hop_entry_id = NULL, exchange_rate_id = i.exchange,
+                unit_exchanged_micros = i.exchanged, unit_spread_micros = i.spread
             FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::uuid[],
-                $10::smallint[]) AS i (id, hop, operator, rate, cost, currency, decision, hops_max)
+                $10::smallint[], $11::uuid[], $12::bigint[], $13::bigint[])
+                AS i (id, hop, operator, rate, cost, currency, decision, hops_max, exchange, exchanged, spread)
             WHERE m.id = i.id AND m.id >= $8 AND m.state_rank < 8
                 AND (m.hop = i.hop AND m.operator_id IS NULL OR m.hop = i.hop - 1)
             RETURNING m.id, m.operator_id
@@ -138,7 +146,10 @@ pub async fn choose(
         &decisions,
         low,
         now,
-        &hops_max as &[Option<i16>]
+        &hops_max as &[Option<i16>],
+        &exchange_rates as &[Option<Uuid>],
+        &exchanged as &[Option<i64>],
+        &spreads as &[Option<i64>]
     )
     .fetch_all(&mut *connection)
     .await?;

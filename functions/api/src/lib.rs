@@ -11,6 +11,7 @@ mod body;
 mod change;
 mod check;
 mod csv;
+mod exchange_rates;
 mod front;
 mod health;
 mod house;
@@ -90,6 +91,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(inbound::opt_outs::routes())
         .merge(webhook_secret::routes())
         .merge(prices::routes())
+        .merge(exchange_rates::routes())
         .merge(operators::routes())
         .merge(price_lists::routes())
         .merge(rate_sheets::routes())

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use domain::fx::Exchanged;
 use domain::routing::margin::Breach;
 use domain::routing::rule::Strategy;
 use domain::routing::{Candidate as Row, Decision, Exclusion, RuleUsed, breaker};
@@ -110,7 +111,10 @@ pub(crate) struct Candidate {
     cost: Option<String>,
     /// ISO 4217.
     currency: Option<String>,
-    /// What a segment earns less its cost; null: the currencies differ, or nothing is earned.
+    /// The cost in the currency of the price, where that is another one; null: no exchange rate is in force, or none is
+    /// needed. Costs are compared, and margins reckoned, by it.
+    exchange: Option<ExchangedCost>,
+    /// What a segment earns less its cost, exchange and all; null: no exchange rate is in force, or nothing is earned.
     margin: Option<String>,
     /// What the margin guard says, where that is too little: `block`, `alert` or `allow`.
     breach: Option<&'static str>,
@@ -141,6 +145,30 @@ pub(crate) fn candidates(decision: &Decision) -> Vec<Candidate> {
     decision.candidates.iter().enumerate().map(|(at, row)| view(at, decision, row)).collect()
 }
 
+/// A cost in another currency.
+#[derive(Serialize, ToSchema)]
+struct ExchangedCost {
+    /// By which exchange rate.
+    exchange_rate_id: String,
+    /// ISO 4217.
+    currency: String,
+    /// The cost of one segment by the rate.
+    cost: String,
+    /// What the exchange costs on top.
+    spread: String,
+}
+
+impl ExchangedCost {
+    fn of(exchanged: Exchanged) -> Self {
+        Self {
+            exchange_rate_id: exchanged.rate_id.to_string(),
+            currency: exchanged.currency.to_string(),
+            cost: exchanged.amount.to_string(),
+            spread: exchanged.spread.to_string(),
+        }
+    }
+}
+
 fn view(at: usize, decision: &Decision, row: &Row) -> Candidate {
     Candidate {
         rank: row.excluded.is_none().then_some(at + 1),
@@ -149,6 +177,7 @@ fn view(at: usize, decision: &Decision, row: &Row) -> Candidate {
         rate_id: row.rate_id.map(|id| id.to_string()),
         cost: row.cost.map(|cost| cost.to_string()),
         currency: row.currency.map(|currency| currency.to_string()),
+        exchange: row.exchange.map(ExchangedCost::of),
         margin: row.margin.map(|margin| margin.to_string()),
         breach: row.breach.map(Breach::name),
         guard_id: row.guard_id.map(|id| id.to_string()),
@@ -174,6 +203,9 @@ fn reason(at: usize, decision: &Decision, row: &Row) -> String {
         Exclusion::Blocked => "the rule rejects such messages",
         Exclusion::NotInRule => "the rule names others",
         Exclusion::ExceptInRule => "the rule excepts it",
+        Exclusion::Margin if row.margin.is_none() => {
+            "nobody knows what a segment would earn: no exchange rate is in force"
+        }
         Exclusion::Margin => "a segment would earn too little",
         Exclusion::BreakerOpen => "its circuit breaker is open",
         Exclusion::DailyCap => "was given as much today as it may be",
@@ -209,7 +241,9 @@ fn place(at: usize, decision: &Decision, row: &Row) -> String {
         "no session is up"
     } else if decision.strategy != Strategy::LeastCost {
         return format!("comes later, {by}");
-    } else if first.cost < row.cost {
+    } else if row.exchange.is_none() && row.currency != first.exchange.map_or(first.currency, |e| Some(e.currency)) {
+        "nobody knows what it costs: no exchange rate is in force"
+    } else if in_one_currency(first) < in_one_currency(row) {
         "costs more"
     } else if first.priority < row.priority {
         "costs the same; its priority comes later"
@@ -219,6 +253,11 @@ fn place(at: usize, decision: &Decision, row: &Row) -> String {
         "equal in everything; the older operator comes first"
     }
     .to_owned()
+}
+
+/// The cost as it is compared with others.
+fn in_one_currency(row: &Row) -> Option<domain::Micros> {
+    row.exchange.map_or(row.cost, |exchange| exchange.total())
 }
 
 /// Records and commits that something ended, if it was there.

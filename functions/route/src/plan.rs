@@ -165,6 +165,7 @@ impl Plan {
             rate,
             cost_micros: cost.get(),
             cost_currency: currency.to_string(),
+            exchange: choice.exchange,
             decision,
             reroute,
         });

@@ -100,8 +100,18 @@ impl Life {
             .into_iter()
             .map(|(id, sum)| (OperatorId::from_uuid(id), sum))
             .collect();
+        let exchanges: Vec<(Uuid, i64, i64)> = sqlx::query_as(
+            "SELECT operator_id, -coalesce(sum(posted_micros) FILTER (WHERE ledger = 'supplier_cost'), 0)::bigint,
+                 -coalesce(sum(posted_micros) FILTER (WHERE ledger = 'fx_spread'), 0)::bigint
+             FROM balance_ledger WHERE operation = 'exchange' AND currency = 'UZS' GROUP BY 1",
+        )
+        .fetch_all(pool)
+        .await
+        .unwrap();
+        books.exchanges =
+            exchanges.into_iter().map(|(id, sum, cost)| (OperatorId::from_uuid(id), (sum, cost))).collect();
         let records: Vec<(Uuid, i64, i64)> = sqlx::query_as(
-            "SELECT DISTINCT ON (message_id) message_id, price_micros, cost_micros FROM sms_cdr
+            "SELECT DISTINCT ON (message_id) message_id, price_micros, converted_micros FROM sms_cdr
              ORDER BY message_id, correction DESC",
         )
         .fetch_all(pool)

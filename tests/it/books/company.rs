@@ -1,8 +1,11 @@
-//! A house, a reseller, a reseller below it and a client below that; another client; three operators. Prices and rates change.
+//! A house, a reseller, a reseller below it and a client below that; another client; three operators, of which one
+//! takes another currency. Prices, rates and exchange rates change.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::fx::{ExchangeRate, Ratio};
 use domain::reroute::Policy;
-use domain::{AccountId, OperatorId};
+use domain::{AccountId, ExchangeRateId, OperatorId};
+use store::exchange_rates::{Made, publish};
 use uuid::Uuid;
 
 use super::model::{Charge, Model};
@@ -13,6 +16,10 @@ use crate::world::{self, World};
 const BALANCE: i64 = 10_000_000_000;
 pub(super) const NETWORKS: [&str; 2] = ["43405", "43404"];
 const CURRENCY: &str = "UZS";
+/// What the last operator takes.
+const OTHER: &str = "EUR";
+/// One of it in the currency of the prices, about.
+pub(super) const PARITY: i64 = 10_000;
 
 /// The firm, and the model of its business.
 pub(super) struct Firm {
@@ -70,6 +77,8 @@ impl Firm {
             }
         }
         sqlx::query("DELETE FROM operator_rates").execute(self.road.world.pool()).await.unwrap();
+        self.model.is_stranger(self.operators[2]);
+        self.set_exchange((PARITY * 1_000_000_000, 5_000), long_ago).await;
         for (operator, cost) in self.operators.clone().into_iter().zip([15, 5, 20]) {
             self.set_rate(operator, cost * 1_000_000, long_ago).await;
         }
@@ -112,8 +121,9 @@ impl Firm {
         self.model.set_price(payer, network, from, (price, charge));
     }
 
-    /// From `from` on, an operator takes so much for a segment.
+    /// From `from` on, an operator takes about so much for a segment, in the currency of the prices.
     pub(super) async fn set_rate(&mut self, operator: OperatorId, cost: i64, from: DateTime<Utc>) {
+        let (cost, currency) = if operator == self.operators[2] { (cost / PARITY, OTHER) } else { (cost, CURRENCY) };
         let pool = self.road.world.pool();
         sqlx::query("UPDATE operator_rates SET effective_to = $2 WHERE effective_to IS NULL AND operator_id = $1")
             .bind(operator.uuid())
@@ -129,10 +139,28 @@ impl Firm {
         .bind(operator.uuid())
         .bind(cost)
         .bind(from)
-        .bind(CURRENCY)
+        .bind(currency)
         .execute(pool)
         .await
         .unwrap();
         self.model.set_rate(operator, from, cost);
+    }
+
+    /// From `from` on, one of the other currency is so much (in 10⁻⁹) of that of the prices, and its exchange costs so many
+    /// millionths.
+    pub(super) async fn set_exchange(&mut self, (nanos, spread_ppm): (i64, u32), from: DateTime<Utc>) {
+        let rate = ExchangeRate {
+            id: ExchangeRateId::generate(),
+            ratio: Ratio::new(nanos).unwrap(),
+            spread_ppm,
+            from,
+            to: None,
+        };
+        let pair = (OTHER.parse().unwrap(), CURRENCY.parse().unwrap());
+        let made = Made { rate, pair, reason: String::new(), made_by: "test".to_owned() };
+        let mut tx = self.road.world.db.begin().await.unwrap();
+        publish(&mut tx, &made).await.unwrap();
+        tx.commit().await.unwrap();
+        self.model.set_exchange(from, (nanos, spread_ppm));
     }
 }

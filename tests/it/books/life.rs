@@ -15,7 +15,7 @@ use store::ledger::refund::{NewRefund, RefundError, refund};
 use store::ledger::{Transfer, TransferError};
 use uuid::Uuid;
 
-use super::company::{Firm, NETWORKS};
+use super::company::{Firm, NETWORKS, PARITY};
 use super::model::Charge;
 use crate::road::smpp_id;
 
@@ -40,6 +40,7 @@ pub(super) struct Seen {
     transfers: usize,
     new_prices: usize,
     refunds: usize,
+    exchanges: usize,
 }
 
 impl AddAssign for Seen {
@@ -53,6 +54,7 @@ impl AddAssign for Seen {
         self.transfers += other.transfers;
         self.new_prices += other.new_prices;
         self.refunds += other.refunds;
+        self.exchanges += other.exchanges;
     }
 }
 
@@ -68,6 +70,7 @@ impl Seen {
             self.transfers,
             self.new_prices,
             self.refunds,
+            self.exchanges,
         ];
         assert!(all.iter().all(|count| *count > 20), "{self:?}");
     }
@@ -211,6 +214,7 @@ impl Life {
         let mut receipts = Vec::new();
         for submit in submits {
             self.seen.second_hops += usize::from(submit.hop > 0);
+            self.seen.exchanges += usize::from(operator == self.firm.operators[2]);
             let outcome = self.answer(operator, &submit);
             receipts.extend(self.words(operator, &submit, &outcome));
             outcomes.push(outcome);
@@ -316,7 +320,10 @@ impl Life {
     async fn new_price(&mut self) {
         let now = self.firm.road.now();
         self.seen.new_prices += 1;
-        if self.rng.random_bool(0.5) {
+        if self.rng.random_bool(0.3) {
+            let parity = self.rng.random_range(PARITY * 800_000_000..PARITY * 1_200_000_000);
+            self.firm.set_exchange((parity, self.rng.random_range(0..50_000)), now).await;
+        } else if self.rng.random_bool(0.5) {
             let operator = self.firm.operators[self.rng.random_range(0..self.firm.operators.len())];
             let cost = self.rng.random_range(1_000_000..18_000_000);
             self.firm.set_rate(operator, cost, now).await;

@@ -63,7 +63,10 @@ pub(super) struct Books {
     pub(super) revenue: BTreeMap<AccountId, i64>,
     /// By operator: what it is owed.
     pub(super) suppliers: BTreeMap<OperatorId, i64>,
-    /// By message: what its sender paid, and what its operators cost.
+    /// By operator that takes another currency: what its costs came to in the currency of the price, and what the exchanges
+    /// cost on top.
+    pub(super) exchanges: BTreeMap<OperatorId, (i64, i64)>,
+    /// By message: what its sender paid, and what its operators cost in the same currency, exchanges and all.
     pub(super) records: BTreeMap<MessageId, (i64, i64)>,
 }
 
@@ -74,6 +77,9 @@ pub(super) struct Model {
     parents: HashMap<AccountId, AccountId>,
     prices: HashMap<(AccountId, &'static str), Vec<Price>>,
     rates: HashMap<OperatorId, Vec<(DateTime<Utc>, i64)>>,
+    /// Operators that take another currency, and by which ratio (in 10⁻⁹) and spread (in 10⁻⁶) it is exchanged from when.
+    strangers: Vec<OperatorId>,
+    exchange: Vec<(DateTime<Utc>, i128, i128)>,
     /// Paid in, and moved between wallets.
     paid: BTreeMap<AccountId, i64>,
     lives: BTreeMap<MessageId, Life>,
@@ -82,7 +88,8 @@ pub(super) struct Model {
 impl Model {
     pub(super) fn new(house: AccountId) -> Self {
         let (parents, prices, rates) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { house, parents, prices, rates, paid: BTreeMap::new(), lives: BTreeMap::new() }
+        let (strangers, exchange) = (Vec::new(), Vec::new());
+        Self { house, parents, prices, rates, strangers, exchange, paid: BTreeMap::new(), lives: BTreeMap::new() }
     }
 
     pub(super) fn adopt(&mut self, account: AccountId, parent: AccountId) {
@@ -109,6 +116,23 @@ impl Model {
 
     pub(super) fn set_rate(&mut self, operator: OperatorId, from: DateTime<Utc>, micros: i64) {
         self.rates.entry(operator).or_default().push((from, micros));
+    }
+
+    /// An operator takes another currency than customers pay in.
+    pub(super) fn is_stranger(&mut self, operator: OperatorId) {
+        self.strangers.push(operator);
+    }
+
+    pub(super) fn set_exchange(&mut self, from: DateTime<Utc>, (nanos, spread_ppm): (i64, u32)) {
+        self.exchange.push((from, i128::from(nanos), i128::from(spread_ppm)));
+    }
+
+    /// A unit of another currency in that of prices at a moment, and what its exchange costs.
+    fn exchanged(&self, unit: i64, at: DateTime<Utc>) -> (i64, i64) {
+        let (_, nanos, spread) =
+            *self.exchange.iter().filter(|(from, ..)| *from <= at).max_by_key(|row| row.0).unwrap();
+        let amount = rounded(i128::from(unit) * nanos, 1_000_000_000);
+        (amount, rounded(i128::from(amount) * spread, 1_000_000))
     }
 
     pub(super) fn accept(
@@ -203,9 +227,16 @@ impl Model {
             for (hop, (operator, took)) in &life.hops {
                 let (routed_to, at) = stand.routed_at[usize::from(*hop)];
                 assert_eq!(routed_to, *operator, "hop {hop} of {message} was answered by somebody else");
-                let due = took * self.rate(*operator, at);
-                *books.suppliers.entry(*operator).or_default() += due;
-                cost += due;
+                let unit = self.rate(*operator, at);
+                *books.suppliers.entry(*operator).or_default() += took * unit;
+                if self.strangers.contains(operator) {
+                    let (amount, spread) = self.exchanged(unit, at);
+                    let sum = books.exchanges.entry(*operator).or_default();
+                    *sum = (sum.0 + took * amount, sum.1 + took * spread);
+                    cost += took * (amount + spread);
+                } else {
+                    cost += took * unit;
+                }
             }
             if stand.is_final {
                 books.records.insert(*message, (own_price, cost));
@@ -214,6 +245,16 @@ impl Model {
         books.revenue.retain(|_, sum| *sum != 0);
         books
     }
+}
+
+/// A quotient of numbers above 0; what lies in the middle goes to the even neighbour.
+fn rounded(number: i128, by: i128) -> i64 {
+    let below = number / by;
+    let is_above = match (number - below * by) * 2 - by {
+        0 => below % 2 == 1,
+        over => over > 0,
+    };
+    i64::try_from(if is_above { below + 1 } else { below }).unwrap()
 }
 
 /// What is taken from one wallet for a message, and what is held there.

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::money::Currency;
+use chrono::{DateTime, Utc};
+
+use crate::fx::Fx;
+use crate::money::{Currency, Micros};
 use crate::network::Network;
 use crate::rate_sheet::{Held, Line};
 use crate::tariff::in_force;
@@ -32,11 +35,21 @@ pub struct Impact {
 }
 
 impl Impact {
-    /// What is earned less what it costs, where everything is in one currency.
-    pub fn margin(&self, cost: Option<(Currency, i128)>) -> Option<i128> {
+    /// What is earned less what it costs, in the currency of what is earned, by the exchange rates of a moment. `None`:
+    /// nobody can convert the cost, or the traffic is paid in several currencies.
+    pub fn margin(&self, cost: Option<(Currency, i128)>, fx: &Fx, at: DateTime<Utc>) -> Option<i128> {
         let (currency, cost) = cost?;
-        let mut others = self.earned.iter().filter(|(own, amount)| **own != currency && **amount != 0);
-        others.next().is_none().then(|| self.earned.get(&currency).copied().unwrap_or(0) - cost)
+        let mut earned = self.earned.iter().filter(|(_, amount)| **amount != 0);
+        let (into, earned) = match (earned.next(), earned.next()) {
+            (None, _) => (currency, 0),
+            (Some((own, amount)), None) => (*own, *amount),
+            (Some(_), Some(_)) => return None,
+        };
+        if into == currency {
+            return Some(earned - cost);
+        }
+        let cost = fx.total(Micros::new(i64::try_from(cost).ok()?), (currency, into), at)?;
+        Some(earned - i128::from(cost.get()))
     }
 }
 
@@ -80,8 +93,7 @@ pub fn impacts(lines: &[Line], held: &[Held], volumes: &[Volume]) -> Vec<Option<
         let country = || rate(line.network.country(), line.from).filter(|_| line.network.mnc.is_some());
         let old = line.old.map(|(_, price, currency)| (price, currency)).or_else(country);
         let new = if line.closes() { country() } else { line.new };
-        let cost =
-            |(price, currency): (crate::Micros, Currency)| (currency, i128::from(price.get()) * i128::from(segments));
+        let cost = |(price, currency): (Micros, Currency)| (currency, i128::from(price.get()) * i128::from(segments));
         Some(Impact { segments, earned, old_cost: old.map(cost), new_cost: new.map(cost) })
     };
     lines.iter().map(impact).collect()

@@ -74,9 +74,9 @@ pub struct Guard {
 /// The verdict on one route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict {
-    /// Price less cost, of a segment.
-    pub margin: Micros,
-    /// What the guard says, where the margin is too small for it.
+    /// Price less cost, of a segment; `None`: nobody can convert the cost.
+    pub margin: Option<Micros>,
+    /// What the guard says, where the margin is too small for it, or nobody knows it.
     pub breach: Option<Breach>,
     /// Which guard; `None`: the one that is always there, which blocks what costs more than it earns.
     pub guard: Option<GuardId>,
@@ -138,20 +138,23 @@ impl Guards {
 }
 
 impl Watch<'_> {
-    /// What the guards say of an operator at this cost. `None`: the currencies differ, so that nobody knows.
-    pub fn verdict(&self, operator: OperatorId, cost: Micros, currency: Currency) -> Option<Verdict> {
-        if currency != self.earned.currency {
-            return None;
-        }
-        let price = self.earned.price.get();
-        let margin = Micros::new(price.saturating_sub(cost.get()));
+    /// What the guards say of an operator at this cost in the currency of the price; `None`: nobody can convert it. A guard
+    /// that somebody made takes a margin that nobody knows for one that is too small; without one there is no verdict.
+    pub fn verdict(&self, operator: OperatorId, cost: Option<Micros>) -> Option<Verdict> {
         let own = self.own.iter().find(|(own, _)| *own == operator).map(|(_, guard)| *guard);
         let guard = own.or(self.others);
+        let Some(cost) = cost else {
+            let guard = guard?;
+            return Some(Verdict { margin: None, breach: Some(guard.on_breach), guard: Some(guard.id) });
+        };
+        let price = self.earned.price.get();
+        let margin = Micros::new(price.saturating_sub(cost.get()));
         let (min, permille, on_breach) =
             guard.map_or((0, None, Breach::Block), |guard| (guard.min.get(), guard.min_permille, guard.on_breach));
         let is_part = |permille| i128::from(margin.get()) * 1000 >= i128::from(price) * i128::from(permille);
         let is_enough = margin.get() >= min && permille.is_none_or(is_part);
-        Some(Verdict { margin, breach: (!is_enough).then_some(on_breach), guard: guard.map(|guard| guard.id) })
+        let breach = (!is_enough).then_some(on_breach);
+        Some(Verdict { margin: Some(margin), breach, guard: guard.map(|guard| guard.id) })
     }
 }
 

@@ -4,21 +4,20 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
-
+use super::costs::{Compared, Cost, Exchanges, Rates};
 use super::health::cost_of_success;
 use super::margin::{Breach, Earned, Verdict, Watch};
 use super::rule::{Rule, Strategy, Then};
 use super::standing::{At, Standing};
 use super::{Candidate, Decision, Exclusion, Operator, Question, RuleUsed, breaker, code};
+use crate::fx::{Exchanged, Fx};
 use crate::id::OperatorId;
 use crate::money::{Currency, Micros};
 use crate::reroute::Policy;
-use crate::tariff::{Rate, in_force};
-use crate::traffic::TrafficClass;
+use crate::tariff::Rate;
 
 /// By what candidates are ranked.
-type Order = (u64, i64, i16, Reverse<u16>, OperatorId);
+type Order = (u64, Compared, i16, Reverse<u16>, OperatorId);
 
 /// What there is to choose from.
 #[derive(Debug)]
@@ -35,6 +34,10 @@ pub struct Offer<'a> {
     pub watch: Option<(Earned, Watch<'a>)>,
     /// When the message goes on to another operator.
     pub reroute: Option<Policy>,
+    /// Costs are compared, and guarded, in this currency: that of the price.
+    pub currency: Currency,
+    /// The rates of exchange into it.
+    pub fx: &'a Fx,
 }
 
 /// A choice without its reasons.
@@ -57,6 +60,8 @@ pub struct Taken<'a> {
     pub operator: &'a Operator,
     /// At what cost.
     pub rate: &'a Rate,
+    /// That cost in the currency of the price, where that is another one; `None`: no exchange rate is in force, either.
+    pub exchange: Option<Exchanged>,
     /// What a segment earns; `None` where nobody knows.
     pub margin: Option<Micros>,
     /// What the guard says, where that is too little.
@@ -101,7 +106,7 @@ pub fn decide((version, standings): (i64, At<'_>), question: &Question<'_>, offe
 #[derive(Debug, Clone, Copy)]
 struct Found<'a> {
     operator: &'a Operator,
-    rate: Option<&'a Rate>,
+    cost: Cost<'a>,
     verdict: Option<Verdict>,
     /// Its place among those that the rule names, and its weight there.
     named: Option<(usize, u32)>,
@@ -113,10 +118,14 @@ struct Found<'a> {
 fn look<'a>(standings: At<'_>, question: &Question<'_>, offer: &Offer<'a>, then: &Then) -> Vec<Found<'a>> {
     debug_assert!(offer.operators.is_sorted_by_key(|operator| operator.id), "operators are sorted by id");
     let (mut exact, mut country) = (Rates(offer.exact), Rates(offer.country));
+    let mut exchanges = Exchanges::new(offer.fx, offer.currency, question.at);
+    // Who had it before was paid as well: together they may not cost more than it earns.
+    let paid = exchanges.sum(question.paid);
     let find = |(place, operator): (usize, &'a Operator)| {
         let (class, at) = (question.traffic_class, question.at);
         let rate = exact.of(operator.id, class, at).or_else(|| country.of(operator.id, class, at));
-        find(operator, rate, standings.of(place, operator.id), (question, offer, then))
+        let cost = Cost::of(rate, &mut exchanges);
+        find(operator, (cost, paid), standings.of(place, operator.id), (question, offer, then))
     };
     let mut found: Vec<Found<'a>> = offer.operators.iter().enumerate().map(find).collect();
     use_open_breakers(&mut found);
@@ -140,20 +149,17 @@ fn use_open_breakers(found: &mut [Found<'_>]) {
 
 fn find<'a>(
     operator: &'a Operator,
-    rate: Option<&'a Rate>,
+    (cost, paid): (Cost<'a>, Option<Micros>),
     standing: Standing,
     (question, offer, then): (&Question<'_>, &Offer<'a>, &Then),
 ) -> Found<'a> {
-    let watched = rate.zip(offer.watch.as_ref());
-    let verdict = watched.and_then(|(rate, (earned, watch))| {
-        // Who had it before was paid as well: together they may not cost more than it earns.
-        let cost = rate.price.get().saturating_add(paid_in(earned.currency, question.paid)?);
-        watch.verdict(operator.id, Micros::new(cost), rate.currency)
-    });
+    let all = cost.total.zip(paid).map(|(cost, paid)| Micros::new(cost.get().saturating_add(paid.get())));
+    let watched = offer.watch.as_ref().filter(|_| cost.rate.is_some());
+    let verdict = watched.and_then(|(_, watch)| watch.verdict(operator.id, all));
     let named = then.operators.iter().position(|share| share.operator_id == operator.id);
     let mut found = Found {
         operator,
-        rate,
+        cost,
         verdict,
         named: named.map(|place| (place, then.operators[place].weight)),
         last_resort: then.last_resort.contains(&operator.id),
@@ -164,16 +170,11 @@ fn find<'a>(
     found
 }
 
-/// The sum of what was paid, in micros; `None` where some of it is in another currency.
-fn paid_in(currency: Currency, paid: &[(Currency, Micros)]) -> Option<i64> {
-    paid.iter().try_fold(0_i64, |sum, (own, amount)| (*own == currency).then_some(sum.saturating_add(amount.get())))
-}
-
 impl<'a> Found<'a> {
     fn why_not(&self, question: &Question<'_>, then: &Then) -> Option<Exclusion> {
         if !self.operator.enabled {
             Some(Exclusion::Disabled)
-        } else if self.rate.is_none() {
+        } else if self.cost.rate.is_none() {
             Some(Exclusion::NoRate)
         } else if question.tried.contains(&self.operator.id) {
             Some(Exclusion::AlreadyTried)
@@ -219,8 +220,8 @@ impl<'a> Found<'a> {
     }
 
     /// Where the strategy puts it: by whether it is named or has its turn, then by cost.
-    fn rank(&self, then: &Then, turn: Option<OperatorId>) -> (usize, i64) {
-        let cost = self.rate.map_or(i64::MAX, |rate| rate.price.get());
+    fn rank(&self, then: &Then, turn: Option<OperatorId>) -> (usize, Compared) {
+        let cost = self.cost.compared();
         match then.strategy {
             Strategy::LeastCost | Strategy::Block => (0, cost),
             Strategy::Priority => {
@@ -229,15 +230,16 @@ impl<'a> Found<'a> {
                 (self.named.map_or(then.operators.len() + own, |(place, _)| place), cost)
             }
             Strategy::Weighted | Strategy::RoundRobin => (usize::from(turn != Some(self.operator.id)), cost),
-            Strategy::Quality => (0, cost_of_success(Micros::new(cost), self.standing.health_permille)),
+            Strategy::Quality => (0, (cost.0, cost_of_success(Micros::new(cost.1), self.standing.health_permille))),
         }
     }
 
     fn taken(&self) -> Option<Taken<'a>> {
         Some(Taken {
             operator: self.operator,
-            rate: self.rate?,
-            margin: self.verdict.map(|verdict| verdict.margin),
+            rate: self.cost.rate?,
+            exchange: self.cost.exchange,
+            margin: self.verdict.and_then(|verdict| verdict.margin),
             breach: self.breach(),
         })
     }
@@ -246,10 +248,11 @@ impl<'a> Found<'a> {
         Candidate {
             operator_id: self.operator.id,
             operator: Arc::clone(&self.operator.name),
-            rate_id: self.rate.map(|rate| rate.id),
-            cost: self.rate.map(|rate| rate.price),
-            currency: self.rate.map(|rate| rate.currency),
-            margin: self.verdict.map(|verdict| verdict.margin),
+            rate_id: self.cost.rate.map(|rate| rate.id),
+            cost: self.cost.rate.map(|rate| rate.price),
+            currency: self.cost.rate.map(|rate| rate.currency),
+            exchange: self.cost.exchange,
+            margin: self.verdict.and_then(|verdict| verdict.margin),
             breach: self.breach(),
             guard_id: self.verdict.filter(|verdict| verdict.breach.is_some()).and_then(|verdict| verdict.guard),
             priority: self.operator.priority,
@@ -290,30 +293,4 @@ fn turn(found: &[Found<'_>], strategy: Strategy, turn: u64) -> Option<OperatorId
         });
         own.map(|one| one.operator.id)
     })
-}
-
-/// Rates that are sorted by operator, walked along with operators that are, too: no search for each.
-struct Rates<'a>(&'a [Rate]);
-
-impl<'a> Rates<'a> {
-    /// The rate of an operator that is in force: that of the class before that of every class. Operators are asked for in
-    /// their order.
-    #[inline]
-    fn of(&mut self, operator: OperatorId, class: Option<TrafficClass>, at: DateTime<Utc>) -> Option<&'a Rate> {
-        let mut of_every_class = None;
-        while let Some((first, behind)) = self.0.split_first() {
-            if first.operator > operator {
-                break;
-            }
-            if first.operator == operator && in_force(first.from, first.to, at) {
-                if first.class == class {
-                    return Some(first);
-                } else if first.class.is_none() {
-                    of_every_class = Some(first);
-                }
-            }
-            self.0 = behind;
-        }
-        of_every_class
-    }
 }

@@ -4,6 +4,8 @@ use super::margin::{Earned, Guard, Guards};
 use super::rule::{Body, Rule, Share, Then};
 use super::standing::{At, Known, Standings};
 use super::*;
+use crate::fx::{ExchangeRate, Fx};
+use crate::id::ExchangeRateId;
 use crate::tariff::Rate;
 
 fn id(number: u128) -> OperatorId {
@@ -89,7 +91,16 @@ fn decide_by(
     let mut exact: Vec<Rate> = rates.iter().map(|(number, price)| rate(*number, *price)).collect();
     exact.sort_by_key(|rate| rate.operator);
     let rule = then.map(ruled);
-    let offer = Offer { operators, exact: &exact, country: &[], rule: rule.as_ref(), watch: None, reroute: None };
+    let offer = Offer {
+        operators,
+        exact: &exact,
+        country: &[],
+        rule: rule.as_ref(),
+        watch: None,
+        reroute: None,
+        currency: uzs(),
+        fx: &Fx::default(),
+    };
     decided(question, &offer, standings.at(question.network))
 }
 
@@ -206,8 +217,9 @@ fn what_earns_too_little_is_no_choice() {
     let foreign = Rate { currency: usd, ..rate(4, 70) };
     let exact = [rate(1, 50), rate(2, 51), rate(3, 60), foreign];
     let operators = [up(1), up(2), up(3), up(4)];
-    let (watch, reroute) = (Some((earned, watch)), None);
-    let offer = Offer { operators: &operators, exact: &exact, country: &[], rule: None, watch, reroute };
+    let (fx, watch, reroute) = (Fx::default(), Some((earned, watch)), None);
+    let (operators, exact) = (&operators, &exact);
+    let offer = Offer { operators, exact, country: &[], rule: None, watch, reroute, currency: uzs, fx: &fx };
     let decision = decided(&question, &offer, At::default());
     assert_eq!(told(&decision), ["op1", "op3", "op4", "op2:Margin"]);
     let margins: Vec<Option<i64>> = decision.candidates.iter().map(|c| c.margin.map(Micros::get)).collect();
@@ -313,11 +325,67 @@ fn the_rate_that_names_most_of_a_message_holds() {
         ("", &exact[..], &country[..], Some(50)),
         ("", &ended[..], &country[..], Some(20)),
     ] {
-        let offer = Offer { operators: &[up(1)], exact, country, rule: None, watch: None, reroute: None };
+        let (operators, fx) = ([up(1)], Fx::default());
+        let offer = Offer {
+            operators: &operators,
+            exact,
+            country,
+            rule: None,
+            watch: None,
+            reroute: None,
+            currency: uzs(),
+            fx: &fx,
+        };
         let question = Question { traffic_class: class.parse().ok(), ..question() };
         let cost = decide((1, At::default()), &question, &offer).candidates[0].cost;
         assert_eq!(cost.map(Micros::get), expected, "{class}");
     }
+}
+
+#[test]
+fn costs_are_compared_and_guarded_in_the_currency_of_the_price() {
+    let foreign = |number, code: &str, price| Rate { currency: code.parse().unwrap(), ..rate(number, price) };
+    // A euro is 100; whoever exchanges pays a tenth on top.
+    let mut fx = Fx::default();
+    let exchange = ExchangeRate {
+        id: ExchangeRateId::from_uuid(Uuid::from_u128(7)),
+        ratio: "100".parse().unwrap(),
+        spread_ppm: 100_000,
+        from: DateTime::UNIX_EPOCH,
+        to: None,
+    };
+    fx.add(("EUR".parse().unwrap(), uzs()), exchange.clone());
+    let earned = Earned { price: Micros::new(540), currency: uzs() };
+    let guards = Guards::new(Vec::new());
+    let question = question();
+    // By bare numbers 4 and 5 euros and 6 dollars would be the cheapest.
+    let exact = [rate(1, 500), foreign(2, "EUR", 4), foreign(3, "EUR", 5), foreign(4, "USD", 6), foreign(5, "GBP", 7)];
+    let operators = [up(1), up(2), up(3), up(4), up(5)];
+    let watch = Some((earned, guards.watch(earned, &[question.account], question.network, question.at)));
+    let (operators, exact, reroute) = (&operators, &exact, None);
+    let offer = Offer { operators, exact, country: &[], rule: None, watch, reroute, currency: uzs(), fx: &fx };
+    let decision = decided(&question, &offer, At::default());
+    assert_eq!(told(&decision), ["op2", "op1", "op5", "op4", "op3:Margin"]);
+    let margins: Vec<Option<i64>> = decision.candidates.iter().map(|c| c.margin.map(Micros::get)).collect();
+    assert_eq!(margins, [Some(100), Some(40), None, None, Some(-10)]);
+    let exchanged = decision.candidates[0].exchange.unwrap();
+    assert_eq!((exchanged.amount.get(), exchanged.spread.get(), exchanged.rate_id), (400, 40, exchange.id));
+    assert_eq!(decision.candidates[1].exchange, None);
+    let taken = pick(At::default(), &question, &offer).taken.unwrap();
+    assert_eq!((taken.operator.id, taken.exchange, taken.margin), (id(2), Some(exchanged), Some(Micros::new(100))));
+    let quality = ruled(Then { strategy: Strategy::Quality, ..Then::default() });
+    // What was paid before, in whichever currency, counts as well: 50, and half a euro with its spread.
+    let paid = [(uzs(), Micros::new(40)), ("EUR".parse().unwrap(), Micros::new(1))];
+    let again = Question { paid: &paid[..1], ..question };
+    assert_eq!(told(&decided(&again, &offer, At::default()))[..2], ["op2", "op1"]);
+    let again = Question { paid: &paid, ..question };
+    assert_eq!(told(&decided(&again, &offer, At::default())), ["op5", "op4", "op2:Margin", "op1:Margin", "op3:Margin"]);
+    let unknown = [("CHF".parse().unwrap(), Micros::new(1))];
+    let again = Question { paid: &unknown, ..question };
+    let margins = decided(&again, &offer, At::default()).candidates.iter().filter(|one| one.margin.is_some()).count();
+    assert_eq!(margins, 0, "nobody knows what was paid in francs");
+    let by_quality = Offer { rule: Some(&quality), ..offer };
+    assert_eq!(told(&decided(&question, &by_quality, At::default()))[..2], ["op2", "op1"]);
 }
 
 #[test]

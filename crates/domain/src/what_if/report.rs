@@ -16,17 +16,19 @@ pub struct Side {
     pub segments: u64,
     /// What the house would earn for them before cost.
     pub revenue: BTreeMap<Currency, i128>,
-    /// What they would cost it.
+    /// What they would cost it, in the currencies of the operators.
     pub cost: BTreeMap<Currency, i128>,
+    /// The same in the currencies of what is earned, exchanges and all; what nobody can convert stays in its own.
+    pub converted: BTreeMap<Currency, i128>,
     /// Messages that nobody would carry, by the code that they would end with.
     pub unrouted: BTreeMap<&'static str, u64>,
 }
 
 impl Side {
-    /// Revenue less cost, by currency.
+    /// Revenue less converted cost, by currency.
     pub fn margin(&self) -> BTreeMap<Currency, i128> {
         let mut margin = self.revenue.clone();
-        for (currency, cost) in &self.cost {
+        for (currency, cost) in &self.converted {
             *margin.entry(*currency).or_default() -= cost;
         }
         margin
@@ -39,6 +41,9 @@ impl Side {
                 self.segments += segments;
                 let cost = i128::from(taken.rate.price.get()) * i128::from(segments);
                 *self.cost.entry(taken.rate.currency).or_default() += cost;
+                let exchanged = taken.exchange.and_then(|exchange| Some((exchange.currency, exchange.total()?)));
+                let (currency, unit) = exchanged.unwrap_or((taken.rate.currency, taken.rate.price));
+                *self.converted.entry(currency).or_default() += i128::from(unit.get()) * i128::from(segments);
                 if let Some(earned) = picked.earned {
                     let revenue = i128::from(earned.price.get()) * i128::from(segments);
                     *self.revenue.entry(earned.currency).or_default() += revenue;

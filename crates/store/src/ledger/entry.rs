@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::advance::Moved;
+use crate::ledger::exchange::Exchange;
 
 /// One line of the journal, before it is written. A nil account means the house.
 #[derive(Debug, Clone)]
@@ -52,6 +53,8 @@ struct Entry {
     wallets: BTreeMap<(AccountId, AccountId), Sum>,
     /// By operator and currency.
     suppliers: BTreeMap<(OperatorId, Currency), (i64, i32)>,
+    /// By operator and the currency that it takes: what is exchanged into that of the entry.
+    exchanges: BTreeMap<(OperatorId, Currency), Exchange>,
 }
 
 /// The ids of the entries of one transaction, one for each sender: made before the messages move, since each
@@ -96,6 +99,7 @@ impl Entries {
                 messages: Vec::new(),
                 wallets: BTreeMap::new(),
                 suppliers: BTreeMap::new(),
+                exchanges: BTreeMap::new(),
             }),
         };
         entry.messages.push(moved.message.uuid());
@@ -108,10 +112,15 @@ impl Entries {
             }
         }
         if let (true, Some((operator, cost, currency))) = (moved.taken > 0, moved.cost) {
-            let cost = cost.times(u16::from(moved.taken)).ok_or(Error::Range)?.get();
+            let taken = u16::from(moved.taken);
+            let cost = cost.times(taken).ok_or(Error::Range)?.get();
             let supplier = entry.suppliers.entry((operator, currency)).or_default();
             supplier.0 = supplier.0.checked_add(cost).ok_or(Error::Range)?;
             supplier.1 += 1;
+            if let Some((amount, spread)) = moved.exchange {
+                let exchange = entry.exchanges.entry((operator, currency)).or_default();
+                exchange.add(cost, amount.times(taken), spread.times(taken)).ok_or(Error::Range)?;
+            }
         }
         Ok(())
     }
@@ -152,6 +161,12 @@ impl Entry {
             for (ledger, posted) in [("supplier_cost", -cost), ("supplier", *cost)] {
                 let line = self.line("supplier_cost", ledger, Uuid::nil(), posted, *messages);
                 lines.push(Line { operator: Some(operator.uuid()), currency: *currency, ..line });
+            }
+        }
+        for ((operator, currency), exchange) in &self.exchanges {
+            for (ledger, of, posted) in exchange.lines(*currency, self.currency) {
+                let line = self.line("exchange", ledger, Uuid::nil(), posted, exchange.messages);
+                lines.push(Line { operator: Some(operator.uuid()), currency: of, ..line });
             }
         }
     }

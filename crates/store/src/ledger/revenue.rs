@@ -19,7 +19,8 @@ pub struct Share {
     pub messages: i64,
     /// Paid by the child, less what was refunded to it.
     pub earned: Micros,
-    /// Paid by the seller, less what was refunded to it; by the house: to operators, as far as in its own currency.
+    /// Paid by the seller, less what was refunded to it; by the house: to operators, as far as in its own
+    /// currency or exchanged into it.
     pub paid: Micros,
 }
 
@@ -43,8 +44,8 @@ pub async fn shares(
                    CASE WHEN l.ledger = 'revenue' AND l.operation = 'capture' THEN l.messages ELSE 0 END AS messages
                FROM balance_ledger l JOIN entry_messages e ON e.entry_id = l.entry_id
                    JOIN accounts a ON a.id = e.account_id JOIN account_balances w ON w.account_id = $1
-               WHERE l.account_id = $1 AND l.operation IN ('capture', 'refund', 'supplier_cost')
-                   AND l.ledger IN ('revenue', 'wallet', 'supplier_cost') AND l.currency = w.currency
+               WHERE l.account_id = $1 AND l.operation IN ('capture', 'refund', 'supplier_cost', 'exchange')
+                   AND l.ledger IN ('revenue', 'wallet', 'supplier_cost', 'fx_spread') AND l.currency = w.currency
                    AND l.entry_id >= uuid_at($2::timestamptz - interval '10 minutes')
                    AND l.entry_id <= uuid_at($3::timestamptz + interval '10 minutes') AND l.at >= $2 AND l.at < $3
                    AND a.id <> $1
@@ -74,7 +75,9 @@ pub async fn of_message(db: &Db, seller: AccountId, message: MessageId) -> Resul
     let mut connection = db.pool.lend().await?;
     let row = query!(
         r#"SELECT m.chain_id, m.state, m.corrections, coalesce(m.accepted_segments, 0) AS "accepted!",
-               m.submit_entry_id IS NOT NULL AS "submitted!", m.unit_cost_micros, m.cost_currency, m.currency AS "currency!",
+               converted(m.unit_cost_micros, m.cost_currency, m.currency, m.unit_exchanged_micros, m.unit_spread_micros,
+                   coalesce(m.hop_accepted, CASE WHEN m.hop = 0 THEN m.accepted_segments END, 0))
+                   + CASE WHEN m.hop > 0 THEN hops_converted(m.id, m.hop, m.currency) ELSE 0 END AS cost,
                ARRAY(SELECT r.account_id FROM message_refunds r WHERE r.message_id = m.id ORDER BY r.account_id, r.before_segments) AS "payers!",
                ARRAY(SELECT r.amount_micros FROM message_refunds r WHERE r.message_id = m.id ORDER BY r.account_id, r.before_segments) AS "back!"
            FROM messages m JOIN accounts a ON a.id = m.account_id
@@ -100,11 +103,10 @@ pub async fn of_message(db: &Db, seller: AccountId, message: MessageId) -> Resul
     let sum = |link: Option<&domain::tariff::Link>| link.map_or(Some(Micros::ZERO), net).ok_or(Error::Range);
     let earned = sum(chain.links.iter().find(|link| link.seller == seller && link.account != seller))?;
     let own = chain.links.iter().find(|link| link.account == seller);
-    let cost = row.unit_cost_micros.filter(|_| row.submitted && row.cost_currency.as_deref() == Some(&row.currency));
     let paid = match own {
         Some(link) => sum(Some(link))?,
-        // The house pays operators.
-        None => cost.map_or(Some(Micros::ZERO), |cost| Micros::new(cost).times(accepted)).ok_or(Error::Range)?,
+        // The house pays operators, each that had it; what nobody can convert is not in it.
+        None => Micros::new(row.cost.unwrap_or(0)),
     };
     Ok(Some((earned, paid)))
 }

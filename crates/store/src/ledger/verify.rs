@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod counters;
+mod exchange;
 mod rules;
 mod seals;
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+use domain::fx::Fx;
 use domain::rate_sheet::impact::{Impact, Volume, impacts};
 use domain::rate_sheet::{Held, Line, Offer, Terms, compare};
 use domain::{Currency, Micros, Network, OperatorId, TrafficClass};
@@ -19,7 +21,7 @@ pub(super) struct DryRun {
 }
 
 /// Compares, and weighs the changes with the traffic of a week.
-pub(super) fn dry_run(read: &sheet::Read, held: &[Held], terms: &Terms, carried: &[Carried]) -> DryRun {
+pub(super) fn dry_run(read: &sheet::Read, held: &[Held], terms: &Terms, carried: &[Carried], fx: &Fx) -> DryRun {
     let broken = read.faults.iter().any(|fault| !fault.reason.is_harmless());
     let whole = terms.is_whole;
     let terms = Terms { is_whole: whole && !broken, ..*terms };
@@ -28,8 +30,10 @@ pub(super) fn dry_run(read: &sheet::Read, held: &[Held], terms: &Terms, carried:
     let mut summary = RateSheetSummary { closings_withheld: whole && broken, ..RateSheetSummary::default() };
     summary.impact = totals(&weighed);
     let mut shown: Vec<RateSheetLine> = lines.iter().map(show).collect();
-    for (shown, impact) in shown.iter_mut().zip(weighed) {
-        shown.impact = impact.as_ref().map(show_impact);
+    for ((shown, line), impact) in shown.iter_mut().zip(&lines).zip(weighed) {
+        // A rate of exchange for later is seldom known: what holds now is the best guess.
+        let at = line.from.max(terms.now);
+        shown.impact = impact.as_ref().map(|impact| show_impact(impact, fx, at));
     }
     put_row_dates(&mut shown, &read.offers);
     shown.extend(read.faults.iter().map(show_fault));
@@ -123,15 +127,15 @@ fn show_fault(fault: &Fault) -> RateSheetLine {
     }
 }
 
-fn show_impact(impact: &Impact) -> LineImpact {
+fn show_impact(impact: &Impact, fx: &Fx, at: DateTime<Utc>) -> LineImpact {
     let amount = |cost: Option<(Currency, i128)>| cost.map(|(_, amount)| money(amount));
     LineImpact {
         segments: impact.segments,
         earned: impact.earned.iter().map(|(currency, amount)| (currency.to_string(), money(*amount))).collect(),
         old_cost: amount(impact.old_cost),
         new_cost: amount(impact.new_cost),
-        old_margin: impact.margin(impact.old_cost).map(money),
-        new_margin: impact.margin(impact.new_cost).map(money),
+        old_margin: impact.margin(impact.old_cost, fx, at).map(money),
+        new_margin: impact.margin(impact.new_cost, fx, at).map(money),
     }
 }
 

@@ -127,9 +127,11 @@ async fn upload_sheet(
     })
     .await?;
     let carried = volumes::carried(&api.db, Some(operator), (terms.now - WEEK, terms.now)).await?;
+    api.catalogue.refresh().await?;
+    let catalogue = api.catalogue.get();
     let mut tx = api.db.begin().await?;
     let held = apply::held(&mut tx, operator, terms.now).await?;
-    let run = dry_run(&read, &held, &terms, &carried);
+    let run = dry_run(&read, &held, &terms, &carried, &catalogue.fx);
     rules.is_whole = terms.is_whole && !run.summary.closings_withheld;
     let new = NewSheet {
         id: SheetId::generate(),

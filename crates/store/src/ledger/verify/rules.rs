@@ -7,12 +7,12 @@ use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use super::checkpoint::Since;
-use super::{FOUND_MAX, Watch, counters};
+use super::{FOUND_MAX, Watch, counters, exchange};
 use crate::Error;
 use crate::ledger::suppliers;
 
 /// How many rules [`check`] checks.
-pub(super) const COUNT: usize = 9;
+pub(super) const COUNT: usize = 11;
 
 /// Checks every rule.
 pub(super) async fn check(db: &mut PgConnection, since: &Since, watch: &mut Watch<'_>) -> Result<(), Error> {
@@ -31,6 +31,12 @@ pub(super) async fn check(db: &mut PgConnection, since: &Since, watch: &mut Watc
     if !since.has_sums {
         watch.say(suppliers::unpaid(db).await?);
     }
+    watch.next("what was exchanged is the cost of the messages");
+    if !since.has_sums {
+        watch.say(exchange::exchanges(db).await?);
+    }
+    watch.next("no more is exchanged than a supplier took");
+    watch.say(exchange::beyond_cost(db, since).await?);
     watch.next("every ended message has its CDR and no other has one");
     watch.say(records(db, since).await?);
     watch.next("a CDR says what its message cost");

@@ -4,6 +4,7 @@
 mod counters;
 mod given_up;
 mod midnight;
+mod refunds;
 mod seals;
 
 use std::sync::Arc;

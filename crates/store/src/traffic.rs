@@ -1,8 +1,9 @@
 //! Reports of traffic, from counters that every CDR adds to as it is written (`cdr_counted` in the migrations).
 //!
 //! A transaction writes what it adds as rows of its own, so that no two of them meet at a counter; [`fold`] takes them
-//! into the counters a moment later.
+//! into the counters a moment later. Refunds count where their messages do (`refund_counted`), and are folded by [`refunds`].
 
+mod refunds;
 mod report;
 
 pub use report::{Dimension, Question, ReportError, Row, report};
@@ -34,7 +35,7 @@ pub async fn fold(db: &Db) -> Result<u64, Error> {
             break;
         }
     }
-    Ok(folded)
+    Ok(folded + refunds::fold(db).await?)
 }
 
 async fn fold_some(db: &Db) -> Result<u64, Error> {
@@ -71,7 +72,9 @@ async fn fold_some(db: &Db) -> Result<u64, Error> {
                 ON b.day = t.day AND b.account_id = t.account_id AND b.sender = t.sender
             GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
         ), added AS (
-            INSERT INTO traffic_counters AS c
+            INSERT INTO traffic_counters AS c (viewer_id, day, account_id, mcc_mnc, operator_id, sender, currency,
+                cost_currency, receipt_bucket, messages, segments, accepted_segments, delivered, unconfirmed,
+                revenue_micros, cost_micros)
             SELECT * FROM summed ORDER BY 1, 2, 3, 4, 5, 6, 7, 8, 9
             ON CONFLICT (viewer_id, day, account_id, mcc_mnc, operator_id, sender, currency, cost_currency,
                 receipt_bucket)

@@ -60,9 +60,10 @@ pub(crate) struct Filters {
 
 /// Read a report of traffic.
 ///
-/// Messages count on the day (UTC) of their acceptance, as soon as they end; a correction moves what it corrects.
+/// Messages count on the day (UTC) of their acceptance, as soon as they end; a correction moves what it corrects, and a
+/// refund counts where its message does, whenever it comes: `revenue_net` of a day is what the books hold of its messages.
 /// The house sees what it is paid, what operators cost, and the margin; a reseller what it is paid by those below it, what
-/// it pays, and its own margin; a client what it pays. Amounts of different currencies are in different rows, and have
+/// it pays, and its own margin; a client what it pays. The margin is that after refunds. Amounts of different currencies are in different rows, and have
 /// no margin. A report has 10000 rows at most.
 #[utoipa::path(get, path = "/v1/reports/traffic", tag = "reports", params(Filters), responses(
     (status = 200, content((show::Report = "application/json"), (String = "text/csv"))), Refusals))]

@@ -1,7 +1,9 @@
 //! Reports of traffic, as house, reseller and client read them.
 
+use contract::ReceiptState::Delivered;
 use serde_json::{Value, json};
 
+use super::money::ON_SUBMIT;
 use super::rig::{ALL, Rig};
 use crate::ledger::live;
 
@@ -32,21 +34,78 @@ async fn each_level_sees_its_own_prices_and_margin_and_nobody_elses() {
         assert_eq!((&house[name], &reseller[name]), (&reseller[name], &client[name]), "{name}");
     }
     assert!(house["messages"].as_i64().unwrap() > 0);
-    assert_eq!(house["revenue"], reseller["cost"]);
-    assert_eq!(reseller["revenue"], client["cost"]);
+    assert_eq!(house["revenue_gross"], reseller["cost_gross"]);
+    assert_eq!(reseller["revenue_gross"], client["cost_gross"]);
     for seen in [&house, &reseller] {
-        assert_eq!(micros(&seen["margin"]), micros(&seen["revenue"]) - micros(&seen["cost"]));
+        assert_eq!(micros(&seen["margin"]), micros(&seen["revenue_net"]) - micros(&seen["cost_net"]));
     }
-    assert_ne!(house["cost"], reseller["cost"], "what operators cost is the house's business");
-    assert_eq!((&client["revenue"], &client["margin"]), (&Value::Null, &Value::Null));
+    assert_ne!(house["cost_gross"], reseller["cost_gross"], "what operators cost is the house's business");
+    assert_eq!((&client["revenue_gross"], &client["margin"]), (&Value::Null, &Value::Null));
     let spent = rig.world.count("SELECT sum(price_micros)::bigint FROM sms_cdr WHERE correction = 0").await;
-    assert_eq!(micros(&client["cost"]), spent);
+    assert_eq!(micros(&client["cost_gross"]), spent);
     let rival = json!({"name": "Rival", "role": "reseller"});
     let rival = rig.post(&rig.house, "/v1/accounts", &rival).await.expect(201).text("id");
     let rival = rig.key(rival.parse().unwrap(), &ALL).await;
     assert_eq!(rows(&rig, &rival, "by=account").await, Vec::<Value>::new());
     let named = rig.get(&rival, &format!("{PATH}?account_id={}", rig.world.client)).await;
     assert_eq!(named.refusal().0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refunds_count_with_their_message_at_every_level() {
+    let rig = Rig::new().await;
+    let id = rig.ended(ON_SUBMIT, 3, Delivered).await;
+    store::traffic::fold(&rig.world.db).await.unwrap();
+    let before = rows(&rig, &rig.house, "by=day").await;
+    let refund = async |token: &str, segments: u8| {
+        let body = json!({"segments": segments, "reason": "a forged receipt"});
+        rig.post(token, &format!("/v1/messages/{id}/refunds"), &body).await.expect(201);
+    };
+    refund(&rig.reseller, 1).await;
+    refund(&rig.house, 1).await;
+    store::traffic::fold(&rig.world.db).await.unwrap();
+    // 60.00 a segment to the house, 80.00 to the reseller.
+    let cost = before[0]["cost_gross"]["total"].as_str().unwrap();
+    let expected = [
+        (
+            &rig.house,
+            [json!(1), json!("180.00"), json!("60.00"), json!("120.00"), json!(cost), json!("0.00"), json!(cost)],
+        ),
+        (
+            &rig.reseller,
+            [
+                json!(2),
+                json!("240.00"),
+                json!("160.00"),
+                json!("80.00"),
+                json!("180.00"),
+                json!("60.00"),
+                json!("120.00"),
+            ],
+        ),
+        (
+            &rig.client,
+            [json!(2), Value::Null, Value::Null, Value::Null, json!("240.00"), json!("160.00"), json!("80.00")],
+        ),
+    ];
+    for (token, expected) in expected {
+        let seen = rows(&rig, token, "by=day").await;
+        assert_eq!(seen.len(), 1, "a refund makes no row of its own: {seen:?}");
+        let names = ["revenue_gross", "refunded", "revenue_net", "cost_gross", "cost_refunded", "cost_net"];
+        let amounts = names.map(|name| seen[0][name]["total"].clone());
+        assert_eq!(seen[0]["refunded_segments"], expected[0]);
+        assert_eq!(amounts, expected[1..]);
+        let margin = &seen[0]["margin"];
+        assert!(margin.is_null() || micros(margin) == micros(&seen[0]["revenue_net"]) - micros(&seen[0]["cost_net"]));
+    }
+    let csv = rig.get(&rig.reseller, &format!("{PATH}?by=network&format=csv")).await.expect(200);
+    let csv = String::from_utf8(csv.bytes.to_vec()).unwrap();
+    assert!(
+        csv.contains(
+            ",refunded_segments,revenue_gross,refunded,revenue_net,revenue_currency,cost_gross,cost_refunded,"
+        )
+    );
+    assert!(csv.contains(",2,240.00,160.00,80.00,UZS,180.00,60.00,120.00,UZS,-40.00,"), "{csv}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,8 +126,8 @@ async fn reports_are_divided_and_filtered() {
         assert_eq!(rows.len(), groups, "{query}");
         let sum: i64 = rows.iter().map(|row| row["messages"].as_i64().unwrap()).sum();
         assert_eq!(all["messages"], sum, "{query}");
-        let cost: i64 = rows.iter().map(|row| micros(&row["cost"])).sum();
-        assert_eq!(micros(&all["cost"]), cost, "{query}");
+        let cost: i64 = rows.iter().map(|row| micros(&row["cost_gross"])).sum();
+        assert_eq!(micros(&all["cost_gross"]), cost, "{query}");
     }
     let by_network = rows(&rig, &rig.house, "by=network").await;
     let one = rows(&rig, &rig.house, "network=43405").await;

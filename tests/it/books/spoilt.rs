@@ -117,7 +117,8 @@ async fn spoilt_books_are_named() {
 /// Spoils the books, looks, and puts them right again from a copy.
 async fn assert_named(life: &Life, damage: &Damage) {
     // The counters last: a record that is written again is counted again.
-    const TABLES: [&str; 5] = ["balance_ledger", "account_balances", "sms_cdr", "traffic_counters", "traffic_deltas"];
+    const TABLES: [&str; 6] =
+        ["balance_ledger", "account_balances", "sms_cdr", "traffic_counters", "traffic_deltas", "refund_deltas"];
     let mut connection = life.firm.road.world.pool().acquire().await.unwrap();
     let mut run = async |sql: String| {
         sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *connection).await.unwrap();

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{clock, live, publish, pump};
 use crate::world::{RESELLER, World};
 
-const RICH: i64 = 1_000_000_000_000;
+pub(super) const RICH: i64 = 1_000_000_000_000;
 
 pub(crate) fn everything(by: &[Dimension]) -> Question {
     let today = Utc::now().date_naive();
@@ -31,7 +31,7 @@ pub(crate) fn everything(by: &[Dimension]) -> Question {
 }
 
 /// Receipts that come when the messages were given up: each corrects its message.
-async fn receipt_the_unconfirmed(world: &World) -> usize {
+pub(super) async fn receipt_the_unconfirmed(world: &World) -> usize {
     let rows = sqlx::query(
         "SELECT p.operator_id, p.smpp_message_id FROM messages m JOIN message_parts p ON p.message_id = m.id AND p.hop = m.hop
          WHERE m.state = 'unconfirmed' AND p.smpp_message_id IS NOT NULL AND p.state = 'sent'",

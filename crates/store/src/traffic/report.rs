@@ -100,10 +100,16 @@ pub struct Row {
     pub delivered: i64,
     /// Messages without a receipt.
     pub unconfirmed: i64,
-    /// Paid to the viewer, in micros.
+    /// Paid to the viewer, in micros, before refunds.
     pub revenue: i128,
-    /// Paid by the viewer, in micros.
+    /// Paid by the viewer, in micros, before refunds.
     pub cost: i128,
+    /// Segments that were given back to the accounts right below the viewer; of its own messages, to the viewer.
+    pub refunded_segments: i64,
+    /// Given back of `revenue`, in micros.
+    pub revenue_refunded: i128,
+    /// Given back of `cost`, in micros.
+    pub cost_refunded: i128,
     /// Times from submit to final receipt.
     pub receipts: ReceiptTimes,
 }
@@ -141,7 +147,10 @@ pub async fn report(db: &Db, viewer: AccountId, question: &Question) -> Result<V
             c.currency, c.cost_currency, c.receipt_bucket, sum(c.messages)::bigint AS "messages!",
             sum(c.segments)::bigint AS "segments!", sum(c.accepted_segments)::bigint AS "accepted_segments!",
             sum(c.delivered)::bigint AS "delivered!", sum(c.unconfirmed)::bigint AS "unconfirmed!",
-            sum(c.revenue_micros)::text AS "revenue!", sum(c.cost_micros)::text AS "cost!"
+            sum(c.revenue_micros)::text AS "revenue!", sum(c.cost_micros)::text AS "cost!",
+            sum(c.refunded_segments)::bigint AS "refunded_segments!",
+            sum(c.revenue_refunded_micros)::text AS "revenue_refunded!",
+            sum(c.cost_refunded_micros)::text AS "cost_refunded!"
         FROM traffic_counters c
         WHERE c.viewer_id = $1 AND c.day BETWEEN $2 AND $3
             AND ($10::uuid IS NULL OR c.account_id IN (SELECT id FROM accounts WHERE path @> ARRAY[$10::uuid]))
@@ -187,10 +196,13 @@ pub async fn report(db: &Db, viewer: AccountId, question: &Question) -> Result<V
         group.unconfirmed += row.unconfirmed;
         group.revenue += whole(&row.revenue)?;
         group.cost += whole(&row.cost)?;
+        group.refunded_segments += row.refunded_segments;
+        group.revenue_refunded += whole(&row.revenue_refunded)?;
+        group.cost_refunded += whole(&row.cost_refunded)?;
         group.receipts.add(row.receipt_bucket, row.messages);
     }
     // A correction can leave a group with nothing in it.
-    groups.retain(|_, row| row.messages != 0 || row.revenue != 0 || row.cost != 0);
+    groups.retain(|_, row| row.messages != 0 || row.revenue != 0 || row.cost != 0 || row.refunded_segments != 0);
     if groups.len() > ROWS_MAX { Err(ReportError::TooLong) } else { Ok(groups.into_values().collect()) }
 }
 
@@ -216,6 +228,9 @@ fn blank(key: Key, currency: Currency, cost_currency: Currency) -> Row {
         unconfirmed: 0,
         revenue: 0,
         cost: 0,
+        refunded_segments: 0,
+        revenue_refunded: 0,
+        cost_refunded: 0,
         receipts: ReceiptTimes::default(),
     }
 }

@@ -56,11 +56,21 @@ struct Group {
     /// `delivered` of `messages`, with four digits; null where there are none.
     #[schema(example = "0.9731")]
     delivery_rate: Option<String>,
-    /// What those below paid; null for a client, which has none.
-    revenue: Option<Amount>,
-    /// What you paid: the house its operators, others the account above them.
-    cost: Amount,
-    /// `revenue` less `cost`; null for a client, and where the currencies differ.
+    /// Segments that were refunded to those right below you; to you, for messages of your own.
+    refunded_segments: i64,
+    /// What those right below you paid, before refunds; null for a client, which has none below it.
+    revenue_gross: Option<Amount>,
+    /// What was refunded to those right below you; null for a client.
+    refunded: Option<Amount>,
+    /// `revenue_gross` less `refunded`; null for a client.
+    revenue_net: Option<Amount>,
+    /// What you paid, before refunds: the house its operators, others the account above them.
+    cost_gross: Amount,
+    /// What was refunded to you; operators refund nothing.
+    cost_refunded: Amount,
+    /// `cost_gross` less `cost_refunded`.
+    cost_net: Amount,
+    /// `revenue_net` less `cost_net`; null for a client, and where the currencies differ.
     margin: Option<Amount>,
     /// Half of the final receipts came within this time behind the submit, in milliseconds, rounded up to a step.
     receipt_p50_ms: Option<u32>,
@@ -90,6 +100,9 @@ impl Group {
     fn of(row: &Row, role: Role) -> Self {
         let has_customers = role != Role::Client;
         let has_margin = has_customers && row.currency == row.cost_currency;
+        let (revenue_net, cost_net) = (row.revenue - row.revenue_refunded, row.cost - row.cost_refunded);
+        let earned = |micros| has_customers.then(|| Amount::new(micros, row.currency));
+        let paid = |micros| Amount::new(micros, row.cost_currency);
         Self {
             day: row.day,
             account_id: row.account.map(|id| id.to_string()),
@@ -104,12 +117,33 @@ impl Group {
             unconfirmed: row.unconfirmed,
             failed: row.messages - row.delivered - row.unconfirmed,
             delivery_rate: share(row.delivered, row.messages),
-            revenue: has_customers.then(|| Amount::new(row.revenue, row.currency)),
-            cost: Amount::new(row.cost, row.cost_currency),
-            margin: has_margin.then(|| Amount::new(row.revenue - row.cost, row.currency)),
+            refunded_segments: row.refunded_segments,
+            revenue_gross: earned(row.revenue),
+            refunded: earned(row.revenue_refunded),
+            revenue_net: earned(revenue_net),
+            cost_gross: paid(row.cost),
+            cost_refunded: paid(row.cost_refunded),
+            cost_net: paid(cost_net),
+            margin: has_margin.then(|| Amount::new(revenue_net - cost_net, row.currency)),
             receipt_p50_ms: row.receipts.percentile_ms(50),
             receipt_p95_ms: row.receipts.percentile_ms(95),
         }
+    }
+
+    /// The columns of money, from `revenue_gross` to `margin`.
+    fn money(&self) -> Vec<Cell> {
+        let total = |amount: Option<&Amount>| Cell::plain(amount.map(|amount| amount.total.clone()));
+        vec![
+            total(self.revenue_gross.as_ref()),
+            total(self.refunded.as_ref()),
+            total(self.revenue_net.as_ref()),
+            Cell::plain(self.revenue_gross.as_ref().map(|amount| amount.currency.clone())),
+            total(Some(&self.cost_gross)),
+            total(Some(&self.cost_refunded)),
+            total(Some(&self.cost_net)),
+            Cell::plain(Some(&self.cost_gross.currency)),
+            total(self.margin.as_ref()),
+        ]
     }
 
     fn cell(&self, dimension: Dimension) -> Cell {
@@ -144,9 +178,14 @@ impl Report {
             "unconfirmed",
             "failed",
             "delivery_rate",
-            "revenue",
+            "refunded_segments",
+            "revenue_gross",
+            "refunded",
+            "revenue_net",
             "revenue_currency",
-            "cost",
+            "cost_gross",
+            "cost_refunded",
+            "cost_net",
             "cost_currency",
             "margin",
             "receipt_p50_ms",
@@ -165,13 +204,9 @@ impl Report {
             ] {
                 cells.push(Cell::plain(Some(count)));
             }
-            let total = |amount: Option<&Amount>| Cell::plain(amount.map(|amount| amount.total.clone()));
             cells.push(Cell::plain(group.delivery_rate.as_deref()));
-            cells.push(total(group.revenue.as_ref()));
-            cells.push(Cell::plain(group.revenue.as_ref().map(|amount| amount.currency.clone())));
-            cells.push(total(Some(&group.cost)));
-            cells.push(Cell::plain(Some(&group.cost.currency)));
-            cells.push(total(group.margin.as_ref()));
+            cells.push(Cell::plain(Some(group.refunded_segments)));
+            cells.extend(group.money());
             cells.push(Cell::plain(group.receipt_p50_ms));
             cells.push(Cell::plain(group.receipt_p95_ms));
             csv.row(&cells);

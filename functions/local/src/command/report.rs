@@ -9,7 +9,8 @@ use crate::client::{Client, list, money, text};
 use crate::output::{Mood, Output, Value, line, print_json};
 
 const EXAMPLES: &str = "\
-Messages count on the day (UTC) of their acceptance, as soon as they end. The house sees what it is paid, what operators
+Messages count on the day (UTC) of their acceptance, as soon as they end, and so do their refunds: revenue, cost and margin
+are those after refunds. The house sees what it is paid, what operators
 cost and the margin; a reseller its own prices and margin; a client what it pays.
 
 Examples:
@@ -115,6 +116,7 @@ fn show(report: &Json, out: &Output) {
         "unconfirmed",
         "failed",
         "rate",
+        "refunded",
         "revenue",
         "cost",
         "margin",
@@ -134,8 +136,9 @@ fn cells(row: &Json, by: &[String]) -> Vec<Value> {
     cells.push(Value::with(if failed == "0" { Mood::Plain } else { Mood::Open }, &failed));
     cells.push(text(row, "delivery_rate").into());
     let sum = |name| if row.get(name).is_some_and(Json::is_object) { money(row, name) } else { String::new() };
-    cells.push(sum("revenue").into());
-    cells.push(sum("cost").into());
+    for amount in ["refunded", "revenue_net", "cost_net"] {
+        cells.push(sum(amount).into());
+    }
     let margin = sum("margin");
     let mood = if margin.starts_with('-') { Mood::Bad } else { Mood::Good };
     cells.push(Value::with(mood, &margin));

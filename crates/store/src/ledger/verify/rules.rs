@@ -12,7 +12,7 @@ use crate::Error;
 use crate::ledger::suppliers;
 
 /// How many rules [`check`] checks.
-pub(super) const COUNT: usize = 11;
+pub(super) const COUNT: usize = 12;
 
 /// Checks every rule.
 pub(super) async fn check(db: &mut PgConnection, since: &Since, watch: &mut Watch<'_>) -> Result<(), Error> {
@@ -43,6 +43,8 @@ pub(super) async fn check(db: &mut PgConnection, since: &Since, watch: &mut Watc
     watch.say(amounts(db, since).await?);
     watch.next("the counters of the reports are the sums of the CDRs");
     watch.say(counters::check(db, since.message).await?);
+    watch.next("the counters of the reports give back what was refunded");
+    watch.say(counters::refunds(db, since.message).await?);
     Ok(())
 }
 

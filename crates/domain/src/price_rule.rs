@@ -2,13 +2,16 @@
 
 use crate::money::Micros;
 use crate::network::Network;
+use crate::traffic::TrafficClass;
 
 /// How a price comes from a cost. Of several rules for a network, that of the network goes before that of its country, and
-/// that before one for all.
+/// that before one for all; at each place that of the class of traffic before that of every class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriceRule {
     /// For this network, or country; `None`: for all.
     pub network: Option<Network>,
+    /// For this class of traffic; `None`: for every class that has no rule of its own there.
+    pub class: Option<TrafficClass>,
     /// So many thousandths of the cost on top of it.
     pub margin_permille: u32,
     /// And this.
@@ -32,10 +35,13 @@ impl PriceRule {
     }
 }
 
-/// The rule that holds for a network.
-pub fn rule_for(rules: &[PriceRule], network: Network) -> Option<&PriceRule> {
+/// The rule that holds for traffic of a class to a network.
+pub fn rule_for(rules: &[PriceRule], network: Network, class: Option<TrafficClass>) -> Option<&PriceRule> {
     let places = [Some(network), Some(network.country()), None];
-    places.iter().find_map(|place| rules.iter().find(|rule| rule.network == *place))
+    places.iter().find_map(|place| {
+        let holds = |own| rules.iter().find(|rule| rule.network == *place && rule.class == own);
+        class.and_then(|class| holds(Some(class))).or_else(|| holds(None))
+    })
 }
 
 #[cfg(test)]
@@ -46,7 +52,7 @@ mod tests {
 
     fn rule(margin_permille: u32, add: i64, min: i64, step: i64) -> PriceRule {
         let [add, min, step] = [add, min, step].map(Micros::new);
-        PriceRule { network: None, margin_permille, add, min, step }
+        PriceRule { network: None, class: None, margin_permille, add, min, step }
     }
 
     #[test]
@@ -70,16 +76,34 @@ mod tests {
 
     #[test]
     fn the_most_special_rule_holds() {
-        let at = |network: Option<&str>, add| PriceRule {
+        let otp: Option<TrafficClass> = "otp".parse().ok();
+        let at = |network: Option<&str>, class, add| PriceRule {
             network: network.and_then(|n| n.parse().ok()),
+            class,
             ..rule(0, add, 0, 1)
         };
-        let rules = [at(None, 1), at(Some("434"), 2), at(Some("43405"), 3)];
-        for (network, expected) in [("43405", 3), ("43404", 2), ("434", 2), ("25001", 1)] {
-            let found = rule_for(&rules, network.parse().unwrap()).unwrap();
-            assert_eq!(found.add.get(), expected, "{network}");
+        let rules = [
+            at(None, None, 1),
+            at(Some("434"), None, 2),
+            at(Some("43405"), None, 3),
+            at(Some("434"), otp, 4),
+            at(None, otp, 5),
+        ];
+        let rows = [
+            ("43405", None, 3),
+            ("43404", None, 2),
+            ("434", None, 2),
+            ("25001", None, 1),
+            ("43405", otp, 3),
+            ("43404", otp, 4),
+            ("25001", otp, 5),
+            ("43404", "ads".parse().ok(), 2),
+        ];
+        for (network, class, expected) in rows {
+            let found = rule_for(&rules, network.parse().unwrap(), class).unwrap();
+            assert_eq!(found.add.get(), expected, "{network} {class:?}");
         }
-        assert_eq!(rule_for(&rules[1..], "25001".parse().unwrap()), None);
+        assert_eq!(rule_for(&rules[1..4], "25001".parse().unwrap(), None), None);
     }
 
     proptest! {

@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use domain::tariff::{Rate, in_force};
-use domain::{Catalogue, Currency, Network, OperatorId};
+use domain::{Catalogue, Currency, Network, OperatorId, TrafficClass};
 use http::HeaderMap;
 use serde::Deserialize;
 use store::traffic::{self, ReportError};
@@ -90,23 +90,32 @@ async fn report_traffic(
     Ok(if asked.csv { report.into_csv(&asked.question) } else { Json(report).into_response() })
 }
 
-/// The rate of an operator for a network at a moment, for traffic of no class: its own, else that of its country.
-pub(crate) fn rate(catalogue: &Catalogue, operator: OperatorId, network: Network, at: DateTime<Utc>) -> Option<&Rate> {
+/// The rate of an operator for traffic of a class to a network at a moment: its own for the network, else that for its
+/// country; at each place that of the class before that of every class. As routing takes it.
+pub(crate) fn rate(
+    catalogue: &Catalogue,
+    operator: OperatorId,
+    (network, class): (Network, Option<TrafficClass>),
+    at: DateTime<Utc>,
+) -> Option<&Rate> {
     [network, network.country()].iter().find_map(|place| {
         let rates = catalogue.rates.get(place)?;
-        let holds = |rate: &&Rate| rate.class.is_none() && in_force(rate.from, rate.to, at);
-        rates.iter().filter(holds).find(|rate| rate.operator == operator)
+        let holds = |own| {
+            let mut rates = rates.iter().filter(|rate| rate.operator == operator && rate.class == own);
+            rates.find(|rate| in_force(rate.from, rate.to, at))
+        };
+        class.and_then(|class| holds(Some(class))).or_else(|| holds(None))
     })
 }
 
-/// The cheapest rate of an operator that is switched on, in a currency.
+/// The cheapest rate of an operator that is switched on, for traffic of a class to a network, in a currency.
 pub(crate) fn cheapest(
     catalogue: &Catalogue,
-    network: Network,
+    traffic: (Network, Option<TrafficClass>),
     currency: Currency,
     at: DateTime<Utc>,
 ) -> Option<&Rate> {
     let on = catalogue.operators.iter().filter(|operator| operator.enabled);
-    let rates = on.filter_map(|operator| rate(catalogue, operator.id, network, at));
+    let rates = on.filter_map(|operator| rate(catalogue, operator.id, traffic, at));
     rates.filter(|rate| rate.currency == currency).min_by_key(|rate| (rate.price, rate.operator))
 }

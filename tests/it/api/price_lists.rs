@@ -151,11 +151,87 @@ async fn what_would_lose_money_tomorrow_is_told_today() {
     }
     let csv = rig.csv(&rig.house, "GET", "/v1/reports/losses", None).await;
     assert_eq!(csv.len(), 2);
-    assert!(csv[1].ends_with(",434,05,Ucell,5,UZS,60.00,70.00,Beeline,45.00,10.00,50.00"), "{}", csv[1]);
+    assert!(csv[1].ends_with(",434,05,,Ucell,5,UZS,60.00,70.00,Beeline,45.00,10.00,50.00"), "{}", csv[1]);
     // A price that is to come and covers it in time.
     let plan = rig.plan_of(rig.world.house).await;
     let price = json!({"plan_id": plan, "mcc": "434", "price": "75", "effective_from": text(midnight(2))});
     rig.post(&rig.house, "/v1/tariffs", &price).await.expect(201);
     assert_eq!(rig.get(&rig.house, "/v1/reports/losses").await.expect(200).json()["data"], json!([]));
     assert_eq!(rig.get(&rig.house, "/v1/reports/losses?at=2020-01-01T00:00:00Z").await.refusal().0, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_class_of_traffic_loses_by_its_own_rates_and_prices() {
+    let rig = Rig::new().await;
+    carried(&rig, "43405", 3).await;
+    carried(&rig, "43405", 2).await;
+    sqlx::query("UPDATE sms_cdr SET traffic_class = 'otp' WHERE segments = 2").execute(rig.world.pool()).await.unwrap();
+    let rate = json!({"operator_id": rig.world.operators[0], "mcc": "434", "traffic_class": "otp", "price": "70",
+        "currency": "UZS", "effective_from": text(midnight(2))});
+    rig.post(&rig.house, "/v1/operator-rates", &rate).await.expect(201);
+    let losses = rig.get(&rig.house, "/v1/reports/losses").await.expect(200).json();
+    let told: Vec<(&Value, &Value, &Value)> = losses["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|loss| (&loss["traffic_class"], &loss["segments"], &loss["loss"]))
+        .collect();
+    assert_eq!(told, [(&json!("otp"), &json!(2), &json!("20.00"))], "what is of no class goes by the rate of before");
+    let csv = rig.csv(&rig.house, "GET", "/v1/reports/losses", None).await;
+    assert!(csv[1].contains(",434,05,otp,Ucell,2,"), "{}", csv[1]);
+    let plan = rig.plan_of(rig.world.house).await;
+    let price = |class: &str| json!({"plan_id": plan, "mcc": "434", "traffic_class": class, "price": "75", "effective_from": text(midnight(2))});
+    rig.post(&rig.house, "/v1/tariffs", &price("ads")).await.expect(201);
+    assert_eq!(rig.get(&rig.house, "/v1/reports/losses").await.expect(200).json()["data"][0]["loss"], "20.00");
+    rig.post(&rig.house, "/v1/tariffs", &price("otp")).await.expect(201);
+    assert_eq!(rig.get(&rig.house, "/v1/reports/losses").await.expect(200).json()["data"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prices_are_made_for_each_class_that_has_a_cost_or_a_price_of_its_own() {
+    let rig = Rig::new().await;
+    let plan = rig.plan_of(rig.world.house).await;
+    let rate = json!({"operator_id": rig.world.operators[0], "mcc": "434", "traffic_class": "otp", "price": "30", "currency": "UZS"});
+    rig.post(&rig.house, "/v1/operator-rates", &rate).await.expect(201);
+    let price = json!({"plan_id": plan, "mcc": "434", "traffic_class": "ads", "price": "66"});
+    rig.post(&rig.house, "/v1/tariffs", &price).await.expect(201);
+    let mut ask = json!({"effective_from": text(midnight(2)), "rules": [
+        {"margin_permille": 200}, {"traffic_class": "otp", "margin_permille": 500}]});
+    let path = format!("/v1/price-lists/{plan}/proposal");
+    let proposal = rig.post(&rig.house, &path, &ask).await.expect(200).json();
+    let short = |one: &Value| {
+        let part = |name: &str| one[name].as_str().unwrap_or("-").to_owned();
+        let names = ["mcc", "traffic_class", "cost", "old_price", "price", "change"];
+        names.map(part).join(" ")
+    };
+    let told: Vec<String> = proposal["prices"].as_array().unwrap().iter().map(short).collect();
+    // An operator's rate of the class goes before its other one; who has none asks 45 for it, too.
+    assert_eq!(
+        told,
+        ["434 - 45.00 60.00 54.00 down", "434 ads 45.00 66.00 54.00 down", "434 otp 30.00 60.00 45.00 new"]
+    );
+    let lines = rig.csv(&rig.house, "POST", &path, Some(&ask)).await;
+    assert!(
+        lines[0].starts_with("mcc,mnc,traffic_class,cost,") && lines[3].starts_with("434,,otp,30.00,"),
+        "{lines:?}"
+    );
+    ask["fingerprint"] = proposal["fingerprint"].clone();
+    rig.post(&rig.house, &format!("/v1/price-lists/{plan}/publish"), &ask).await.expect(200);
+    let then = format!("/v1/price-lists/{plan}?at={}", text(midnight(2)));
+    let listed: Vec<String> = rig.csv(&rig.house, "GET", &then, None).await[1..]
+        .iter()
+        .map(|line| line.split(",UZS").next().unwrap().to_owned())
+        .collect();
+    assert_eq!(listed, ["434,,,,54.00", "434,,,ads,54.00", "434,,,otp,45.00"]);
+    ask["rules"] = json!([{"traffic_class": "otp"}, {"traffic_class": "otp"}, {"traffic_class": "0"}]);
+    let refused = rig.post(&rig.house, &path, &ask).await.expect(400).json();
+    let wrong: Vec<&Value> = refused["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
+    assert_eq!(wrong, ["/rules/1", "/rules/2/traffic_class"]);
+
+    // A reseller pays by class, too.
+    let own = format!("/v1/price-lists/{}/proposal", rig.plan_of(rig.world.reseller).await);
+    let proposal =
+        rig.post(&rig.reseller, &own, &json!({"rules": [{"margin_permille": 500}]})).await.expect(200).json();
+    let told: Vec<String> = proposal["prices"].as_array().unwrap().iter().map(short).collect();
+    assert_eq!(told, ["434 - 60.00 - 90.00 new", "434 ads 66.00 - 99.00 new"]);
 }

@@ -97,3 +97,35 @@ async fn listed_traffic_is_replayed_and_every_mistake_is_named() {
     ];
     assert_eq!(pointers, expected);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_of_one_class_of_traffic_changes_nothing_for_the_others() {
+    let rig = Rig::new().await;
+    let [ucell, _] = rig.world.operators;
+    let plans = rig.get(&rig.house, "/v1/tariff-plans").await.expect(200).json();
+    let of_house = |plan: &&Value| plan["account_id"] == rig.world.house.to_string();
+    let plan = plans["data"].as_array().unwrap().iter().find(of_house).unwrap()["id"].clone();
+    let line = |class: Value, count: u32| {
+        json!({"to": "+998931234567", "account_id": rig.world.client,
+        "traffic_class": class, "count": count})
+    };
+    let mut ask = json!({"messages": [line(json!("otp"), 10), line(json!("ads"), 20), line(Value::Null, 30)],
+        "rates": [{"operator_id": ucell, "network": "434", "traffic_class": "otp", "price": "40", "currency": "UZS"}],
+        "tariffs": [{"plan_id": plan, "network": "434", "traffic_class": "ads", "price": "70"}]});
+    let found = rig.what_if(&ask).await;
+    assert_eq!((&found["messages"], &found["moved"]), (&json!(60), &json!(10)));
+    // 45 and 60 a segment before; ten of them at 40, twenty for 70.
+    assert_eq!(
+        (&found["before"]["cost"]["UZS"], &found["after"]["cost"]["UZS"]),
+        (&json!("2700.00"), &json!("2650.00"))
+    );
+    assert_eq!(
+        (&found["before"]["revenue"]["UZS"], &found["after"]["revenue"]["UZS"]),
+        (&json!("3600.00"), &json!("3800.00"))
+    );
+    ask["rates"][0]["traffic_class"] = json!("O");
+    ask["tariffs"][0]["traffic_class"] = json!("");
+    let refused = rig.post(&rig.house, "/v1/routing/what-if", &ask).await.expect(400).json();
+    let wrong: Vec<&Value> = refused["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
+    assert_eq!(wrong, ["/rates/0/traffic_class", "/tariffs/0/traffic_class"]);
+}

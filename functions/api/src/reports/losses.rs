@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
 use domain::routing::margin::Earned;
-use domain::{AccountId, Catalogue, Network, OperatorId};
+use domain::{AccountId, Catalogue, Network, OperatorId, TrafficClass};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use store::rate_sheets::volumes::{self, Carried};
@@ -74,6 +74,8 @@ struct LosingRoute {
     mcc: String,
     /// Mobile network code; null: not known.
     mnc: Option<String>,
+    /// The class of its traffic; null: of none.
+    traffic_class: Option<String>,
     /// Who carried it last week.
     operator_id: String,
     /// Its name.
@@ -102,8 +104,8 @@ struct LosingRoute {
     loss_micros: i128,
 }
 
-/// What would lose money tomorrow and in the days after: for every account right below the house and every network, the routes
-/// of last week at the rates and prices that are to come. `Accept: text/csv` gives a file.
+/// What would lose money tomorrow and in the days after: for every account right below the house, every network and every class
+/// of traffic, the routes of last week at the rates and prices that are to come for that class. `Accept: text/csv` gives a file.
 #[utoipa::path(get, path = "/v1/reports/losses", tag = "prices", params(When),
     responses((status = 200, content((Losses = "application/json"), (String = "text/csv"))), Refusals))]
 async fn list_losses(
@@ -126,8 +128,8 @@ async fn list_losses(
     if csv::is_wanted(&headers) { Ok(as_csv(&losses)) } else { Ok(Json(losses).into_response()) }
 }
 
-/// Who pays the house, where to, over whom.
-type Key = (AccountId, Network, OperatorId);
+/// Who pays the house, where to, over whom, for which class of traffic.
+type Key = (AccountId, Network, OperatorId, Option<TrafficClass>);
 
 fn find(catalogue: &Catalogue, carried: &[Carried], at: DateTime<Utc>) -> Losses {
     let until = at + WEEK;
@@ -135,7 +137,7 @@ fn find(catalogue: &Catalogue, carried: &[Carried], at: DateTime<Utc>) -> Losses
     for one in carried {
         // The house earns nothing for its own messages.
         if let [.., top, _] = catalogue.above(one.account).as_slice() {
-            *routes.entry((*top, one.network, one.operator)).or_insert(0) += one.segments;
+            *routes.entry((*top, one.network, one.operator, one.class)).or_insert(0) += one.segments;
         }
     }
     let (mut data, mut not_comparable) = (Vec::new(), 0);
@@ -161,7 +163,7 @@ fn find(catalogue: &Catalogue, carried: &[Carried], at: DateTime<Utc>) -> Losses
 /// The first moment, and all after it at which a rate or a price of the route begins or ends.
 fn moments(
     catalogue: &Catalogue,
-    (top, network, operator): Key,
+    (top, network, operator, _): Key,
     (at, until): (DateTime<Utc>, DateTime<Utc>),
 ) -> Vec<DateTime<Utc>> {
     let places = [network, network.country()];
@@ -187,9 +189,9 @@ enum Seen {
     Loses(Earned, domain::Micros),
 }
 
-fn look(catalogue: &Catalogue, (top, network, operator): Key, at: DateTime<Utc>) -> Seen {
-    let Some(earned) = catalogue.earned(top, network, None, at) else { return Seen::Fine };
-    let Some(rate) = rate(catalogue, operator, network, at) else { return Seen::Fine };
+fn look(catalogue: &Catalogue, (top, network, operator, class): Key, at: DateTime<Utc>) -> Seen {
+    let Some(earned) = catalogue.earned(top, network, class, at) else { return Seen::Fine };
+    let Some(rate) = rate(catalogue, operator, (network, class), at) else { return Seen::Fine };
     match rate.currency == earned.currency {
         false => Seen::NotComparable,
         true if rate.price > earned.price => Seen::Loses(earned, rate.price),
@@ -199,13 +201,13 @@ fn look(catalogue: &Catalogue, (top, network, operator): Key, at: DateTime<Utc>)
 
 fn loss(
     catalogue: &Catalogue,
-    (top, network, operator): Key,
+    (top, network, operator, class): Key,
     segments: i64,
     (from, earned, cost): (DateTime<Utc>, Earned, domain::Micros),
 ) -> LosingRoute {
     let name =
         |id| catalogue.operators.iter().find(|operator| operator.id == id).map(|operator| operator.name.to_string());
-    let cheapest = cheapest(catalogue, network, earned.currency, from);
+    let cheapest = cheapest(catalogue, (network, class), earned.currency, from);
     let each = i128::from(cost.get()) - i128::from(earned.price.get());
     let loss_micros = each * i128::from(segments);
     LosingRoute {
@@ -213,6 +215,7 @@ fn loss(
         account_id: top.to_string(),
         mcc: network.mcc.to_string(),
         mnc: network.mnc.map(|mnc| mnc.to_string()),
+        traffic_class: class.map(|class| class.to_string()),
         operator_id: operator.to_string(),
         operator: name(operator).unwrap_or_default(),
         segments,
@@ -234,6 +237,7 @@ fn as_csv(losses: &Losses) -> Response {
         "account_id",
         "mcc",
         "mnc",
+        "traffic_class",
         "operator",
         "segments",
         "currency",
@@ -250,6 +254,7 @@ fn as_csv(losses: &Losses) -> Response {
             Cell::plain(Some(&one.account_id)),
             Cell::plain(Some(&one.mcc)),
             Cell::plain(one.mnc.as_ref()),
+            Cell::plain(one.traffic_class.as_ref()),
             Cell::text(Some(&one.operator)),
             Cell::plain(Some(one.segments)),
             Cell::plain(Some(&one.currency)),

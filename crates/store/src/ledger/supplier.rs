@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::ledger::entry::Line as JournalLine;
 use crate::ledger::post::{blank, post, record};
+use crate::ledger::verify::Since;
 use crate::page::{Page, parse};
 use crate::{Db, Error, Tx};
 
@@ -258,16 +259,30 @@ async fn fold(connection: &mut PgConnection, until: DateTime<Utc>) -> Result<(),
     Ok(())
 }
 
-/// Accounts whose fold is not that of the journal, for `verify`.
-pub(super) async fn verify(connection: &mut PgConnection) -> Result<Vec<String>, Error> {
+/// Accounts whose fold is not that of the journal, for `verify`: the sums of its checkpoint, what came since and is folded,
+/// less what they hold and is not folded yet.
+pub(super) async fn verify(connection: &mut PgConnection, since: &Since) -> Result<Vec<String>, Error> {
+    let since = since.of_suppliers();
     let rows = query!(
-        r#"SELECT s.operator_id FROM supplier_accounts s LEFT JOIN (
-               SELECT l.operator_id, l.currency, sum(l.posted_micros) AS posted FROM balance_ledger l
-               WHERE l.ledger = 'supplier' AND l.entry_id < uuid_at(coalesce(
-                   (SELECT at FROM sweep_cursors WHERE name = 'suppliers'), 'epoch'))
-               GROUP BY 1, 2
-           ) l ON l.operator_id = s.operator_id AND l.currency = s.currency
-           WHERE s.cost_micros - s.paid_micros <> coalesce(l.posted, 0) LIMIT 100"#
+        r#"WITH fold AS (
+               SELECT uuid_at(coalesce((SELECT at FROM sweep_cursors WHERE name = 'suppliers'), 'epoch')) AS id
+           ), lines AS (
+               SELECT l.operator_id, l.currency, l.posted_micros, l.entry_id < f.id AS is_folded,
+                   l.entry_id <= $1 AND l.entry_id <> ALL ($2) AS is_summed
+               FROM balance_ledger l, fold f
+               WHERE l.ledger = 'supplier' AND (l.entry_id >= least(f.id, $1) OR l.entry_id = ANY ($2))
+           ), moved AS (
+               SELECT operator_id, currency, sum(posted_micros * (is_folded::int - is_summed::int)) AS posted
+               FROM lines WHERE is_folded <> is_summed GROUP BY 1, 2
+           )
+           SELECT s.operator_id FROM supplier_accounts s
+               LEFT JOIN moved m ON m.operator_id = s.operator_id AND m.currency = s.currency
+               LEFT JOIN ledger_supplier_checkpoints c
+                   ON $3 AND c.operator_id = s.operator_id AND c.currency = s.currency
+           WHERE s.cost_micros - s.paid_micros <> coalesce(c.posted_micros, 0) + coalesce(m.posted, 0) LIMIT 100"#,
+        since.entry,
+        &since.late,
+        since.has_suppliers
     )
     .fetch_all(connection)
     .await?;

@@ -9,6 +9,7 @@ use super::rules::{due, whole};
 use super::seals::Chain;
 use crate::dlr::uuid_at;
 use crate::ledger::seal::SHARD;
+use crate::ledger::suppliers;
 use crate::{Db, Error};
 
 /// How long after it was accepted a message can still change: its longest validity, receipts and corrections.
@@ -16,20 +17,27 @@ const CHANGES: TimeDelta = TimeDelta::days(21);
 
 /// Where a check begins. By default with everything.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Since {
+pub(in crate::ledger) struct Since {
     /// There are sums of each wallet.
-    pub(super) has_sums: bool,
+    pub(in crate::ledger) has_sums: bool,
+    /// There are sums of each account with an operator, too.
+    pub(in crate::ledger) has_suppliers: bool,
     /// They hold lines up to this entry.
-    pub(super) entry: Uuid,
+    pub(in crate::ledger) entry: Uuid,
     /// They hold what is due by messages before this one.
-    pub(super) message: Uuid,
+    pub(in crate::ledger) message: Uuid,
     /// Entries before `entry` that came behind the sums.
-    pub(super) late: Vec<Uuid>,
+    pub(in crate::ledger) late: Vec<Uuid>,
     sequence: i64,
     hash: Vec<u8>,
 }
 
 impl Since {
+    /// For sums of accounts with operators: this, or everything where there are none.
+    pub(in crate::ledger) fn of_suppliers(&self) -> Self {
+        if self.has_suppliers { self.clone() } else { Self::default() }
+    }
+
     /// The chain as far as it was checked.
     pub(super) fn chain(&self) -> Chain {
         Chain { sequence: self.sequence, hash: self.hash.clone(), frontier: self.entry, ..Chain::default() }
@@ -38,10 +46,11 @@ impl Since {
 
 /// Where the last check ended that found nothing.
 pub(super) async fn last(connection: &mut PgConnection) -> Result<Option<Since>, Error> {
-    let row =
-        query!("SELECT sequence, hash, entry_id, message_id FROM ledger_checks").fetch_optional(connection).await?;
+    let row = query!("SELECT sequence, hash, entry_id, message_id, suppliers_sequence FROM ledger_checks");
+    let row = row.fetch_optional(connection).await?;
     Ok(row.map(|row| Since {
         has_sums: true,
+        has_suppliers: row.suppliers_sequence == Some(row.sequence),
         entry: row.entry_id,
         message: row.message_id,
         late: Vec::new(),
@@ -75,6 +84,7 @@ pub(super) struct Sums {
     held: Vec<String>,
     captured: Vec<String>,
     due: Vec<String>,
+    suppliers: suppliers::Sums,
 }
 
 impl Sums {
@@ -115,6 +125,7 @@ impl Sums {
         .fetch_all(&mut *connection)
         .await?;
         let due = due(connection, since.message, message).await?;
+        let suppliers = suppliers::Sums::read(connection, &since.of_suppliers(), (chain.frontier, message)).await?;
         let mut sums = Self {
             sequence: chain.sequence,
             hash: chain.hash.clone(),
@@ -125,6 +136,7 @@ impl Sums {
             held: Vec::new(),
             captured: Vec::new(),
             due: Vec::new(),
+            suppliers,
         };
         for row in rows {
             sums.accounts.push(row.account_id);
@@ -142,10 +154,10 @@ impl Sums {
         let mut tx = db.begin().await?;
         let full_at = (extent == Extent::Full).then_some(now);
         query!(
-            "INSERT INTO ledger_checks AS c (sequence, hash, entry_id, message_id, at, full_at)
-             VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO ledger_checks AS c (sequence, hash, entry_id, message_id, at, full_at, suppliers_sequence)
+             VALUES ($1, $2, $3, $4, $5, $6, $1)
              ON CONFLICT (one) DO UPDATE SET sequence = $1, hash = $2, entry_id = $3, message_id = $4, at = $5,
-                full_at = coalesce($6, c.full_at)",
+                full_at = coalesce($6, c.full_at), suppliers_sequence = $1",
             self.sequence,
             &self.hash,
             self.entry,
@@ -171,6 +183,7 @@ impl Sums {
         )
         .execute(&mut *tx)
         .await?;
+        self.suppliers.keep(&mut tx).await?;
         tx.commit().await
     }
 }

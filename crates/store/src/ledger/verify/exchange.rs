@@ -75,3 +75,49 @@ pub(super) async fn beyond_cost(connection: &mut PgConnection, since: &Since) ->
     .await?;
     Ok(rows.into_iter().map(|r| format!("entry {} exchanges more {} than was taken", r.entry_id, r.currency)).collect())
 }
+
+/// Entries since the last check whose exchanges are not those of the messages that they cover: what a nightly check reads
+/// in place of [`exchanges`].
+pub(super) async fn since(connection: &mut PgConnection, since: &Since) -> Result<Vec<String>, Error> {
+    let rows = query!(
+        r#"
+        WITH covered AS (
+            SELECT DISTINCT e.entry_id, m.id FROM entry_messages e, unnest(e.message_ids) AS m (id)
+            WHERE e.entry_id > $1 OR e.entry_id = ANY ($2)
+        ), due AS (
+            SELECT entry_id, operator_id, sum(amount) AS amount, sum(spread) AS spread FROM (
+                SELECT c.entry_id, m.operator_id, m.unit_exchanged_micros * m.hop_accepted AS amount,
+                    m.unit_spread_micros * m.hop_accepted AS spread
+                FROM covered c JOIN messages m ON m.id = c.id AND (m.hop_entry_id = c.entry_id) IS TRUE
+                WHERE m.exchange_rate_id IS NOT NULL
+                UNION ALL
+                SELECT c.entry_id, h.operator_id, h.unit_exchanged_micros * h.accepted_segments,
+                    h.unit_spread_micros * h.accepted_segments
+                FROM covered c JOIN message_hops h ON h.message_id = c.id AND (h.entry_id = c.entry_id) IS TRUE
+                WHERE h.exchange_rate_id IS NOT NULL
+            ) hops GROUP BY 1, 2
+        ), booked AS (
+            SELECT entry_id, operator_id, -sum(posted_micros) FILTER (WHERE ledger = 'supplier_cost') AS amount,
+                -sum(posted_micros) FILTER (WHERE ledger = 'fx_spread') AS spread
+            FROM balance_ledger WHERE operation = 'exchange' AND (entry_id > $1 OR entry_id = ANY ($2))
+                AND (ledger = 'supplier_cost' AND posted_micros < 0 OR ledger = 'fx_spread') GROUP BY 1, 2
+        )
+        SELECT entry_id AS "entry!", operator_id AS "operator_id!", coalesce(d.amount, 0)::text AS "amount!",
+            coalesce(d.spread, 0)::text AS "spread!", coalesce(b.amount, 0)::text AS "booked!",
+            coalesce(b.spread, 0)::text AS "booked_spread!"
+        FROM due d FULL JOIN booked b USING (entry_id, operator_id)
+        WHERE (coalesce(d.amount, 0), coalesce(d.spread, 0)) <> (coalesce(b.amount, 0), coalesce(b.spread, 0)) LIMIT 100
+        "#,
+        since.entry,
+        &since.late
+    )
+    .fetch_all(connection)
+    .await?;
+    let one = |entry, operator, booked: (String, String), due: (String, String)| {
+        format!("entry {entry}, operator {operator}: {booked:?} and its spread are booked, {due:?} due by its messages")
+    };
+    Ok(rows
+        .into_iter()
+        .map(|r| one(r.entry, r.operator_id, (r.booked, r.booked_spread), (r.amount, r.spread)))
+        .collect())
+}

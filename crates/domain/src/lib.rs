@@ -7,6 +7,7 @@ pub mod account;
 pub mod api_key;
 pub mod burn;
 pub mod catalogue;
+pub mod csv;
 pub mod encoding;
 pub mod ending;
 pub mod fx;

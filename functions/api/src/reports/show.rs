@@ -9,7 +9,7 @@ use serde::Serialize;
 use store::traffic::{Dimension, Question, Row};
 use utoipa::ToSchema;
 
-use crate::csv::{Cell, Csv};
+use crate::csv::{self, Cell};
 
 /// What was sent, divided as asked.
 #[derive(Serialize, ToSchema)]
@@ -191,8 +191,7 @@ impl Report {
             "receipt_p50_ms",
             "receipt_p95_ms",
         ]);
-        let mut csv = Csv::new(&headings);
-        for group in &self.rows {
+        let cells = |group: &Group| {
             let mut cells: Vec<Cell> = question.by.iter().map(|dimension| group.cell(*dimension)).collect();
             for count in [
                 group.messages,
@@ -209,8 +208,9 @@ impl Report {
             cells.extend(group.money());
             cells.push(Cell::plain(group.receipt_p50_ms));
             cells.push(Cell::plain(group.receipt_p95_ms));
-            csv.row(&cells);
-        }
-        csv.into_response(&format!("traffic-{}-{}", self.from, self.to))
+            cells
+        };
+        let rows: Vec<Vec<Cell>> = self.rows.iter().map(cells).collect();
+        csv::answer(&format!("traffic-{}-{}", self.from, self.to), &headings, &rows)
     }
 }

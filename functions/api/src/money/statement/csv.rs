@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, TimeDelta, Utc};
+use domain::csv::{Cell, row};
 use domain::{AccountId, Micros};
 use futures_util::stream;
 use http::header;
@@ -74,7 +75,10 @@ impl Export {
         let Some(mut lines) = self.page.take() else { return Ok(None) };
         let has_more = lines.len() > usize::from(PAGE_LINES);
         lines.truncate(usize::from(PAGE_LINES));
-        let text: String = lines.iter().map(row).collect();
+        let mut text = String::new();
+        for line in &lines {
+            write(&mut text, line);
+        }
         self.pages += 1;
         if let Some(last) = lines.last().filter(|_| has_more && self.pages < PAGES_MAX) {
             self.part.behind = Some((last.entry, last.number));
@@ -92,37 +96,23 @@ fn below(line: &Line, now: DateTime<Utc>) -> Option<(Micros, Micros)> {
     settled.then(|| (before(line.balance_after, line.amount), before(line.held_after, line.held)))
 }
 
-fn row(line: &Line) -> String {
-    let at = line.at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-    let reason = quoted(line.reason.as_deref().unwrap_or_default());
-    let Line { entry, number, operation, amount, held, balance_after, held_after, currency, messages, .. } = line;
-    format!(
-        "{entry},{number},{at},{operation},{amount},{held},{balance_after},{held_after},{currency},{messages},{reason}\r\n"
-    )
-}
-
-/// A text that people wrote: quoted, and never the beginning of a formula.
-fn quoted(text: &str) -> String {
-    let guard = if text.starts_with(['=', '+', '-', '@', '\t']) { "'" } else { "" };
-    format!("\"{guard}{}\"", text.replace('"', "\"\""))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reasons_stay_in_their_cell_and_are_no_formulas() {
-        let rows = [
-            ("", "\"\""),
-            ("invoice 17, paid", "\"invoice 17, paid\""),
-            ("the \"big\" one", "\"the \"\"big\"\" one\""),
-            ("=1+1", "\"'=1+1\""),
-            ("@x", "\"'@x\""),
-            ("-5", "\"'-5\""),
-        ];
-        for (text, expected) in rows {
-            assert_eq!(quoted(text), expected);
-        }
-    }
+fn write(out: &mut String, line: &Line) {
+    let Line { entry, number, at, operation, amount, held, balance_after, held_after, currency, messages, reason } =
+        line;
+    row(
+        out,
+        &[
+            Cell::plain(Some(entry)),
+            Cell::plain(Some(number)),
+            Cell::plain(Some(at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))),
+            Cell::plain(Some(operation)),
+            Cell::plain(Some(amount)),
+            Cell::plain(Some(held)),
+            Cell::plain(Some(balance_after)),
+            Cell::plain(Some(held_after)),
+            Cell::plain(Some(currency)),
+            Cell::plain(Some(messages)),
+            Cell::text(reason.as_deref()),
+        ],
+    );
 }

@@ -5,6 +5,7 @@ mod auth;
 mod batch;
 mod exchange;
 mod explain;
+pub(crate) mod exports;
 mod health;
 mod inbound;
 mod internal;

@@ -4,6 +4,7 @@
 
 mod audit;
 mod company;
+mod exports;
 mod life;
 mod model;
 mod spoilt;

@@ -5,6 +5,7 @@ mod cluster;
 mod customers;
 mod database;
 mod edges;
+mod exports;
 mod hostile;
 mod operators;
 mod process;

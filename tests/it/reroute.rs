@@ -222,6 +222,10 @@ async fn a_late_delivery_of_the_first_operator_counts_once() {
         case.assert_owed(2 * BEELINE, dear_costs).await;
         let records = 1 + i64::from(second == Second::Submitted);
         assert_eq!(road.record(id).await, (2 * BEELINE + dear_costs, 1, records), "{second:?}");
+        for account in [road.world.client, road.world.reseller, road.world.house] {
+            let exported = road.assert_export_adds_up(account).await;
+            assert_eq!(i64::try_from(exported.len()), Ok(records), "{second:?}");
+        }
         case.assert_wallets(2 * CLIENT_DELIVERED, 2 * RESELLER).await;
     }
 }

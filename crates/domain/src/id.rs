@@ -162,6 +162,8 @@ ids! {
     EnvelopeId = "env";
     /// One dated exchange rate.
     ExchangeRateId = "fx";
+    /// A file that is made in the background.
+    ExportId = "exp";
     /// A guard of the margin.
     GuardId = "guard";
     /// A message from a handset.

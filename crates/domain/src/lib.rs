@@ -7,6 +7,7 @@ pub mod account;
 pub mod api_key;
 pub mod burn;
 pub mod catalogue;
+pub mod cdr;
 pub mod csv;
 pub mod encoding;
 pub mod ending;
@@ -39,9 +40,9 @@ pub use account::{Account, Role};
 pub use catalogue::Catalogue;
 pub use encoding::Encoding;
 pub use id::{
-    AccountId, AdjustmentId, ChainId, DecisionId, EnvelopeId, ExchangeRateId, GuardId, InboundId, InboundRuleId, KeyId,
-    LookupProviderId, MessageId, OperatorId, PlanId, PrefixId, RateId, RoutingRuleId, SenderIdId, SessionId, SheetId,
-    SmppSystemId, TariffId, ThresholdId, TransactionId, UserId, WhatIfId,
+    AccountId, AdjustmentId, ChainId, DecisionId, EnvelopeId, ExchangeRateId, ExportId, GuardId, InboundId,
+    InboundRuleId, KeyId, LookupProviderId, MessageId, OperatorId, PlanId, PrefixId, RateId, RoutingRuleId, SenderIdId,
+    SessionId, SheetId, SmppSystemId, TariffId, ThresholdId, TransactionId, UserId, WhatIfId,
 };
 pub use money::{Currency, Micros};
 pub use network::Network;

@@ -12,6 +12,7 @@ mod change;
 mod check;
 mod csv;
 mod exchange_rates;
+mod exports;
 mod front;
 mod health;
 mod house;
@@ -98,6 +99,7 @@ fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(reports::routes())
         .merge(numbering::routes())
         .merge(lookups::routes())
+        .merge(exports::routes())
         .merge(routing::routes())
         .merge(test_numbers::routes())
         .merge(smpp_systems::routes())

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    edge, explain, health, house, ledger, messages, numbers, operators, parked, rates, report, routing, seed, send,
-    smpp, smsc, statement, up, what_if, worker,
+    cdr, edge, explain, exports, health, house, ledger, messages, numbers, operators, parked, rates, report, routing,
+    seed, send, smpp, smsc, statement, up, what_if, worker,
 };
 
 const EXAMPLES: &str = "\
@@ -99,6 +99,10 @@ pub(crate) enum Command {
     Ledger(ledger::Options),
     /// Report what was sent, what came of it, what it cost and earned
     Report(report::Options),
+    /// Export call detail records: all that a dispute needs
+    Cdr(cdr::Options),
+    /// List exports, and how far they are
+    Exports(exports::Options),
     /// Import prefixes and numbers that moved
     Numbers(numbers::Options),
     /// Show every queue: what is ready, under way, and set aside

@@ -1,7 +1,7 @@
 //! The HTTP API, as the commands use it.
 
-use anyhow::{Context, Result, bail};
-use reqwest::{Method, RequestBuilder};
+use anyhow::{Context, Result, anyhow, bail};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
 use crate::cli::{Api, Common};
@@ -10,8 +10,9 @@ use crate::folder::Folder;
 use crate::settings::given;
 
 /// How long an answer may take.
-const ANSWER_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
-
+pub(crate) const ANSWER_LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
+/// How long a download may take.
+const DOWNLOAD_LIMIT: std::time::Duration = std::time::Duration::from_hours(6);
 /// Errors of single fields that are printed.
 const ERRORS_SHOWN: usize = 20;
 /// How long the answer to a sheet of many lines may take.
@@ -68,6 +69,23 @@ impl Client {
         self.send(request.header("content-type", "application/octet-stream").body(file)).await
     }
 
+    /// The answer to a download from octet `from` on, whose body the caller reads as it comes.
+    pub(crate) async fn download(&self, path: &str, from: u64) -> Result<reqwest::Response> {
+        let mut request = self.request(Method::GET, path).timeout(DOWNLOAD_LIMIT);
+        if from > 0 {
+            request = request.header("range", format!("bytes={from}-"));
+        }
+        let answer = request.send().await.with_context(|| format!("no answer from {}", self.url))?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(refusal(status, &answer.text().await.context("the answer broke off")?));
+        }
+        if from > 0 && status != StatusCode::PARTIAL_CONTENT {
+            bail!(Refused("the server does not go on with a download".to_owned()));
+        }
+        Ok(answer)
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.key)
     }
@@ -83,10 +101,29 @@ impl Client {
         let status = answer.status();
         let text = answer.text().await.context("the answer broke off")?;
         if !status.is_success() {
-            bail!("{status}: {}", problem(&text));
+            return Err(refusal(status, &text));
         }
         Ok(text)
     }
+}
+
+/// What the API will not do, however often it is asked.
+#[derive(Debug)]
+pub(crate) struct Refused(String);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The error that an answer with this status and body is.
+fn refusal(status: StatusCode, body: &str) -> anyhow::Error {
+    let told = format!("{status}: {}", problem(body));
+    let may_change = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+    if may_change { anyhow!(told) } else { Refused(told).into() }
 }
 
 /// Code and explanation of a problem document; the text itself where it is none.

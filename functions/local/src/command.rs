@@ -1,8 +1,10 @@
 //! One file for each command.
 
 pub(crate) mod balance;
+pub(crate) mod cdr;
 pub(crate) mod edge;
 pub(crate) mod explain;
+pub(crate) mod exports;
 pub(crate) mod health;
 pub(crate) mod house;
 pub(crate) mod ledger;

@@ -60,6 +60,8 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Rates(options) => command::rates::run(common, options, &out).await,
         Command::Ledger(options) => command::ledger::run(common, options, &out).await,
         Command::Report(options) => command::report::run(common, options, &out).await,
+        Command::Cdr(options) => command::cdr::run(common, options, &out).await,
+        Command::Exports(options) => command::exports::run(common, options, &out).await,
         Command::Numbers(options) => command::numbers::run(common, options, &out).await,
         Command::Queues => command::queues::run(common, &out).await,
         Command::Smpp(options) => command::smpp::run(common, options, &out).await,

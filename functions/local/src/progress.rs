@@ -21,16 +21,22 @@ impl Progress {
     /// Shows `done` of `total`.
     pub(crate) fn show(&mut self, done: u64, total: u64) {
         if self.is_shown {
-            let _ = write!(std::io::stderr(), "\r{}", draw(self.what, done, total));
+            let _ = write!(std::io::stderr(), "\r{}\x1b[K", draw(self.what, done, total));
             self.is_drawn = true;
         }
     }
 
-    /// Ends the line.
+    /// Ends the line; so does dropping it.
     pub(crate) fn end(&mut self) {
         if std::mem::take(&mut self.is_drawn) {
             let _ = writeln!(std::io::stderr());
         }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod backlog;
 mod books;
+mod exports;
 mod failover;
 mod health;
 mod late;
@@ -48,6 +49,10 @@ const BALANCES_EVERY: Duration = Duration::from_secs(5);
 const PARTITIONS_EVERY: Duration = Duration::from_hours(1);
 /// How often overrides of numbers are looked for whose time is over.
 const NUMBERS_EVERY: Duration = Duration::from_mins(1);
+/// How often open exports are looked for.
+const EXPORTS_EVERY: Duration = Duration::from_secs(1);
+/// CDRs that one page of an export looks at.
+const EXPORT_PAGE: u16 = 2_000;
 /// How often the outbox is looked at; publishers publish their own, this finds what a crash left.
 const OUTBOX_EVERY: Duration = Duration::from_millis(200);
 /// How often the queues and the outbox are measured: often enough for an alarm, seldom enough where each look is a
@@ -71,6 +76,7 @@ pub struct Sweep {
     failover_after: TimeDelta,
     /// Numbers that moved, as they were last read.
     overrides: Arc<Live<Overrides>>,
+    export_page: u16,
 }
 
 impl Sweep {
@@ -85,14 +91,28 @@ impl Sweep {
 
     /// Sweeps over `db`, publishing to `queue`.
     pub fn new(db: Db, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>, retention: Retention) -> Self {
-        let (parts_wait, failover_after, overrides) = (PARTS_WAIT, FAILOVER_AFTER, Arc::default());
-        Self { db, queue, clock, retention, parts_wait, failover_after, overrides }
+        Self {
+            db,
+            queue,
+            clock,
+            retention,
+            parts_wait: PARTS_WAIT,
+            failover_after: FAILOVER_AFTER,
+            export_page: EXPORT_PAGE,
+            overrides: Arc::default(),
+        }
     }
 
     /// Lets the parts of a message from a handset wait for each other so long, at most [`inbound::TOGETHER`].
     #[must_use]
     pub fn with_parts_wait(self, parts_wait: TimeDelta) -> Self {
         Self { parts_wait: parts_wait.min(inbound::TOGETHER), ..self }
+    }
+
+    /// Looks at so many CDRs for each page of an export.
+    #[must_use]
+    pub fn with_export_page(self, export_page: u16) -> Self {
+        Self { export_page: export_page.max(1), ..self }
     }
 
     /// Runs every look at its interval until `shutdown`.
@@ -109,6 +129,7 @@ impl Sweep {
             () = every("partitions", PARTITIONS_EVERY, || self.partitions()) => {}
             () = every("outbox", OUTBOX_EVERY, || self.outbox()) => {}
             () = every("numbers", NUMBERS_EVERY, || self.numbers()) => {}
+            () = every("exports", EXPORTS_EVERY, || self.exports()) => {}
             () = every("backlog", BACKLOG_EVERY, || self.backlog()) => {}
             () = every("seal", SEAL_EVERY, || self.seal()) => {}
             () = every("counters", COUNTERS_EVERY, || self.counters()) => {}
@@ -179,6 +200,12 @@ impl Sweep {
     pub async fn numbers(&self) -> anyhow::Result<u64> {
         let now = self.clock.now();
         Ok(store::overrides::sweep(&self.db, now).await? + store::lookups::sweep(&self.db, now).await?)
+    }
+
+    /// Makes exports, page by page, until none is open, and drops old ones. Answers how many pages and files.
+    pub async fn exports(&self) -> anyhow::Result<u64> {
+        let dropped = store::exports::sweep(&self.db, self.clock.now()).await?;
+        Ok(dropped + exports::work(&self.db, self.export_page, || self.clock.now()).await?)
     }
 
     /// Publishes what a crash left in the outbox. Answers how many rows.

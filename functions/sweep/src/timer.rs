@@ -40,11 +40,12 @@ enum Look {
     Counters,
     Books,
     Numbers,
+    Exports,
 }
 
 impl Look {
     /// Every look, the most urgent first.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Scheduled,
         Self::Overdue,
         Self::Receipts,
@@ -58,6 +59,7 @@ impl Look {
         Self::Counters,
         Self::Books,
         Self::Numbers,
+        Self::Exports,
     ];
 
     /// Looks that are done for the moment when they were done once, whatever they found.
@@ -119,6 +121,7 @@ impl Sweep {
             Look::Counters => self.counters().await,
             Look::Books => self.books().await,
             Look::Numbers => self.numbers().await,
+            Look::Exports => self.exports().await,
         }
     }
 }

@@ -56,6 +56,7 @@ struct Victim {
     inbound: String,
     transaction: String,
     entry: String,
+    export: String,
 }
 
 fn route(operation: &'static str, path: impl Into<String>, body: impl Into<Option<Value>>, rival: Rival) -> Route {
@@ -98,7 +99,8 @@ fn routes_of_smpp(Victim { account, system, session, .. }: &Victim) -> Vec<Route
     ]
 }
 
-fn routes_of_messages(Victim { account, message, .. }: &Victim) -> Vec<Route> {
+fn routes_of_messages(Victim { account, message, export, .. }: &Victim) -> Vec<Route> {
+    let an_export = format!("/v1/exports/{export}");
     vec![
         plain("post /v1/messages", send(&json!({})), Refused(400)),
         plain("post /v1/messages/batch", json!({"messages": [send(&json!({}))]}), Refused(202)),
@@ -107,6 +109,16 @@ fn routes_of_messages(Victim { account, message, .. }: &Victim) -> Vec<Route> {
         plain("get /v1/realtime", None, Refused(400)),
         plain("post /v1/realtime/tickets", None, Refused(201)),
         route("get /v1/messages/{id}", format!("/v1/messages/{message}"), None, NotFound),
+        plain("get /v1/exports", None, SeesNothing),
+        plain(
+            "post /v1/exports",
+            json!({"kind": "cdr", "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z",
+            "account_id": account}),
+            NotFound,
+        ),
+        route("get /v1/exports/{id}", &an_export, None, NotFound),
+        route("delete /v1/exports/{id}", &an_export, None, NotFound),
+        route("get /v1/exports/{id}/download", format!("{an_export}/download"), None, NotFound),
         route("get /v1/lookups/{number}", "/v1/lookups/+998931234567", None, OwnOnly),
         route("get /v1/messages/{id}/explanation", format!("/v1/messages/{message}/explanation"), None, NotFound),
         route("delete /v1/messages/{id}", format!("/v1/messages/{message}"), None, NotFound),
@@ -360,6 +372,8 @@ async fn victim(rig: &Rig) -> Victim {
     let rule = rig.post(&rig.house, "/v1/inbound-rules", &rule).await.expect(201).text("id");
     let opt_out = json!({"number": "+998909999999"});
     rig.post(&rig.client, "/v1/opt-outs", &opt_out).await.expect(201);
+    let export = json!({"kind": "cdr", "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z"});
+    let export = rig.post(&rig.client, "/v1/exports", &export).await.expect(202).text("id");
     let inbound = inbound_message(&rig.world).await;
     let moved = rig.get(&rig.client, "/v1/transactions").await.expect(200).json();
     let transaction = moved["data"][0]["id"].as_str().unwrap().to_owned();
@@ -379,6 +393,7 @@ async fn victim(rig: &Rig) -> Victim {
         inbound,
         transaction,
         entry,
+        export,
     }
 }
 
@@ -444,8 +459,9 @@ fn judge(operation: &str, expected: Rival, answer: &super::rig::Answer, victim: 
         Rival::Refused(status) => status,
     };
     assert_eq!(answer.status.as_u16(), status, "{operation} by a rival: {body}");
-    let Victim { account, message, key, sender, plan, system, session, rule, inbound, transaction, .. } = victim;
-    for secret in [account, message, key, sender, plan, system, session, rule, inbound, transaction] {
+    let Victim { account, message, key, sender, plan, system, session, rule, inbound, transaction, export, .. } =
+        victim;
+    for secret in [account, message, key, sender, plan, system, session, rule, inbound, transaction, export] {
         assert!(!body.contains(secret), "{operation} tells a rival of {secret}");
     }
     assert!(!body.contains("victim@example.com"), "{operation} tells a rival of a person");

@@ -67,6 +67,12 @@ impl Api {
         self.good(Method::GET, path, None).await
     }
 
+    /// A good answer that is not JSON.
+    pub(crate) async fn text(&self, path: &str) -> String {
+        let answer = self.http.get(format!("{}{path}", self.url)).bearer_auth(&self.key).send().await.unwrap();
+        answer.error_for_status().unwrap().text().await.unwrap()
+    }
+
     pub(crate) async fn post(&self, path: &str, body: Value) -> Value {
         self.good(Method::POST, path, Some(&body)).await
     }

@@ -43,6 +43,7 @@ async fn an_event_without_looks_asks_for_all_of_them() {
             "balances",
             "books",
             "counters",
+            "exports",
             "failover",
             "health",
             "numbers",

@@ -31,7 +31,7 @@ pub(crate) fn everything(by: &[Dimension]) -> Question {
 }
 
 /// Receipts that come when the messages were given up: each corrects its message.
-pub(super) async fn receipt_the_unconfirmed(world: &World) -> usize {
+pub(crate) async fn receipt_the_unconfirmed(world: &World) -> usize {
     let rows = sqlx::query(
         "SELECT p.operator_id, p.smpp_message_id FROM messages m JOIN message_parts p ON p.message_id = m.id AND p.hop = m.hop
          WHERE m.state = 'unconfirmed' AND p.smpp_message_id IS NOT NULL AND p.state = 'sent'",

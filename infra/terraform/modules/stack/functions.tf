@@ -66,7 +66,7 @@ locals {
       timeout_seconds = 300
       needs           = ["database"]
       timers = {
-        minutely = { every = "rate(1 minute)", looks = ["overdue", "scheduled", "receipts", "failover", "parts", "outbox", "seal", "counters", "balances", "numbers", "health"] }
+        minutely = { every = "rate(1 minute)", looks = ["overdue", "scheduled", "receipts", "failover", "parts", "outbox", "seal", "counters", "balances", "numbers", "health", "exports"] }
         hourly   = { every = "rate(1 hour)", looks = ["partitions"] }
         nightly  = { every = "cron(30 4 * * ? *)", looks = ["books"] }
       }

@@ -164,7 +164,13 @@ impl Job {
     fn answered(&mut self, segment: u8, status: Option<Status>, smpp_message_id: Option<String>) {
         self.in_flight = self.in_flight.saturating_sub(1);
         let status = status.map(|status| status.0);
-        self.answers.push(SegmentOutcome { segment: segment.saturating_add(1), status, smpp_message_id });
+        self.answers.push(self.answer(segment, status, smpp_message_id));
+    }
+
+    /// What is told of a segment, from 0.
+    fn answer(&self, segment: u8, status: Option<u32>, smpp_message_id: Option<String>) -> SegmentOutcome {
+        let part_of = self.encoded.as_ref().and_then(|encoded| encoded.part_of(segment));
+        SegmentOutcome { segment: segment.saturating_add(1), status, smpp_message_id, part_of }
     }
 
     /// Whether nothing is left to send or to wait for.
@@ -182,7 +188,7 @@ impl Job {
         for segment in std::mem::take(&mut self.resent) {
             let told = segment.saturating_add(1);
             if self.answers.iter().all(|answer| answer.segment != told) {
-                self.answers.push(SegmentOutcome { segment: told, status: None, smpp_message_id: None });
+                self.answers.push(self.answer(segment, None, None));
             }
         }
         let class = self.class();

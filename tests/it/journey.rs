@@ -3,6 +3,7 @@
 
 mod customers;
 mod edges;
+mod exports;
 mod hot_wallet;
 mod inbound;
 mod operators;

@@ -94,7 +94,7 @@ fn outcome(message: &Routed, operator_id: OperatorId, rng: &mut StdRng) -> Outco
             OutcomeClass::Expired | OutcomeClass::Unknown => None,
         };
         let id = format!("{}-{segment}", message.message_id);
-        SegmentOutcome { segment, status, smpp_message_id: status.map(|_| id) }
+        SegmentOutcome { segment, status, smpp_message_id: status.map(|_| id), part_of: None }
     });
     let segments = if class == OutcomeClass::Expired { Vec::new() } else { segments.collect() };
     let (message_id, account_id, hop) = (message.message_id, message.account_id, message.hop);

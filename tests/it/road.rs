@@ -125,6 +125,7 @@ impl Road {
             segment,
             status: (class != OutcomeClass::Unknown).then_some(*status),
             smpp_message_id: (class != OutcomeClass::Unknown).then(|| smpp_id(submit, segment)),
+            part_of: None,
         });
         let (message_id, account_id, hop) = (submit.message_id, submit.account_id, submit.hop);
         Outcome { message_id, account_id, operator_id, hop, class, at: self.now(), segments: segments.collect() }

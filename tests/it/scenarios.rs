@@ -113,7 +113,7 @@ impl Play {
             let (class, status) =
                 if is_good { (OutcomeClass::Accepted, 0) } else { (OutcomeClass::Temporary, SYSTEM_ERROR) };
             let smpp_message_id = is_good.then(|| message_id.to_string());
-            let segment = SegmentOutcome { segment: 1, status: Some(status), smpp_message_id };
+            let segment = SegmentOutcome { segment: 1, status: Some(status), smpp_message_id, part_of: None };
             let operator_id = self.world.operators[given.operator];
             Outcome { message_id, account_id, operator_id, hop, class, at: self.clock.now(), segments: vec![segment] }
         };

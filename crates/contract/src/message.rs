@@ -9,7 +9,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::envelope::Item;
-use crate::fields::SmppFields;
+use crate::fields::{PartOf, SmppFields};
 use crate::profile::ReceiptMeaning;
 
 /// Queue `route`: a message whose money is held and that needs an operator.
@@ -189,6 +189,10 @@ pub struct SegmentOutcome {
     pub status: Option<u32>,
     /// The operator's id, normalised by the rule of its profile; `None` where it gave none.
     pub smpp_message_id: Option<String>,
+    /// How the PDU was numbered among others, by its header or its `sar_*` parameters; `None` where it stood alone, and
+    /// in envelopes of before this was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<PartOf>,
 }
 
 /// Queue `bill`: how one submit ended.

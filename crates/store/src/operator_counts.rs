@@ -184,6 +184,7 @@ mod tests {
                 segment,
                 status: *status,
                 smpp_message_id: None,
+                part_of: None,
             };
             let outcome = Outcome {
                 message_id: MessageId::generate(),

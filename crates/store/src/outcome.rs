@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use contract::{Outcome, SubmitKey};
+use contract::{Outcome, PartOf, SubmitKey};
 use domain::MessageId;
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
@@ -13,6 +13,22 @@ use crate::{Db, Error};
 
 /// SMPP `ESME_ROK`.
 const ROK: u32 = 0;
+
+/// How parts are numbered among others: a column each.
+#[derive(Default)]
+struct Numbers {
+    references: Vec<Option<i32>>,
+    parts: Vec<Option<i16>>,
+    totals: Vec<Option<i16>>,
+}
+
+impl Numbers {
+    fn push(&mut self, part_of: Option<PartOf>) {
+        self.references.push(part_of.map(|part_of| i32::from(part_of.reference)));
+        self.parts.push(part_of.map(|part_of| i16::from(part_of.part)));
+        self.totals.push(part_of.map(|part_of| i16::from(part_of.total)));
+    }
+}
 
 /// Stores the parts of `outcomes`: what receipts are matched against.
 pub async fn store_parts(connection: &mut PgConnection, outcomes: &[Outcome]) -> Result<(), Error> {
@@ -26,6 +42,7 @@ pub async fn store_parts(connection: &mut PgConnection, outcomes: &[Outcome]) ->
     let mut statuses: Vec<Option<i64>> = Vec::new();
     let mut times: Vec<DateTime<Utc>> = Vec::new();
     let mut states: Vec<&str> = Vec::new();
+    let mut numbers = Numbers::default();
     for outcome in outcomes {
         for part in &outcome.segments {
             ids.push(outcome.message_id.uuid());
@@ -38,6 +55,7 @@ pub async fn store_parts(connection: &mut PgConnection, outcomes: &[Outcome]) ->
             statuses.push(part.status.map(i64::from));
             times.push(outcome.at);
             states.push(if part.status.is_none_or(|status| status == ROK) { "sent" } else { "failed" });
+            numbers.push(part.part_of);
         }
     }
     if ids.is_empty() {
@@ -45,9 +63,9 @@ pub async fn store_parts(connection: &mut PgConnection, outcomes: &[Outcome]) ->
     }
     query!(
         "INSERT INTO message_parts (message_id, hop, segment, operator_id, smpp_message_id, submit_status,
-            submitted_at, state, segments, account_id)
+            submitted_at, state, segments, account_id, udh_reference, udh_part, udh_total)
          SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::uuid[], $5::text[], $6::bigint[],
-            $7::timestamptz[], $8::text[], $9::smallint[], $10::uuid[])
+            $7::timestamptz[], $8::text[], $9::smallint[], $10::uuid[], $11::integer[], $12::smallint[], $13::smallint[])
          ON CONFLICT DO NOTHING",
         &ids,
         &hops,
@@ -58,7 +76,10 @@ pub async fn store_parts(connection: &mut PgConnection, outcomes: &[Outcome]) ->
         &times,
         &states as &[&str],
         &totals,
-        &accounts
+        &accounts,
+        &numbers.references as &[Option<i32>],
+        &numbers.parts as &[Option<i16>],
+        &numbers.totals as &[Option<i16>]
     )
     .execute(connection)
     .await?;

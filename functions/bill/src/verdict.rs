@@ -152,6 +152,7 @@ mod tests {
             segment,
             status: *status,
             smpp_message_id: Some("1".into()),
+            part_of: None,
         });
         Outcome {
             message_id: MessageId::generate(),

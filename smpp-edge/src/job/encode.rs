@@ -67,7 +67,7 @@ impl Encoder {
         let fields = routed.smpp.as_deref();
         let data = alphabet::data(routed, profile)?;
         let data_coding = data.number;
-        let long::Cut { parts, carrier, has_header } =
+        let long::Cut { parts, carrier, first, has_header } =
             long::cut(data, profile.long, fields, || self.reference.fetch_add(1, Ordering::Relaxed))?;
         let mut encoded = Encoded {
             to: address::destination(routed, profile),
@@ -77,6 +77,7 @@ impl Encoder {
             data_coding,
             parts,
             carrier,
+            first,
             has_header,
             validity: profile.validity,
             expires_at: routed.expires_at,
@@ -99,8 +100,8 @@ impl Encoder {
 enum Carrier {
     /// In `short_message`, with a header where there are several.
     Short,
-    /// In `short_message`, numbered by `sar_*` parameters from this one on.
-    Sar(PartOf),
+    /// In `short_message`, numbered by `sar_*` parameters.
+    Sar,
     /// In `message_payload`.
     Payload,
 }
@@ -116,6 +117,8 @@ pub(crate) struct Encoded {
     /// The user data of each PDU, header included.
     parts: Vec<Bytes>,
     carrier: Carrier,
+    /// How the first part is numbered, as the operator reads it; the others count on from it.
+    first: Option<PartOf>,
     has_header: bool,
     validity: Validity,
     pub(super) expires_at: DateTime<Utc>,
@@ -133,6 +136,11 @@ impl Encoded {
     /// one that cuts messages itself gets one.
     pub(super) const fn pdus(&self) -> usize {
         self.parts.len()
+    }
+
+    /// How the operator sees a PDU numbered among others; `None` where it stands alone.
+    pub(super) fn part_of(&self, segment: u8) -> Option<PartOf> {
+        self.first.map(|first| PartOf { part: first.part.saturating_add(segment), ..first })
     }
 
     /// What an SMPP customer said beyond text and addresses.
@@ -158,7 +166,7 @@ impl Encoded {
     ) -> Result<(), EncodeError> {
         let part = self.parts.get(usize::from(segment)).map(AsRef::as_ref).unwrap_or_default();
         let in_payload = self.carrier == Carrier::Payload || part.len() > SHORT_MESSAGE_MAX;
-        let tlvs: &[u8] = if in_payload || matches!(self.carrier, Carrier::Sar(_)) {
+        let tlvs: &[u8] = if in_payload || self.carrier == Carrier::Sar {
             scratch.clear();
             self.put_tlvs(scratch, segment, in_payload.then_some(part))?;
             scratch
@@ -187,10 +195,12 @@ impl Encoded {
     }
 
     fn put_tlvs(&self, out: &mut BytesMut, segment: u8, payload: Option<&[u8]>) -> Result<(), EncodeError> {
-        if let Carrier::Sar(PartOf { reference, total, part, .. }) = self.carrier {
+        if self.carrier == Carrier::Sar
+            && let Some(PartOf { reference, total, part, .. }) = self.part_of(segment)
+        {
             tlv::put(out, Tag::SAR_MSG_REF_NUM, &reference.to_be_bytes())?;
             tlv::put(out, Tag::SAR_TOTAL_SEGMENTS, &[total])?;
-            tlv::put(out, Tag::SAR_SEGMENT_SEQNUM, &[part.saturating_add(segment)])?;
+            tlv::put(out, Tag::SAR_SEGMENT_SEQNUM, &[part])?;
         }
         if let Some(payload) = payload {
             tlv::put(out, Tag::MESSAGE_PAYLOAD, payload)?;

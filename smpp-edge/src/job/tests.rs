@@ -169,3 +169,27 @@ fn a_segment_that_goes_again_waits() {
     job.send_again(segment, now, false);
     assert_eq!(job.attempts(), 1, "a throttle counts no attempt");
 }
+
+#[test]
+fn outcomes_tell_how_the_operator_sees_parts_numbered() {
+    let long = |long| Profile { long, ..Profile::default() };
+    let text = "a".repeat(300);
+    // The reference of the encoder is 0x0107; one of eight bits is its lower octet.
+    for (text, profile, wide, expected) in [
+        (text.as_str(), long(Long::Udh8), false, vec![Some((7, 1, 2)), Some((7, 2, 2))]),
+        (&text, long(Long::Udh16), true, vec![Some((0x0107, 1, 2)), Some((0x0107, 2, 2))]),
+        (&text, long(Long::Sar), true, vec![Some((0x0107, 1, 2)), Some((0x0107, 2, 2))]),
+        (&text, long(Long::Payload), false, vec![None, None]),
+        ("a", long(Long::Udh8), false, vec![None]),
+    ] {
+        let mut job = job_for(&routed(text, Encoding::Gsm7, expected.len()), profile);
+        while let Some(segment) = job.send_next() {
+            job.accepted(segment, b"1", Rule::Raw);
+        }
+        let outcome = job.finish(OperatorId::generate(), Utc::now()).outcome.unwrap();
+        let told: Vec<_> = outcome.segments.iter().map(|segment| segment.part_of).collect();
+        assert!(told.iter().flatten().all(|part_of| part_of.wide == wide));
+        let told: Vec<_> = told.into_iter().map(|one| one.map(|one| (one.reference, one.part, one.total))).collect();
+        assert_eq!(told, expected);
+    }
+}

@@ -88,6 +88,7 @@ fn accepted(message: &Routed, operator_id: domain::OperatorId) -> Outcome {
         segment,
         status: Some(0),
         smpp_message_id: Some(format!("{}-{segment}", message.message_id)),
+        part_of: None,
     };
     Outcome {
         message_id: message.message_id,

@@ -102,6 +102,7 @@ fn accepted(world: &World, routed: &Routed) -> Outcome {
             segment: 1,
             status: Some(0),
             smpp_message_id: Some(uuid::Uuid::now_v7().simple().to_string()),
+            part_of: None,
         }],
     }
 }

@@ -92,6 +92,7 @@ async fn accepted_by(world: &World, operator_id: OperatorId, at: DateTime<Utc>) 
                 segment: 1,
                 status: Some(0),
                 smpp_message_id: Some(message.message_id.to_string()),
+                part_of: None,
             }],
         }));
         world.queue.settle(&name, vec![(delivery.lease, Settle::Ack)]).await;

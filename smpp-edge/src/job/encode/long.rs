@@ -20,6 +20,8 @@ const CONCAT_16_BYTES: usize = 6;
 pub(super) struct Cut {
     pub(super) parts: Vec<Bytes>,
     pub(super) carrier: Carrier,
+    /// How the first part is numbered, as the operator reads it; `None`: the message goes in one.
+    pub(super) first: Option<PartOf>,
     pub(super) has_header: bool,
 }
 
@@ -39,12 +41,12 @@ pub(super) fn cut(
     }
     let is_single = data.octets.len() <= room(data.unit, header_bytes(elements, 0));
     if is_single && elements.is_empty() && data.form == super::alphabet::Form::AsIs {
-        return Ok(Cut { parts: vec![data.octets], carrier: Carrier::Short, has_header: false });
+        return Ok(Cut { parts: vec![data.octets], carrier: Carrier::Short, first: None, has_header: false });
     }
     if is_single || long == Long::Payload {
         let carrier = if is_single { Carrier::Short } else { Carrier::Payload };
         let part = with_header(elements, None, &data.octets, &data);
-        return Ok(Cut { parts: vec![part], carrier, has_header: !elements.is_empty() });
+        return Ok(Cut { parts: vec![part], carrier, first: None, has_header: !elements.is_empty() });
     }
     // Where the operator makes the header, it takes as much room as ours would.
     let concat_bytes = if long == Long::Udh16 { CONCAT_16_BYTES } else { CONCAT_8_BYTES };
@@ -103,15 +105,19 @@ fn pieces(data: &Data, room: usize) -> Result<Vec<Bytes>, Unencodable> {
 fn number(pieces: &[Bytes], data: &Data, (long, elements): (Long, &[u8]), first: PartOf) -> Cut {
     if long == Long::Sar {
         let parts = pieces.iter().map(|piece| with_header(elements, None, piece, data));
-        return Cut { parts: parts.collect(), carrier: Carrier::Sar(first), has_header: !elements.is_empty() };
+        let has_header = !elements.is_empty();
+        return Cut { parts: parts.collect(), carrier: Carrier::Sar, first: Some(first), has_header };
     }
     let [_, low] = first.reference.to_be_bytes();
-    let reference =
-        if long == Long::Udh16 { udh::Reference::Bits16(first.reference) } else { udh::Reference::Bits8(low) };
+    let (reference, first) = if long == Long::Udh16 {
+        (udh::Reference::Bits16(first.reference), PartOf { wide: true, ..first })
+    } else {
+        (udh::Reference::Bits8(low), PartOf { wide: false, reference: low.into(), ..first })
+    };
     let concat = |part| udh::Concat { reference, total: first.total, part };
     let numbered = pieces.iter().zip(first.part..=u8::MAX);
     let parts = numbered.map(|(piece, part)| with_header(elements, Some(concat(part)), piece, data));
-    Cut { parts: parts.collect(), carrier: Carrier::Short, has_header: true }
+    Cut { parts: parts.collect(), carrier: Carrier::Short, first: Some(first), has_header: true }
 }
 
 /// One piece in the form of the operator's alphabet, behind a header with the number and the customer's elements.

@@ -46,7 +46,8 @@ async fn walk(rig: &Rig, message: Submission, does: Operator) -> Vec<CustomerRec
                 Operator::Takes(..) => (OutcomeClass::Accepted, 0),
             };
             let id = Some(routed.message_id.to_string()).filter(|_| status == 0);
-            let segments = vec![SegmentOutcome { segment: 1, status: Some(status), smpp_message_id: id.clone() }];
+            let segments =
+                vec![SegmentOutcome { segment: 1, status: Some(status), smpp_message_id: id.clone(), part_of: None }];
             let Routed { message_id, account_id, hop, .. } = routed;
             let outcome = Outcome { message_id, account_id, operator_id, hop, class, at: Utc::now(), segments };
             publish(world, queues::BILL, outcome).await;

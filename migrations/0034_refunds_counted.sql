@@ -9,9 +9,9 @@ ALTER TABLE traffic_counters
   ADD COLUMN revenue_refunded_micros bigint NOT NULL DEFAULT 0, -- given back by the viewer
   ADD COLUMN cost_refunded_micros bigint NOT NULL DEFAULT 0;    -- given back to the viewer
 
--- What refunds add, folded by the sweep. A table of its own: a process of the release before would fold
+-- What is added later or seldom, folded by the sweep. A table of its own: a process of the release before would fold
 -- `traffic_deltas` without these columns.
-CREATE TABLE refund_deltas (
+CREATE TABLE money_deltas (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   viewer_id uuid NOT NULL,
   day date NOT NULL,
@@ -21,9 +21,9 @@ CREATE TABLE refund_deltas (
   sender text NOT NULL,
   currency char(3) NOT NULL,
   cost_currency char(3) NOT NULL,
-  refunded_segments bigint NOT NULL,
-  revenue_refunded_micros bigint NOT NULL,
-  cost_refunded_micros bigint NOT NULL
+  refunded_segments bigint NOT NULL DEFAULT 0,
+  revenue_refunded_micros bigint NOT NULL DEFAULT 0,
+  cost_refunded_micros bigint NOT NULL DEFAULT 0
 );
 
 -- Each refund as its two sides see it, once for each CDR of the message: the last one says where it counts.
@@ -43,7 +43,7 @@ WHERE r.message_id >= (SELECT message_id FROM traffic_start);
 -- last CDR stays the last.
 CREATE FUNCTION refund_counted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO refund_deltas (viewer_id, day, account_id, mcc_mnc, operator_id, sender, currency, cost_currency,
+  INSERT INTO money_deltas (viewer_id, day, account_id, mcc_mnc, operator_id, sender, currency, cost_currency,
     refunded_segments, revenue_refunded_micros, cost_refunded_micros)
   SELECT n.viewer_id, n.day, n.account_id, n.mcc_mnc, n.operator_id, n.sender, n.currency, n.cost_currency,
     n.refunded_segments, n.revenue_refunded_micros, n.cost_refunded_micros
@@ -61,7 +61,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM added WHERE correction > 0) THEN
     RETURN NULL;
   END IF;
-  INSERT INTO refund_deltas (viewer_id, day, account_id, mcc_mnc, operator_id, sender, currency, cost_currency,
+  INSERT INTO money_deltas (viewer_id, day, account_id, mcc_mnc, operator_id, sender, currency, cost_currency,
     refunded_segments, revenue_refunded_micros, cost_refunded_micros)
   SELECT n.viewer_id, n.day, n.account_id, n.mcc_mnc, n.operator_id, n.sender, n.currency, n.cost_currency,
     s.sign * n.refunded_segments, s.sign * n.revenue_refunded_micros, s.sign * n.cost_refunded_micros
@@ -74,7 +74,7 @@ CREATE TRIGGER sms_cdr_refunds_moved AFTER INSERT ON sms_cdr
   REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION refunds_moved();
 
 -- What was given back before this migration: people did that, one message after the other, so it is little.
-INSERT INTO refund_deltas (viewer_id, day, account_id, mcc_mnc, operator_id, sender, currency, cost_currency,
+INSERT INTO money_deltas (viewer_id, day, account_id, mcc_mnc, operator_id, sender, currency, cost_currency,
   refunded_segments, revenue_refunded_micros, cost_refunded_micros)
 SELECT n.viewer_id, n.day, n.account_id, n.mcc_mnc, n.operator_id, n.sender, n.currency, n.cost_currency,
   n.refunded_segments, n.revenue_refunded_micros, n.cost_refunded_micros

@@ -113,6 +113,11 @@ impl Fx {
         self.rates.entry(pair).or_default().push(rate);
     }
 
+    /// When rates begin and end; `None` for an open end.
+    pub fn moments(&self) -> impl Iterator<Item = Option<DateTime<Utc>>> {
+        self.rates.values().flatten().flat_map(|rate| [Some(rate.from), rate.to])
+    }
+
     /// The rate in force between two currencies: the direct one, else the inverse of the one the other way. No third
     /// currency is taken: a chain of two rates would have no one row to name.
     pub fn quote(&self, from: Currency, into: Currency, at: DateTime<Utc>) -> Option<Quote<'_>> {

@@ -75,6 +75,10 @@ pub struct Cdr {
     pub cost_before_micros: i64,
     /// Of the rate.
     pub cost_currency: Option<String>,
+    /// By which that of the last hop was exchanged.
+    pub exchange_rate_id: Option<Uuid>,
+    /// What the record adds to the cost of all hops in `currency`, exchanges and all; `None`: nobody can convert it.
+    pub converted_micros: Option<i64>,
     /// The hops before the last, as the record says; see [`hops`].
     pub hops: Option<serde_json::Value>,
     /// The same by the record before.
@@ -215,7 +219,11 @@ async fn fitting(
                f.state = 'delivered' AS "is_billable!", c.state, c.code, c.operator_id, c.hop, c.chain_id, c.rate_id, c.decision_id,
                d.decision #>> '{rule,id}' AS rule_id, d.decision #>> '{rule,version}' AS rule_version,
                c.price_micros - coalesce(p.price_micros, 0) AS "price_micros!", c.currency AS "currency!",
-               c.cost_micros, coalesce(p.cost_micros, 0) AS "cost_before_micros!", c.cost_currency, c.hops,
+               c.cost_micros, coalesce(p.cost_micros, 0) AS "cost_before_micros!", c.cost_currency, c.exchange_rate_id,
+               cdr_converted(c.converted_micros, c.cost_micros, c.cost_currency, c.currency, c.hops)
+                   - CASE WHEN c.correction = 0 THEN 0 ELSE
+                       cdr_converted(p.converted_micros, p.cost_micros, p.cost_currency, p.currency, p.hops) END
+                   AS converted_micros, c.hops,
                p.hops AS "hops_before?", c.capture_entry_id, m.submit_entry_id AS "submit_entry_id?",
                m.final_entry_id AS "final_entry_id?", m.hop_entry_id AS "supplier_entry_id?", c.client_reference,
                m.receipt_id AS "receipt_id?", m.traffic_class AS "traffic_class?", c.accepted_at, c.ended_at

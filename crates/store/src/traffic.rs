@@ -3,7 +3,7 @@
 //! A transaction writes what it adds as rows of its own, so that no two of them meet at a counter; [`fold`] takes them
 //! into the counters a moment later. Refunds count where their messages do (`refund_counted`), and are folded by [`refunds`].
 
-mod refunds;
+mod money;
 mod report;
 
 pub use report::{Dimension, Question, ReportError, Row, report};
@@ -35,7 +35,7 @@ pub async fn fold(db: &Db) -> Result<u64, Error> {
             break;
         }
     }
-    Ok(folded + refunds::fold(db).await?)
+    Ok(folded + money::fold(db).await?)
 }
 
 async fn fold_some(db: &Db) -> Result<u64, Error> {

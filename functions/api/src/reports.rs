@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use domain::tariff::{Rate, in_force};
-use domain::{Catalogue, Currency, Network, OperatorId, TrafficClass};
+use domain::{Catalogue, Currency, Micros, Network, OperatorId, TrafficClass};
 use http::HeaderMap;
 use serde::Deserialize;
 use store::traffic::{self, ReportError};
@@ -108,14 +108,16 @@ pub(crate) fn rate(
     })
 }
 
-/// The cheapest rate of an operator that is switched on, for traffic of a class to a network, in a currency.
+/// The cheapest operator that is switched on, for traffic of a class to a network, and what a segment costs there in a
+/// currency, exchange and all.
 pub(crate) fn cheapest(
     catalogue: &Catalogue,
     traffic: (Network, Option<TrafficClass>),
     currency: Currency,
     at: DateTime<Utc>,
-) -> Option<&Rate> {
+) -> Option<(OperatorId, Micros)> {
     let on = catalogue.operators.iter().filter(|operator| operator.enabled);
     let rates = on.filter_map(|operator| rate(catalogue, operator.id, traffic, at));
-    rates.filter(|rate| rate.currency == currency).min_by_key(|rate| (rate.price, rate.operator))
+    let cost = |rate: &Rate| Some((rate.operator, catalogue.fx.total(rate.price, (rate.currency, currency), at)?));
+    rates.filter_map(cost).min_by_key(|(operator, cost)| (*cost, *operator))
 }

@@ -70,7 +70,7 @@ impl Rig {
 
 fn outcome(message: &Routed, operator_id: OperatorId) -> Outcome {
     let id = |segment| Some(format!("{}-{segment}", message.message_id));
-    let part = |segment| SegmentOutcome { segment, status: Some(0), smpp_message_id: id(segment) };
+    let part = |segment| SegmentOutcome { segment, status: Some(0), smpp_message_id: id(segment), part_of: None };
     let (message_id, account_id, hop) = (message.message_id, message.account_id, message.hop);
     let segments = (1..=message.segments).map(part).collect();
     Outcome { message_id, account_id, operator_id, hop, class: OutcomeClass::Accepted, at: Utc::now(), segments }
@@ -123,6 +123,12 @@ async fn a_message_priced_in_som_and_bought_in_euros_is_booked_in_both() {
         assert_eq!((&first["exchange"]["amount"], &first["exchange"]["spread"]), (&json!("50.002"), &json!("0.50002")));
     }
     assert_booked(&rig).await;
+    store::traffic::fold(&rig.world.db).await.unwrap();
+    let report = rig.get(&rig.house, "/v1/reports/traffic?by=operator").await.expect(200).json();
+    let amount = |total: &str, currency: &str| json!({"total": total, "currency": currency});
+    let row = &report["rows"][0];
+    assert_eq!(row["cost_net"], amount("0.016", "EUR"), "{report}");
+    assert_eq!((&row["cost_converted"], &row["margin"]), (&amount("202.00808", "UZS"), &amount("37.99192", "UZS")));
     let records: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(
         "SELECT cost_currency::text, cost_micros, exchanged_micros, spread_micros, converted_micros FROM sms_cdr
          ORDER BY message_id",

@@ -49,6 +49,23 @@ impl Life {
         for (account, wallet) in self.kept().await.wallets {
             assert_eq!(wallet.held, 0, "seed {}: {account} still holds something", self.seed);
         }
+        self.assert_reports().await;
+    }
+
+    /// Everything has ended: what the reports say that each seller earned is what the books say.
+    async fn assert_reports(&self) {
+        let road = &self.firm.road;
+        store::traffic::fold(&road.world.db).await.unwrap();
+        let counted: Vec<(Uuid, i64)> = sqlx::query_as(
+            "SELECT viewer_id, sum(revenue_micros - revenue_refunded_micros)::bigint FROM traffic_counters GROUP BY 1
+             HAVING sum(revenue_micros - revenue_refunded_micros) <> 0",
+        )
+        .fetch_all(road.world.pool())
+        .await
+        .unwrap();
+        let counted: BTreeMap<AccountId, i64> =
+            counted.into_iter().map(|(id, sum)| (AccountId::from_uuid(id), sum)).collect();
+        assert_eq!(counted, self.kept().await.revenue, "seed {}: reports (left) and books (right)", self.seed);
     }
 
     /// What the model says.

@@ -118,7 +118,7 @@ async fn spoilt_books_are_named() {
 async fn assert_named(life: &Life, damage: &Damage) {
     // The counters last: a record that is written again is counted again.
     const TABLES: [&str; 6] =
-        ["balance_ledger", "account_balances", "sms_cdr", "traffic_counters", "traffic_deltas", "refund_deltas"];
+        ["balance_ledger", "account_balances", "sms_cdr", "traffic_counters", "traffic_deltas", "money_deltas"];
     let mut connection = life.firm.road.world.pool().acquire().await.unwrap();
     let mut run = async |sql: String| {
         sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *connection).await.unwrap();

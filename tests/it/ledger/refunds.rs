@@ -56,7 +56,7 @@ async fn what_each_level_earns_less_refunds_is_its_revenue_in_the_journal() {
     // Corrections move what was given back to where the message counts then.
     assert!(receipt_the_unconfirmed(&world).await > 0);
     store::traffic::fold(&world.db).await.unwrap();
-    assert_eq!(world.count("SELECT count(*) FROM refund_deltas").await, 0);
+    assert_eq!(world.count("SELECT count(*) FROM money_deltas").await, 0);
     world.assert_books_are_right().await;
     for viewer in [world.house, world.reseller, world.client] {
         let whole = report(&world.db, viewer, &everything(&[])).await.unwrap().remove(0);
@@ -125,7 +125,7 @@ async fn a_refund_that_is_not_counted_is_found() {
                 format!("DELETE FROM {table}"),
                 format!("INSERT INTO {table} SELECT * FROM honest_{table}"),
                 format!("DROP TABLE honest_{table}"),
-                "DELETE FROM refund_deltas".to_owned(),
+                "DELETE FROM money_deltas".to_owned(),
             ] {
                 sqlx::query(sqlx::AssertSqlSafe(sql)).execute(world.pool()).await.unwrap();
             }

@@ -25,6 +25,15 @@ pub struct Hop {
     pub unit_cost_micros: Option<i64>,
     /// Of the rate.
     pub cost_currency: Option<String>,
+    /// By which exchange rate one of them comes to `unit_exchanged_micros` in the currency of the price.
+    #[serde(default)]
+    pub exchange_rate_id: Option<Uuid>,
+    /// In the currency of the price, without the spread.
+    #[serde(default)]
+    pub unit_exchanged_micros: Option<i64>,
+    /// What the exchange of one of them costs.
+    #[serde(default)]
+    pub unit_spread_micros: Option<i64>,
     /// How its parts stand, apart by commas.
     pub state: Option<String>,
     /// What the record adds to what the operator is owed.
@@ -115,6 +124,8 @@ mod tests {
             cost_micros,
             cost_before_micros,
             cost_currency: Some("UZS".into()),
+            exchange_rate_id: None,
+            converted_micros: None,
             hops: None,
             hops_before: None,
             capture_entry_id: None,

@@ -110,6 +110,8 @@ pub struct Row {
     pub revenue_refunded: i128,
     /// Given back of `cost`, in micros.
     pub cost_refunded: i128,
+    /// What `cost` comes to in `currency`, exchanges and all, in micros; `None`: nobody can convert all of it.
+    pub converted: Option<i128>,
     /// Times from submit to final receipt.
     pub receipts: ReceiptTimes,
 }
@@ -150,7 +152,8 @@ pub async fn report(db: &Db, viewer: AccountId, question: &Question) -> Result<V
             sum(c.revenue_micros)::text AS "revenue!", sum(c.cost_micros)::text AS "cost!",
             sum(c.refunded_segments)::bigint AS "refunded_segments!",
             sum(c.revenue_refunded_micros)::text AS "revenue_refunded!",
-            sum(c.cost_refunded_micros)::text AS "cost_refunded!"
+            sum(c.cost_refunded_micros)::text AS "cost_refunded!", sum(c.exchanged_micros)::text AS "exchanged!",
+            sum(c.unconverted)::bigint AS "unconverted!"
         FROM traffic_counters c
         WHERE c.viewer_id = $1 AND c.day BETWEEN $2 AND $3
             AND ($10::uuid IS NULL OR c.account_id IN (SELECT id FROM accounts WHERE path @> ARRAY[$10::uuid]))
@@ -199,6 +202,9 @@ pub async fn report(db: &Db, viewer: AccountId, question: &Question) -> Result<V
         group.refunded_segments += row.refunded_segments;
         group.revenue_refunded += whole(&row.revenue_refunded)?;
         group.cost_refunded += whole(&row.cost_refunded)?;
+        let own = if currency == cost_currency { whole(&row.cost)? } else { 0 };
+        let converted = own + whole(&row.exchanged)?;
+        group.converted = group.converted.filter(|_| row.unconverted == 0).map(|sum| sum + converted);
         group.receipts.add(row.receipt_bucket, row.messages);
     }
     // A correction can leave a group with nothing in it.
@@ -231,6 +237,7 @@ fn blank(key: Key, currency: Currency, cost_currency: Currency) -> Row {
         refunded_segments: 0,
         revenue_refunded: 0,
         cost_refunded: 0,
+        converted: Some(0),
         receipts: ReceiptTimes::default(),
     }
 }

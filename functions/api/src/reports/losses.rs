@@ -160,7 +160,7 @@ fn find(catalogue: &Catalogue, carried: &[Carried], at: DateTime<Utc>) -> Losses
     Losses { at, until, not_comparable, data }
 }
 
-/// The first moment, and all after it at which a rate or a price of the route begins or ends.
+/// The first moment, and all after it at which a rate or a price of the route, or an exchange rate, begins or ends.
 fn moments(
     catalogue: &Catalogue,
     (top, network, operator, _): Key,
@@ -173,6 +173,7 @@ fn moments(
     let plan = catalogue.accounts.get(&top).and_then(|account| account.plan);
     let prices = plan.into_iter().flat_map(|plan| of_plan.map(|place| catalogue.tariffs.get(&(plan, place))));
     let prices = prices.flatten().flatten().flat_map(|tariff| [Some(tariff.from), tariff.to]);
+    let rates = rates.chain(catalogue.fx.moments());
     let later = rates.chain(prices).flatten().filter(|moment| at < *moment && *moment < until);
     let later: BTreeSet<DateTime<Utc>> = later.collect();
     std::iter::once(at).chain(later).take(MOMENTS_MAX).collect()
@@ -183,7 +184,7 @@ fn moments(
 enum Seen {
     /// It earns, or is not priced or not offered then.
     Fine,
-    /// It earns in one currency and costs in another.
+    /// It earns in one currency and costs in another, and no exchange rate is in force.
     NotComparable,
     /// It costs more than it earns.
     Loses(Earned, domain::Micros),
@@ -192,10 +193,10 @@ enum Seen {
 fn look(catalogue: &Catalogue, (top, network, operator, class): Key, at: DateTime<Utc>) -> Seen {
     let Some(earned) = catalogue.earned(top, network, class, at) else { return Seen::Fine };
     let Some(rate) = rate(catalogue, operator, (network, class), at) else { return Seen::Fine };
-    match rate.currency == earned.currency {
-        false => Seen::NotComparable,
-        true if rate.price > earned.price => Seen::Loses(earned, rate.price),
-        true => Seen::Fine,
+    match catalogue.fx.total(rate.price, (rate.currency, earned.currency), at) {
+        None => Seen::NotComparable,
+        Some(cost) if cost > earned.price => Seen::Loses(earned, cost),
+        Some(_) => Seen::Fine,
     }
 }
 
@@ -222,9 +223,9 @@ fn loss(
         currency: earned.currency.to_string(),
         earned: earned.price.to_string(),
         cost: cost.to_string(),
-        cheapest_operator: cheapest.and_then(|rate| name(rate.operator)),
-        cheapest_cost: cheapest.map(|rate| rate.price.to_string()),
-        is_avoidable: cheapest.is_some_and(|rate| rate.price <= earned.price),
+        cheapest_operator: cheapest.and_then(|(operator, _)| name(operator)),
+        cheapest_cost: cheapest.map(|(_, cost)| cost.to_string()),
+        is_avoidable: cheapest.is_some_and(|(_, cost)| cost <= earned.price),
         loss_per_segment: money(each),
         loss: money(loss_micros),
         loss_micros,

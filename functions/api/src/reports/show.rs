@@ -70,7 +70,10 @@ struct Group {
     cost_refunded: Amount,
     /// `cost_gross` less `cost_refunded`.
     cost_net: Amount,
-    /// `revenue_net` less `cost_net`; null for a client, and where the currencies differ.
+    /// What `cost_net` comes to in the currency of the revenue, by the exchange rates of each message and with their
+    /// spreads; null for a client, and where there was no exchange rate.
+    cost_converted: Option<Amount>,
+    /// `revenue_net` less `cost_converted`; null where one of them is.
     margin: Option<Amount>,
     /// Half of the final receipts came within this time behind the submit, in milliseconds, rounded up to a step.
     receipt_p50_ms: Option<u32>,
@@ -99,8 +102,8 @@ impl Amount {
 impl Group {
     fn of(row: &Row, role: Role) -> Self {
         let has_customers = role != Role::Client;
-        let has_margin = has_customers && row.currency == row.cost_currency;
         let (revenue_net, cost_net) = (row.revenue - row.revenue_refunded, row.cost - row.cost_refunded);
+        let converted = row.converted.map(|cost| cost - row.cost_refunded).filter(|_| has_customers);
         let earned = |micros| has_customers.then(|| Amount::new(micros, row.currency));
         let paid = |micros| Amount::new(micros, row.cost_currency);
         Self {
@@ -124,7 +127,8 @@ impl Group {
             cost_gross: paid(row.cost),
             cost_refunded: paid(row.cost_refunded),
             cost_net: paid(cost_net),
-            margin: has_margin.then(|| Amount::new(revenue_net - cost_net, row.currency)),
+            cost_converted: converted.map(|cost| Amount::new(cost, row.currency)),
+            margin: converted.map(|cost| Amount::new(revenue_net - cost, row.currency)),
             receipt_p50_ms: row.receipts.percentile_ms(50),
             receipt_p95_ms: row.receipts.percentile_ms(95),
         }
@@ -142,6 +146,7 @@ impl Group {
             total(Some(&self.cost_refunded)),
             total(Some(&self.cost_net)),
             Cell::plain(Some(&self.cost_gross.currency)),
+            total(self.cost_converted.as_ref()),
             total(self.margin.as_ref()),
         ]
     }
@@ -187,6 +192,7 @@ impl Report {
             "cost_refunded",
             "cost_net",
             "cost_currency",
+            "cost_converted",
             "margin",
             "receipt_p50_ms",
             "receipt_p95_ms",

@@ -19,11 +19,16 @@ pub(super) async fn check(connection: &mut PgConnection, from: Uuid) -> Result<V
                     AT TIME ZONE 'UTC')::date + 1 END AS day, id FROM start
         ), counted AS (
             SELECT viewer_id, day, account_id, operator_id, currency, cost_currency, messages, segments,
-                accepted_segments, delivered, unconfirmed, cost_micros FROM traffic_counters
+                accepted_segments, delivered, unconfirmed, cost_micros, exchanged_micros, unconverted
+            FROM traffic_counters
             UNION ALL
             SELECT viewer_id, day, account_id, coalesce(operator_id, '00000000-0000-0000-0000-000000000000'),
-                currency, cost_currency, messages, segments, accepted_segments, delivered, unconfirmed, cost_micros
+                currency, cost_currency, messages, segments, accepted_segments, delivered, unconfirmed, cost_micros, 0, 0
             FROM traffic_deltas
+            UNION ALL
+            SELECT viewer_id, day, account_id, coalesce(operator_id, '00000000-0000-0000-0000-000000000000'),
+                currency, cost_currency, 0, 0, 0, 0, 0, 0, exchanged_micros, unconverted
+            FROM money_deltas
         ), newest AS (
             SELECT c.* FROM sms_cdr c, first f WHERE c.message_id >= f.id
                 AND (c.accepted_at AT TIME ZONE 'UTC')::date >= f.day AND NOT EXISTS (SELECT FROM sms_cdr n
@@ -33,7 +38,8 @@ pub(super) async fn check(connection: &mut PgConnection, from: Uuid) -> Result<V
         ), said AS (
             SELECT c.viewer_id = h.id AS is_house, c.day, c.account_id, c.operator_id, c.cost_currency::text AS currency,
                 sum(c.messages) AS messages, sum(c.segments) AS segments, sum(c.accepted_segments) AS accepted,
-                sum(c.delivered) AS delivered, sum(c.unconfirmed) AS unconfirmed, sum(c.cost_micros) AS cost
+                sum(c.delivered) AS delivered, sum(c.unconfirmed) AS unconfirmed, sum(c.cost_micros) AS cost,
+                sum(c.exchanged_micros) AS exchanged, sum(c.unconverted) AS unconverted
             FROM counted c, house h, first f
             WHERE c.day >= f.day AND (c.viewer_id = h.id OR c.viewer_id = c.account_id) GROUP BY 1, 2, 3, 4, 5
         ), due AS (
@@ -41,25 +47,30 @@ pub(super) async fn check(connection: &mut PgConnection, from: Uuid) -> Result<V
                 coalesce(operator_id, '00000000-0000-0000-0000-000000000000') AS operator_id,
                 coalesce(cost_currency, currency)::text AS currency, count(*) AS messages, sum(segments) AS segments,
                 sum(accepted_segments) AS accepted, count(*) FILTER (WHERE state = 'delivered') AS delivered,
-                count(*) FILTER (WHERE state = 'unconfirmed') AS unconfirmed, sum(cost_micros) AS cost
-            FROM newest GROUP BY 1, 2, 3, 4, 5
+                count(*) FILTER (WHERE state = 'unconfirmed') AS unconfirmed, sum(cost_micros) AS cost,
+                sum(coalesce(k.micros - CASE WHEN coalesce(cost_currency, currency) = currency THEN cost_micros ELSE 0 END, 0))
+                    AS exchanged, count(*) FILTER (WHERE k.micros IS NULL) AS unconverted
+            FROM newest, LATERAL (SELECT cdr_converted(converted_micros, cost_micros, cost_currency, currency, hops)
+                AS micros) AS k GROUP BY 1, 2, 3, 4, 5
             UNION ALL
             SELECT false, (accepted_at AT TIME ZONE 'UTC')::date, account_id, '00000000-0000-0000-0000-000000000000'::uuid,
                 currency, count(*), sum(segments), sum(accepted_segments),
                 count(*) FILTER (WHERE state = 'delivered'), count(*) FILTER (WHERE state = 'unconfirmed'),
-                sum(price_micros)
+                sum(price_micros), 0, 0
             FROM newest WHERE account_id <> (SELECT id FROM house) GROUP BY 1, 2, 3, 4, 5
         )
         SELECT coalesce(s.day, d.day) AS "day!", coalesce(s.account_id, d.account_id) AS "account!",
             coalesce(s.is_house, d.is_house) AS "is_house!", coalesce(s.messages, 0)::text AS "messages!",
             coalesce(d.messages, 0)::text AS "due_messages!", coalesce(s.cost, 0)::text AS "cost!",
-            coalesce(d.cost, 0)::text AS "due_cost!"
+            coalesce(d.cost, 0)::text AS "due_cost!", coalesce(s.exchanged, 0)::text AS "exchanged!",
+            coalesce(d.exchanged, 0)::text AS "due_exchanged!"
         FROM said s FULL JOIN due d ON d.is_house = s.is_house AND d.day = s.day AND d.account_id = s.account_id
             AND d.operator_id = s.operator_id AND d.currency = s.currency
         WHERE (coalesce(s.messages, 0), coalesce(s.segments, 0), coalesce(s.accepted, 0), coalesce(s.delivered, 0),
-               coalesce(s.unconfirmed, 0), coalesce(s.cost, 0))
+               coalesce(s.unconfirmed, 0), coalesce(s.cost, 0), coalesce(s.exchanged, 0), coalesce(s.unconverted, 0))
             <> (coalesce(d.messages, 0), coalesce(d.segments, 0), coalesce(d.accepted, 0), coalesce(d.delivered, 0),
-               coalesce(d.unconfirmed, 0), coalesce(d.cost, 0)) LIMIT 100
+               coalesce(d.unconfirmed, 0), coalesce(d.cost, 0), coalesce(d.exchanged, 0), coalesce(d.unconverted, 0))
+        LIMIT 100
         "#,
         from
     )
@@ -70,8 +81,9 @@ pub(super) async fn check(connection: &mut PgConnection, from: Uuid) -> Result<V
         .map(|r| {
             let (day, account) = (r.day, r.account);
             let who = if r.is_house { "of the house" } else { "of the sender" };
-            let counted = format!("{} messages, {} micros", r.messages, r.cost);
-            format!("{day}, {account}, {who}: counted {counted}; CDRs: {}, {}", r.due_messages, r.due_cost)
+            let counted = format!("{} messages, {} micros, {} exchanged", r.messages, r.cost, r.exchanged);
+            let due = (r.due_messages, r.due_cost, r.due_exchanged);
+            format!("{day}, {account}, {who}: counted {counted}; CDRs: {due:?}")
         })
         .collect())
 }
@@ -92,7 +104,7 @@ pub(super) async fn refunds(connection: &mut PgConnection, from: Uuid) -> Result
                 cost_refunded_micros FROM traffic_counters
             UNION ALL
             SELECT viewer_id, day, account_id, coalesce(operator_id, '00000000-0000-0000-0000-000000000000'), currency,
-                refunded_segments, revenue_refunded_micros, cost_refunded_micros FROM refund_deltas
+                refunded_segments, revenue_refunded_micros, cost_refunded_micros FROM money_deltas
         ), said AS (
             SELECT c.viewer_id, c.day, c.account_id, c.operator_id, c.currency, sum(c.refunded_segments) AS segments,
                 sum(c.revenue_refunded_micros) AS revenue, sum(c.cost_refunded_micros) AS cost

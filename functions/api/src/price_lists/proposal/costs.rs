@@ -69,13 +69,13 @@ impl<'a> Costs<'a> {
         }
     }
 
-    /// The cheapest cost in the list's currency; the operator, where it is one.
+    /// The cheapest cost in the list's currency, exchange and all; the operator, where it is one.
     pub(super) fn of(&self, (network, class): Traffic) -> Option<(Micros, Option<OperatorId>)> {
         if let Own::Plan(plan) = self.own {
             let tariff = self.catalogue.tariff(plan?, network, class, self.at)?;
             return (tariff.currency == self.list.currency).then_some((tariff.price, None));
         }
-        let cheapest = crate::reports::cheapest(self.catalogue, (network, class), self.list.currency, self.at)?;
-        Some((cheapest.price, Some(cheapest.operator)))
+        let (operator, cost) = crate::reports::cheapest(self.catalogue, (network, class), self.list.currency, self.at)?;
+        Some((cost, Some(operator)))
     }
 }

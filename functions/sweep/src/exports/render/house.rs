@@ -1,12 +1,13 @@
 //! Columns that the house alone sees: who carried a message, by which decision and rate, and what is owed for it.
 
-use domain::{DecisionId, Micros, OperatorId, RateId};
+use domain::{DecisionId, ExchangeRateId, Micros, OperatorId, RateId};
 use serde_json::{Value, json};
 use store::cdr::{Cdr, Hop, Page, hops};
 
 use super::Row;
 
-/// Their names. Costs by operator are the sum of `supplier_cost` of the record and of its `hops`.
+/// Their names. Costs by operator are the sum of `supplier_cost` of the record and of its `hops`;
+/// `converted_cost` is that of all of them in the currency of the price, exchanges and all.
 pub(super) const COLUMNS: &[&str] = &[
     "operator_id",
     "hop",
@@ -14,6 +15,8 @@ pub(super) const COLUMNS: &[&str] = &[
     "supplier_cost",
     "supplier_currency",
     "supplier_entry_id",
+    "exchange_rate_id",
+    "converted_cost",
     "decision_id",
     "rule_id",
     "rule_version",
@@ -30,6 +33,8 @@ pub(super) fn put(row: &mut Row, cdr: &Cdr, page: &Page) -> anyhow::Result<()> {
     put("supplier_cost", json!(Micros::new(last_cost).to_string()));
     put("supplier_currency", json!(cdr.cost_currency));
     put("supplier_entry_id", json!(cdr.supplier_entry_id));
+    put("exchange_rate_id", json!(cdr.exchange_rate_id.map(ExchangeRateId::from_uuid)));
+    put("converted_cost", json!(cdr.converted_micros.map(|cost| Micros::new(cost).to_string())));
     put("decision_id", json!(cdr.decision_id.map(DecisionId::from_uuid)));
     put("rule_id", json!(cdr.rule_id));
     put("rule_version", json!(cdr.rule_version));
@@ -50,6 +55,9 @@ fn hop(hop: &Hop, cdr: &Cdr, page: &Page) -> Value {
         "supplier_cost": Micros::new(hop.cost_micros).to_string(),
         "supplier_currency": hop.cost_currency,
         "supplier_entry_id": entry.supplier_entry_id,
+        "exchange_rate_id": hop.exchange_rate_id.map(ExchangeRateId::from_uuid),
+        "unit_exchanged": hop.unit_exchanged_micros.map(|cost| Micros::new(cost).to_string()),
+        "unit_spread": hop.unit_spread_micros.map(|cost| Micros::new(cost).to_string()),
         "decision_id": entry.decision_id.map(DecisionId::from_uuid),
     })
 }

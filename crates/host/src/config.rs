@@ -41,6 +41,7 @@ const KNOWN: &[&str] = &[
     "CHAPPE_LOG_FORMAT",
     "CHAPPE_LOG",
     "CHAPPE_GRACE_SECONDS",
+    "CHAPPE_FAILOVER_SECONDS",
     "CHAPPE_DB_CONNECTIONS",
     "CHAPPE_DB_POOLER",
     "CHAPPE_WEBHOOKS",
@@ -100,6 +101,8 @@ pub struct Config {
     pub log_filter: String,
     /// `CHAPPE_GRACE_SECONDS`: how long a shutdown lets work finish.
     pub grace: Duration,
+    /// `CHAPPE_FAILOVER_SECONDS`: how long an operator may be without a session before what waits for it goes elsewhere.
+    pub failover_after: Duration,
     /// Whether AWS Lambda runs this process (`AWS_LAMBDA_RUNTIME_API` is set).
     pub is_lambda: bool,
     /// `CHAPPE_DB_CONNECTIONS`: connections to the database at most. On Lambda [`LAMBDA_DB_CONNECTIONS`] unless set.
@@ -139,6 +142,7 @@ impl Config {
             log_format: reader.or("CHAPPE_LOG_FORMAT", "json", log_format),
             log_filter: reader.or("CHAPPE_LOG", "info", values::log_filter),
             grace: reader.or("CHAPPE_GRACE_SECONDS", "20", positive_seconds),
+            failover_after: reader.or("CHAPPE_FAILOVER_SECONDS", "60", values::failover_seconds),
             is_lambda,
             db_connections: db_connections.or(is_lambda.then_some(LAMBDA_DB_CONNECTIONS)),
             has_transaction_pooler: reader

@@ -100,7 +100,8 @@ fn start_callback(platform: &Platform, webhooks: Webhooks) -> Result<()> {
 
 fn start_sweep(platform: &Platform) {
     let (db, clock) = (platform.db.clone(), Arc::clone(&platform.clock));
-    let sweep = Sweep::new(db, Arc::clone(&platform.queue), clock, Retention::default());
+    let sweep = Sweep::new(db, Arc::clone(&platform.queue), clock, Retention::default())
+        .with_failover_after(platform.failover_after);
     let shutdown = platform.shutdown.clone();
     platform.run(async move { Box::pin(sweep.run(shutdown.cancelled())).await });
 }

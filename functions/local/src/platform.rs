@@ -37,6 +37,8 @@ pub(crate) struct Platform {
     pub(crate) clock: Arc<dyn Clock>,
     /// How long a stop lets work finish.
     pub(crate) grace: Duration,
+    /// How long an operator may be without a session before what waits for it goes elsewhere.
+    pub(crate) failover_after: Duration,
     /// Cancelled when the process is asked to stop.
     pub(crate) shutdown: CancellationToken,
     tasks: TaskTracker,
@@ -77,6 +79,7 @@ impl Platform {
             limits: open_limits(config)?,
             clock: Arc::new(clock::System),
             grace: config.grace,
+            failover_after: config.failover_after,
             shutdown,
             tasks: TaskTracker::new(),
         };

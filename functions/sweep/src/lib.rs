@@ -86,7 +86,8 @@ impl Sweep {
     /// When a URL of the settings is missing or cannot be read, or the queue does not answer.
     pub async fn open(config: &host::Config) -> anyhow::Result<Self> {
         let outbox::Opened { db, queue, .. } = outbox::open(config).await?;
-        Ok(Self::new(db, queue, Arc::new(host::clock::System), Retention::default()))
+        let sweep = Self::new(db, queue, Arc::new(host::clock::System), Retention::default());
+        Ok(sweep.with_failover_after(config.failover_after))
     }
 
     /// Sweeps over `db`, publishing to `queue`.
@@ -113,6 +114,12 @@ impl Sweep {
     #[must_use]
     pub fn with_export_page(self, export_page: u16) -> Self {
         Self { export_page: export_page.max(1), ..self }
+    }
+
+    /// Lets an operator be without a session for so long before what waits for it goes elsewhere.
+    #[must_use]
+    pub fn with_failover_after(self, failover_after: Duration) -> Self {
+        Self { failover_after: TimeDelta::from_std(failover_after).unwrap_or(FAILOVER_AFTER), ..self }
     }
 
     /// Runs every look at its interval until `shutdown`.

@@ -1,6 +1,7 @@
 //! Reading single values, and gathering what is wrong with them.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -15,6 +16,7 @@ const CONNECTIONS_MAX: u32 = 500;
 
 /// The longest time that a shutdown may be given, in seconds.
 const GRACE_SECONDS_MAX: u64 = 3600;
+const FAILOVER_SECONDS: RangeInclusive<u64> = 10..=86_400;
 
 /// The most changed letters at which a name is taken for a slip of another.
 const SLIP_MAX: usize = 3;
@@ -167,6 +169,13 @@ pub(super) fn secret_arn(text: &str) -> Result<String, String> {
 pub(super) fn positive_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| (1..=GRACE_SECONDS_MAX).contains(seconds));
     seconds.map(Duration::from_secs).ok_or(format!("must be a whole number from 1 to {GRACE_SECONDS_MAX}"))
+}
+
+/// At least two looks of the sweep: a shorter time would take every reconnect for an outage.
+pub(super) fn failover_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| FAILOVER_SECONDS.contains(seconds));
+    let (least, most) = (FAILOVER_SECONDS.start(), FAILOVER_SECONDS.end());
+    seconds.map(Duration::from_secs).ok_or(format!("must be a whole number from {least} to {most}"))
 }
 
 /// The known name that `name` is most likely a slip of.

@@ -15,6 +15,9 @@ pub(crate) const ANSWER_LIMIT: std::time::Duration = std::time::Duration::from_s
 const DOWNLOAD_LIMIT: std::time::Duration = std::time::Duration::from_hours(6);
 /// Errors of single fields that are printed.
 const ERRORS_SHOWN: usize = 20;
+/// Operators that one call asks for, and pages of them that are looked through for a name.
+const OPERATOR_PAGE: usize = 1_000;
+const OPERATOR_PAGES_MAX: usize = 100;
 /// How long the answer to a sheet of many lines may take.
 const SHEET_LIMIT: std::time::Duration = std::time::Duration::from_mins(5);
 
@@ -55,6 +58,29 @@ impl Client {
 
     pub(crate) async fn post(&self, path: &str, json: &Value) -> Result<Value> {
         self.send(self.request(Method::POST, path).json(json)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, json: &Value) -> Result<Value> {
+        self.send(self.request(Method::PUT, path).json(json)).await
+    }
+
+    /// The id of an operator by its id or name.
+    pub(crate) async fn find_operator(&self, wanted: &str) -> Result<String> {
+        if wanted.starts_with("op_") {
+            return Ok(wanted.to_owned());
+        }
+        let mut query = vec![("limit", OPERATOR_PAGE.to_string())];
+        for _ in 0..OPERATOR_PAGES_MAX {
+            let page = self.get("/v1/operators", &query).await?;
+            let found = list(&page, "data").iter().find(|one| text(one, "name").eq_ignore_ascii_case(wanted));
+            if let Some(found) = found {
+                return Ok(text(found, "id"));
+            }
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            query.truncate(1);
+            query.push(("cursor", next.to_owned()));
+        }
+        Err(Misused(format!("there is no operator {wanted}")).into())
     }
 
     /// Posts a CSV sheet.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use store::accept::{Acceptance, Single, accept_gathered};
 
 use super::rig::Rig;
+use crate::chappe::binary::chappe;
 use crate::ledger::pump;
 
 impl Rig {
@@ -49,6 +50,33 @@ impl Rig {
         let ask = json!({"to": "+998931234567", "account_id": self.world.client});
         self.post(&self.house, "/v1/routing/decision", &ask).await.expect(200).json()["candidates"][0].clone()
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_breaker_is_turned_on_the_command_line() {
+    let rig = Rig::new().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, rig.router.clone()).into_future());
+    let turn = async |verb: &str, operator: &str| {
+        let mut command = std::process::Command::new(chappe());
+        command.args(["operators", "breaker", verb, operator, "43405", "--reason", "maintenance", "--json"]);
+        command.args(["--url", &url]).env("CHAPPE_API_KEY", &rig.house);
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    };
+    assert_eq!(rig.first().await["operator"], "Beeline");
+    let told = turn("open", "beeline").await;
+    assert!(told.status.success(), "{told:?}");
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let breaker = &told["operators"][0]["networks"][0]["breaker"];
+    assert_eq!((&breaker["state"], &breaker["reason"]), (&json!("held"), &json!("maintenance")));
+    assert_eq!(rig.first().await["operator"], "Ucell");
+    let told = turn("close", &rig.world.operators[1].to_string()).await;
+    assert!(told.status.success(), "{told:?}");
+    assert_eq!(rig.first().await["operator"], "Beeline");
+    let unknown = turn("open", "nobody").await;
+    assert!(!unknown.status.success());
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no operator nobody"), "{unknown:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

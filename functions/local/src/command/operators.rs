@@ -1,14 +1,14 @@
-//! `chappe operators health`: how operators do at each network, as routing sees it.
+//! `chappe operators`: how operators do at each network, as routing sees it, and turning their circuit breakers by hand.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::smpp::House;
-use crate::cli::Common;
-use crate::client::{list, text};
+use crate::cli::{Api, Common};
+use crate::client::{Client, list, text};
 use crate::output::{Mood, Output, Value, clear, print_json};
 use crate::signals;
 
@@ -17,9 +17,11 @@ Examples:
   chappe operators health                          every operator at every network with traffic of late
   chappe operators health --watch                  again every two seconds
   chappe operators health --json | jq '.operators[] | select(.networks[].breaker.state != \"closed\") | .name'
+  chappe operators breaker open Ucell 43405 --reason \"maintenance until 18:00\"
+  chappe operators breaker close Ucell 43405 --reason \"they are back\"
 
-For people of the house: it needs the platform's secret, from the data folder or CHAPPE_SECRET_KEY. A breaker is
-turned by hand with PUT /v1/operators/{id}/breakers/{mcc_mnc}.";
+For people of the house: health needs the platform's secret, from the data folder or CHAPPE_SECRET_KEY; a breaker is turned
+with an API key of the house. One that was opened by hand stays open until somebody closes it.";
 
 /// How often a watched table is shown.
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
@@ -38,6 +40,31 @@ pub(crate) struct Options {
 enum Command {
     /// Show success, delivery, latency, trust and circuit breakers, by operator and network
     Health(Look),
+    /// Turn the circuit breaker of an operator at a network by hand
+    #[command(subcommand)]
+    Breaker(Breaker),
+}
+
+#[derive(Debug, Subcommand)]
+enum Breaker {
+    /// Send no message to the operator at this network until somebody closes it
+    Open(Turn),
+    /// Send messages again; it opens by itself when too many fail from now on
+    Close(Turn),
+}
+
+/// Which breaker, and why.
+#[derive(Debug, Args)]
+struct Turn {
+    /// The operator's name or id
+    operator: String,
+    /// The network, MCC and MNC, such as 43405
+    network: String,
+    /// Why, for the record
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    api: Api,
 }
 
 /// Where to look, and how often.
@@ -52,7 +79,22 @@ struct Look {
 }
 
 pub(crate) async fn run(common: &Common, options: Options, out: &Output) -> Result<()> {
-    let Command::Health(look) = options.command;
+    match options.command {
+        Command::Health(look) => health(common, &look, out).await,
+        Command::Breaker(Breaker::Open(turn)) => turn_breaker(common, &turn, "open", out).await,
+        Command::Breaker(Breaker::Close(turn)) => turn_breaker(common, &turn, "closed", out).await,
+    }
+}
+
+async fn turn_breaker(common: &Common, turn: &Turn, state: &str, out: &Output) -> Result<()> {
+    let client = Client::new(common, &turn.api)?;
+    let id = client.find_operator(&turn.operator).await?;
+    let body = json!({"state": state, "reason": turn.reason});
+    let operator = client.put(&format!("/v1/operators/{id}/breakers/{}", turn.network), &body).await?;
+    show(&json!({"operators": [operator]}), out)
+}
+
+async fn health(common: &Common, look: &Look, out: &Output) -> Result<()> {
     let house = House::new(common, &look.internal_url)?;
     let mut stop = std::pin::pin!(signals::stop());
     loop {
@@ -161,7 +203,6 @@ fn why(score: &Json, breaker: &Json) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn what_is_shown_says_why() {

@@ -8,15 +8,12 @@ use serde_json::{Value as Json, json};
 
 use crate::cli::{Api, Common};
 use crate::client::{Client, list, text};
-use crate::exit::Misused;
 use crate::output::{Mood, Output, Progress, Value, line, print_json};
 
 /// Lines that one call asks for.
 const PAGE: usize = 1_000;
 /// Lines that are kept to be shown; a sheet has no more.
 const LINES_MAX: usize = 100_000;
-/// Pages of operators that are looked through for a name.
-const OPERATOR_PAGES_MAX: usize = 100;
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -51,7 +48,7 @@ pub(super) async fn run(common: &Common, options: Options, out: &Output) -> Resu
     let client = Client::new(common, &options.api)?;
     let bytes =
         tokio::fs::read(&options.file).await.with_context(|| format!("cannot read {}", options.file.display()))?;
-    let operator = find_operator(&client, &options.operator).await?;
+    let operator = client.find_operator(&options.operator).await?;
     let name = options.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut query = vec![("name", name)];
     query.extend(options.received_at.clone().map(|at| ("received_at", at)));
@@ -72,25 +69,6 @@ pub(super) async fn run(common: &Common, options: Options, out: &Output) -> Resu
         }
     }
     show(&sheet, &lines, options.all, out)
-}
-
-/// The id of an operator by its id or name.
-async fn find_operator(client: &Client, wanted: &str) -> Result<String> {
-    if wanted.starts_with("op_") {
-        return Ok(wanted.to_owned());
-    }
-    let mut query = vec![("limit", PAGE.to_string())];
-    for _ in 0..OPERATOR_PAGES_MAX {
-        let page = client.get("/v1/operators", &query).await?;
-        let found = list(&page, "data").iter().find(|one| text(one, "name").eq_ignore_ascii_case(wanted));
-        if let Some(found) = found {
-            return Ok(text(found, "id"));
-        }
-        let Some(next) = page["next_cursor"].as_str() else { break };
-        query.truncate(1);
-        query.push(("cursor", next.to_owned()));
-    }
-    Err(Misused(format!("there is no operator {wanted}")).into())
 }
 
 /// Every line of the sheet, with a bar on a terminal.

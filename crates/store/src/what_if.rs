@@ -5,7 +5,7 @@ use domain::{AccountId, Encoding, MessageId, Network, Number, TemplateName, Traf
 use sqlx::{query, query_as};
 use uuid::Uuid;
 
-use crate::page::{narrow, parse};
+use crate::page::{Page, narrow, parse};
 use crate::{Db, Error};
 
 /// Replays that run at one time: each keeps a processor busy.
@@ -159,6 +159,21 @@ pub async fn get(db: &Db, id: WhatIfId) -> Result<Option<WhatIf>, Error> {
         id.uuid(),
     );
     Ok(row.fetch_optional(&db.pool).await?)
+}
+
+/// Replays, newest first, without what they found.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(db: &Db, page: Page) -> Result<Vec<WhatIf>, Error> {
+    let rows = query_as!(
+        WhatIf,
+        r#"SELECT id, state, messages, NULL::jsonb AS "result?", error, made_by, created_at, updated_at FROM what_ifs
+           WHERE id < $1 ORDER BY id DESC LIMIT $2"#,
+        page.end(),
+        page.limit()
+    );
+    Ok(rows.fetch_all(&db.pool).await?)
 }
 
 /// The page of messages behind `after`, in the order of their ids. Empty: there are no more.

@@ -314,6 +314,7 @@ fn routes_of_the_house(Victim { operator, message, .. }: &Victim) -> Vec<Route> 
         plain("post /v1/number-overrides", json!({"number": "+998931234567", "mcc": "434"}), Forbidden),
         route("delete /v1/number-overrides/{number}", a_number, None, Forbidden),
         plain("post /v1/routing/decision", json!({"to": "+998931234567"}), Forbidden),
+        plain("get /v1/routing/what-ifs", None, Forbidden),
         plain("post /v1/routing/what-if", json!({}), Forbidden),
         route("get /v1/routing/what-if/{id}", "/v1/routing/what-if/wif_01m835r56ceywr0hvw89c806ve", None, Forbidden),
         plain("get /v1/routing/rules", None, Forbidden),

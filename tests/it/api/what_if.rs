@@ -129,3 +129,43 @@ async fn a_draft_of_one_class_of_traffic_changes_nothing_for_the_others() {
     let wrong: Vec<&Value> = refused["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
     assert_eq!(wrong, ["/rates/0/traffic_class", "/tariffs/0/traffic_class"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replays_are_listed_newest_first_and_read_as_files() {
+    let rig = Rig::new().await;
+    let [ucell, beeline] = rig.world.operators;
+    let line = json!({"to": "+998931234567", "account_id": rig.world.client, "count": 2});
+    for _ in 0..3 {
+        rig.what_if(&json!({"messages": [line], "disabled": [beeline]})).await;
+    }
+    let mut ids = Vec::new();
+    let mut cursor = String::new();
+    for (length, has_more) in [(2, true), (1, false)] {
+        let page = rig.get(&rig.house, &format!("/v1/routing/what-ifs?limit=2{cursor}")).await.expect(200).json();
+        let data = page["data"].as_array().unwrap();
+        assert_eq!((data.len(), &page["has_more"]), (length, &json!(has_more)));
+        assert!(data.iter().all(|one| one["state"] == "done" && one["messages"] == 2 && one.get("result").is_none()));
+        ids.extend(data.iter().map(|one| one["id"].as_str().unwrap().to_owned()));
+        cursor = format!("&cursor={}", page["next_cursor"].as_str().unwrap_or_default());
+    }
+    assert!(ids.is_sorted_by(|one, next| one > next), "{ids:?}");
+    assert_eq!(rig.get(&rig.reseller, "/v1/routing/what-ifs").await.refusal().0, 403);
+
+    let path = format!("/v1/routing/what-if/{}", ids[0]);
+    let file = async || {
+        let request = http::Request::get(&path)
+            .header("authorization", format!("Bearer {}", rig.house))
+            .header("accept", "text/csv");
+        rig.raw(request.body(axum::body::Body::empty()).unwrap()).await
+    };
+    let answer = file().await.expect(200);
+    let csv = String::from_utf8(answer.bytes.to_vec()).unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines[0], "of,name,side,messages,segments,unrouted,currency,revenue,cost,margin");
+    assert_eq!(lines[1], "all,,before,2,2,0,UZS,120.00,90.00,30.00");
+    assert_eq!(lines[2], "all,,after,2,2,0,UZS,120.00,100.00,20.00");
+    assert!(lines.contains(&"network,43405,after,2,2,0,UZS,120.00,100.00,20.00"), "{csv}");
+    assert!(lines.contains(&"operator,Ucell,after,2,2,0,UZS,120.00,100.00,20.00"), "{csv} {ucell}");
+    sqlx::query("UPDATE what_ifs SET state = 'failed', result = NULL").execute(rig.world.pool()).await.unwrap();
+    assert_eq!(file().await.refusal(), (409, "conflict".to_owned()));
+}

@@ -84,6 +84,36 @@ pub async fn providers(connection: &mut PgConnection) -> Result<Vec<Provider>, E
         .collect()
 }
 
+/// A provider that is in use, locked until the transaction ends. `None`: there is none.
+pub async fn lock_provider(tx: &mut PgConnection, id: LookupProviderId) -> Result<Option<Provider>, Error> {
+    query!("SELECT id FROM lookup_providers WHERE id = $1 AND deleted_at IS NULL FOR UPDATE", id.uuid())
+        .fetch_optional(&mut *tx)
+        .await?;
+    Ok(providers(tx).await?.into_iter().find(|provider| provider.id == id))
+}
+
+/// Stores a provider as it is from now on.
+pub async fn update_provider(tx: &mut PgConnection, provider: &Provider) -> Result<(), Error> {
+    query!(
+        "UPDATE lookup_providers SET name = $2, position = $3, url = $4, header = $5, secret_sealed = $6, fields = $7,
+            timeout_ms = $8, lifetime_seconds = $9, cost_micros = $10, cost_currency = $11 WHERE id = $1",
+        provider.id.uuid(),
+        provider.name,
+        provider.position,
+        provider.url,
+        provider.header,
+        provider.secret_sealed,
+        serde_json::to_value(&provider.fields)?,
+        i32::from(provider.timeout_ms),
+        narrow::<i32, _>(provider.lifetime_seconds, "lifetime")?,
+        provider.cost.get(),
+        provider.currency.code(),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// Takes a provider out of use. `false`: there is none.
 pub async fn delete_provider(tx: &mut PgConnection, id: LookupProviderId) -> Result<bool, Error> {
     let gone = query!("UPDATE lookup_providers SET deleted_at = now() WHERE id = $1 AND deleted_at IS NULL", id.uuid())

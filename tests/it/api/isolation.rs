@@ -305,6 +305,12 @@ fn routes_of_the_house(Victim { operator, message, .. }: &Victim) -> Vec<Route> 
         plain("get /v1/lookup-providers", None, Forbidden),
         plain("post /v1/lookup-providers", None, Forbidden),
         route(
+            "patch /v1/lookup-providers/{id}",
+            "/v1/lookup-providers/lkp_01m835r56ceywr0hvw89c806ve",
+            json!({"name": "x"}),
+            Forbidden,
+        ),
+        route(
             "delete /v1/lookup-providers/{id}",
             "/v1/lookup-providers/lkp_01m835r56ceywr0hvw89c806ve",
             None,

@@ -224,6 +224,98 @@ async fn portability_override_wins() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn look_ups_count_in_the_spend_cap_of_the_day() {
+    let fake = Fake::default();
+    for number in ["998931234567", "998931234568", "998931234569"] {
+        fake.knows(number, "43405");
+    }
+    let rig = rig(&fake, "always").await;
+    let cap = async |token: &str, account: AccountId, daily: i64| {
+        let daily = json!({"daily": domain::Micros::new(daily).to_string()});
+        let path = format!("/v1/accounts/{account}/spend-cap");
+        rig.call("PUT", &path, Some(token), Some(&daily)).await.expect(200);
+    };
+    let spent = async || {
+        rig.get(&rig.client, &format!("/v1/accounts/{}/spend-cap", rig.world.client)).await.expect(200).text("spent")
+    };
+    cap(&rig.reseller, rig.world.client, 2 * CLIENT_PRICE + CLIENT_SUBMIT - 1).await;
+    let reached = (402, "spend_cap_reached".to_owned());
+    assert_eq!(seen(&rig.look_up("998931234567").await)[3], "provider");
+    assert_eq!(seen(&rig.look_up("998931234568").await)[3], "provider");
+    assert_eq!(spent().await, "6.00");
+    assert_eq!(
+        rig.post(&rig.client, "/v1/messages", &send(&json!({}))).await.refusal(),
+        reached,
+        "one micro is missing"
+    );
+    cap(&rig.reseller, rig.world.client, 3 * CLIENT_PRICE - 1).await;
+    assert_eq!(rig.get(&rig.client, "/v1/lookups/998931234569").await.refusal(), reached);
+    assert_eq!(fake.asked(), 2, "nobody is asked for what nobody may pay");
+    assert_eq!(rig.look_up("998931234567").await["price"]["total"], "0.00", "what is known costs nothing");
+    cap(&rig.reseller, rig.world.client, 3 * CLIENT_PRICE).await;
+    assert_eq!(seen(&rig.look_up("998931234569").await)[3], "provider");
+    assert_eq!(spent().await, "9.00");
+    // The cap of an account above counts, too.
+    fake.knows("998931234570", "43405");
+    cap(&rig.reseller, rig.world.client, RICH).await;
+    cap(&rig.house, rig.world.reseller, 0).await;
+    assert_eq!(rig.get(&rig.client, "/v1/lookups/998931234570").await.refusal(), reached);
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn look_ups_at_the_same_time_never_pass_the_cap() {
+    let fake = Fake::default();
+    let numbers: Vec<String> = (0..12).map(|nth| format!("9989312345{nth:02}")).collect();
+    numbers.iter().for_each(|number| fake.knows(number, "43405"));
+    let rig = rig(&fake, "always").await;
+    let daily = json!({"daily": domain::Micros::new(5 * CLIENT_PRICE).to_string()});
+    let path = format!("/v1/accounts/{}/spend-cap", rig.world.client);
+    rig.call("PUT", &path, Some(&rig.reseller), Some(&daily)).await.expect(200);
+    let paths: Vec<String> = numbers.iter().map(|number| format!("/v1/lookups/{number}")).collect();
+    futures_util::future::join_all(paths.iter().map(|path| rig.get(&rig.client, path))).await;
+    assert_eq!(rig.spent().await[0], (5 * CLIENT_PRICE, 0), "the house absorbs what was asked beyond it");
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_is_changed_without_making_it_anew() {
+    let fake = Fake::default();
+    fake.knows("998931234567", "43408");
+    fake.knows("998931234568", "43408");
+    let rig = rig(&fake, "always").await;
+    let id = rig.get(&rig.house, "/v1/lookup-providers").await.expect(200).json()["data"][0]["id"].clone();
+    let path = format!("/v1/lookup-providers/{}", id.as_str().unwrap());
+    let change = async |body: Value| rig.call("PATCH", &path, Some(&rig.house), Some(&body)).await;
+    let before = rig.get(&rig.house, "/v1/lookup-providers").await.expect(200).json()["data"][0].clone();
+    let changed = change(json!({"cost": "0.75", "timeout_ms": 400})).await.expect(200).json();
+    for (name, value) in before.as_object().unwrap() {
+        let expected = match name.as_str() {
+            "cost" => &json!("0.75"),
+            "timeout_ms" => &json!(400),
+            _ => value,
+        };
+        assert_eq!(&changed[name], expected, "{name}");
+    }
+    assert_eq!(seen(&rig.look_up("998931234567").await)[3], "provider", "its secret is what it was");
+    let cost =
+        "SELECT sum(posted_micros)::bigint FROM balance_ledger WHERE operation = 'lookup' AND ledger = 'supplier'";
+    assert_eq!(rig.world.count(cost).await, 750_000);
+    // A secret goes only where somebody who knows it sends it.
+    let elsewhere = Fake { numbers: Arc::clone(&fake.numbers), ..Fake::default() };
+    let url = elsewhere.serve().await;
+    let refused = change(json!({"url": url, "lifetime_seconds": 1})).await.expect(400).json();
+    let pointers: Vec<&Value> = refused["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
+    assert_eq!(pointers, ["/secret", "/lifetime_seconds"]);
+    let moved = json!({"url": url, "header": "Authorization", "secret": "Bearer secret of the provider"});
+    change(moved).await.expect(200);
+    assert_eq!(seen(&rig.look_up("998931234568").await)[3], "provider");
+    assert_eq!((fake.asked(), elsewhere.asked()), (1, 1));
+    rig.call("DELETE", &path, Some(&rig.house), None).await.expect(204);
+    assert_eq!(change(json!({"name": "Gone"})).await.refusal().0, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn settings_of_look_ups_are_refused_with_their_pointers() {
     let rig = Rig::new().await;
     let bad = json!({"name": "", "url": "http://127.0.0.1/{number}", "header": "a b", "fields": {"network": "x", "mcc": "/y"},

@@ -1,9 +1,11 @@
-//! Spend caps: what messages accepted on one UTC day may cost a wallet, or the wallet of a key's account.
+//! Spend caps: what messages accepted on one UTC day, and look-ups of numbers on it, may cost a wallet; what messages may
+//! cost the wallet of a key's account.
 //!
 //! **Invariant:** a cap is held inside the statement that accepts, by a constraint: never one micro more, whatever
 //! happens at the same time. What is released later is not given back to the day.
 
 use chrono::NaiveDate;
+use domain::lookup::Charge;
 use domain::{AccountId, Currency, KeyId, Micros};
 use sqlx::{PgConnection, query};
 
@@ -15,7 +17,7 @@ use crate::{Db, Error};
 pub struct Spending {
     /// What may be spent on one day; `None`: anything.
     pub cap: Option<Micros>,
-    /// Held for messages accepted on `day`.
+    /// Held for messages accepted on `day`, and paid for look-ups.
     pub spent: Micros,
     /// The UTC day.
     pub day: NaiveDate,
@@ -30,8 +32,9 @@ pub struct Spending {
 pub async fn of_account(db: &Db, account: AccountId) -> Result<Option<Spending>, Error> {
     let row = query!(
         r#"SELECT b.spend_cap_micros, b.currency AS "currency!", t.day AS "day!", (
-               SELECT coalesce(sum(l.held_micros), 0)::bigint FROM balance_ledger l
-               WHERE l.account_id = b.account_id AND l.ledger = 'wallet' AND l.operation = 'hold'
+               SELECT coalesce(sum(CASE l.operation WHEN 'hold' THEN l.held_micros ELSE -l.posted_micros END), 0)::bigint
+                   FROM balance_ledger l
+               WHERE l.account_id = b.account_id AND l.ledger = 'wallet' AND l.operation IN ('hold', 'lookup')
                    AND l.entry_id >= uuid_at(t.day::timestamp AT TIME ZONE 'UTC' - interval '10 minutes')
                    AND (l.at AT TIME ZONE 'UTC')::date = t.day) AS "spent!"
            FROM account_balances b, (SELECT (now() AT TIME ZONE 'UTC')::date AS day) t WHERE b.account_id = $1"#,
@@ -44,6 +47,43 @@ pub async fn of_account(db: &Db, account: AccountId) -> Result<Option<Spending>,
         Ok(Spending { cap, spent, day: row.day, currency: parse(&row.currency, "currency")? })
     })
     .transpose()
+}
+
+/// What `account`'s wallet may still spend today; `None`: it has no cap.
+///
+/// # Errors
+/// When the database fails.
+pub async fn left(db: &Db, account: AccountId) -> Result<Option<Micros>, Error> {
+    let row = query!(
+        r#"SELECT spend_cap_micros - CASE WHEN spend_day >= (now() AT TIME ZONE 'UTC')::date
+               THEN spent_micros ELSE 0 END AS cap_left
+           FROM account_balances WHERE account_id = $1"#,
+        account.uuid()
+    );
+    let row = row.fetch_optional(&db.pool).await?;
+    Ok(row.and_then(|row| row.cap_left).map(Micros::new))
+}
+
+/// Counts what look-ups cost against the caps of those who pay, whose wallets are locked.
+///
+/// # Errors
+/// The constraint `wallet_spends_within_cap` where one of them may not spend so much; when the database fails.
+pub(super) async fn spend(connection: &mut PgConnection, charges: &[Charge], count: u16) -> Result<(), Error> {
+    for Charge { payer, price, .. } in charges {
+        let total = price.times(count).ok_or(Error::Range)?;
+        query!(
+            "UPDATE account_balances b SET spend_day = greatest(b.spend_day, t.day),
+                 spent_micros = CASE WHEN b.spend_day >= t.day THEN b.spent_micros ELSE 0 END + $2::bigint,
+                 excused_micros = CASE WHEN b.spend_day >= t.day THEN b.excused_micros ELSE 0 END
+             FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS day) t
+             WHERE b.account_id = $1 AND b.spend_cap_micros IS NOT NULL",
+            payer.uuid(),
+            total.get()
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
 }
 
 /// Sets or takes away the cap of `account`'s wallet. What was spent today counts from the first moment on; where that
@@ -61,8 +101,9 @@ pub async fn cap_account(connection: &mut PgConnection, account: AccountId, cap:
                excused_micros = t.spent, updated_at = now()
            FROM (
                SELECT d.day, (
-                   SELECT coalesce(sum(l.held_micros), 0)::bigint FROM balance_ledger l
-                   WHERE l.account_id = $1 AND l.ledger = 'wallet' AND l.operation = 'hold'
+                   SELECT coalesce(sum(CASE l.operation WHEN 'hold' THEN l.held_micros ELSE -l.posted_micros END), 0)::bigint
+                   FROM balance_ledger l
+                   WHERE l.account_id = $1 AND l.ledger = 'wallet' AND l.operation IN ('hold', 'lookup')
                        AND l.entry_id >= uuid_at(d.day::timestamp AT TIME ZONE 'UTC' - interval '10 minutes')
                        AND (l.at AT TIME ZONE 'UTC')::date = d.day) AS spent
                FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS day) d

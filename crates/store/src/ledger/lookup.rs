@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::entry::Line;
-use super::post;
+use super::{caps, post};
 use crate::Error;
 
 /// Look-ups of one account that a provider answered.
@@ -26,7 +26,8 @@ pub struct Lookups<'a> {
 /// provider. `None`: it costs nobody anything.
 ///
 /// # Errors
-/// The constraint `balance_covers_holds` where a payer has not enough; then nothing of it may be committed.
+/// The constraint `balance_covers_holds` where a payer has not enough, `wallet_spends_within_cap` where it may not spend so
+/// much today; then nothing of it may be committed.
 pub async fn look_ups(tx: &mut PgConnection, lookups: &Lookups<'_>) -> Result<Option<Uuid>, Error> {
     let entry = Uuid::now_v7();
     let mut lines = Vec::with_capacity(lookups.charges.len() * 2 + 2);
@@ -50,6 +51,7 @@ pub async fn look_ups(tx: &mut PgConnection, lookups: &Lookups<'_>) -> Result<Op
         (line.entry, line.number) = (entry, number);
     }
     post::post(tx, &mut lines).await?;
+    caps::spend(tx, lookups.charges, lookups.count).await?;
     Ok(Some(entry))
 }
 

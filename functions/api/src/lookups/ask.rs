@@ -1,7 +1,8 @@
 //! Before messages are priced: whose numbers are looked up, within bounds of time and number, and who pays.
 //!
 //! A look-up is charged when it was answered, in the transaction that keeps the answer: nobody pays for nothing. Whether
-//! the wallets have enough is looked at before; where somebody empties one meanwhile, the house absorbs it.
+//! the wallets have enough, and may spend it today, is looked at before; where somebody empties one or reaches its cap
+//! meanwhile, the house absorbs it.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,7 +12,7 @@ use domain::lookup::{Charge, Policy, Provider as Settings};
 use domain::{AccountId, Currency, Micros, Network, Number};
 use egress::Reach;
 use futures_util::{StreamExt as _, stream};
-use store::ledger::{self, Lookups as Answered};
+use store::ledger::{self, Lookups as Answered, caps};
 use store::lookups::{self, Answer};
 use tokio::sync::Semaphore;
 
@@ -226,7 +227,7 @@ fn count(source: &'static str, numbers: usize) {
     metrics::counter!("chappe_lookups_total", "source" => source).increment(u64::try_from(numbers).unwrap_or(u64::MAX));
 }
 
-/// Refuses where a wallet has not enough for all that is asked.
+/// Refuses where a wallet has not enough for all that is asked, or may not spend so much today.
 async fn afford(api: &Api, wanted: &Wanted) -> Result<(), Problem> {
     let asked = u16::try_from(wanted.numbers.len()).unwrap_or(u16::MAX);
     for charge in &wanted.charges {
@@ -236,12 +237,22 @@ async fn afford(api: &Api, wanted: &Wanted) -> Result<(), Problem> {
             count("no_credit", wanted.numbers.len());
             return Err(no_credit());
         }
+        let left = caps::left(&api.db, charge.payer).await?;
+        if left.zip(need).is_some_and(|(left, need)| left < need) {
+            count("spend_cap", wanted.numbers.len());
+            return Err(spend_cap());
+        }
     }
     Ok(())
 }
 
 fn no_credit() -> Problem {
     Problem::new(Code::InsufficientCredit, "the balance, or that of an account above, does not cover the look-up")
+}
+
+fn spend_cap() -> Problem {
+    let detail = "the spend cap of the account, or of one above, is reached for this UTC day; nobody was asked";
+    Problem::new(Code::SpendCapReached, detail)
 }
 
 /// Keeps the answers and charges them, in one transaction.
@@ -253,8 +264,8 @@ async fn settle(
 ) -> Result<(), store::Error> {
     let charged = keep(api, provider, wanted, (answers, &wanted.charges)).await;
     match charged {
-        // Somebody emptied a wallet meanwhile: the provider is paid all the same.
-        Err(error) if error.constraint() == Some("balance_covers_holds") => {
+        // Somebody emptied a wallet or reached its cap meanwhile: the provider is paid all the same.
+        Err(error) if matches!(error.constraint(), Some("balance_covers_holds" | "wallet_spends_within_cap")) => {
             tracing::warn!(account.id = %wanted.account, "the house absorbs look-ups of account {}", wanted.account);
             keep(api, provider, wanted, (answers, &[])).await
         }

@@ -2,6 +2,7 @@
 //! `/v1/countries`: how they are called, for everybody.
 
 mod import;
+pub(crate) mod names;
 mod networks;
 mod overrides;
 mod sheet;

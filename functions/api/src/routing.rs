@@ -29,6 +29,7 @@ use crate::auth::{Caller, Scope};
 use crate::body::Raw;
 use crate::change::{Change, found};
 use crate::check::Check;
+use crate::numbering::names::Names;
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
 
@@ -68,6 +69,8 @@ struct RoutingDecision {
     to: String,
     /// The network that the number belongs to.
     mcc_mnc: String,
+    #[serde(flatten)]
+    names: Names,
     /// Who would carry it; null: nobody.
     operator_id: Option<String>,
     /// Why nobody would: `no_route`, `routes_exhausted`, `below_margin`, `blocked_by_rule`, `breaker_open` or
@@ -346,6 +349,7 @@ fn answer(to: Number, decision: &Decision) -> RoutingDecision {
     RoutingDecision {
         to: to.e164(),
         mcc_mnc: decision.mcc_mnc.to_string(),
+        names: Names::of(Some(decision.mcc_mnc)),
         operator_id: first.map(|row| row.operator_id.to_string()),
         code: first.is_none().then(|| decision.code()),
         catalogue_version: decision.catalogue_version,

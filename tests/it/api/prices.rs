@@ -80,6 +80,13 @@ async fn a_message_costs_the_price_that_names_most_of_it() {
     ] {
         let shown = rig.price(&plan, more.clone()).await;
         assert_eq!(shown["traffic_class"], more["traffic_class"]);
+        let ucell = shown["mnc"] == "05";
+        assert_eq!(
+            shown["network"],
+            if ucell { json!("Ucell") } else { Value::Null },
+            "a country has no network's name"
+        );
+        assert_eq!(shown["country_name"].is_null(), shown["mcc"].is_null(), "the default of a plan is nowhere");
         for (to, class, expected) in rows {
             assert_eq!(rig.costs(to, class).await, expected, "{more} {to} {class:?}");
         }
@@ -101,6 +108,8 @@ async fn a_route_costs_the_rate_that_names_most_of_a_message() {
             "currency": "UZS"});
         let shown = rig.post(&rig.house, "/v1/operator-rates", &body).await.expect(201).json();
         assert_eq!(shown["traffic_class"], "otp");
+        let name = if mnc.is_some() { json!("Ucell") } else { Value::Null };
+        assert_eq!((&shown["network"], &shown["country"]), (&name, &json!("UZ")));
     }
     for (class, expected) in
         [(Some("otp"), ["10.00", "11.00"]), (Some("sale"), ["45.00", "50.00"]), (None, ["45.00", "50.00"])]

@@ -67,6 +67,8 @@ async fn a_rule_holds_at_once_in_its_newest_version_and_can_be_ended() {
     assert_eq!(rig.ranked(&[bank[0].clone(), ("segments", json!(3))]).await, ["Beeline", "Ucell"]);
     let decision = rig.decision(&bank).await;
     assert_eq!((&decision["rule"]["name"], &decision["strategy"]), (&json!("Banks by Ucell"), &json!("priority")));
+    let names = ["mcc_mnc", "network", "country", "country_name"].map(|name| decision[name].as_str().unwrap());
+    assert_eq!(names, ["43405", "Ucell", "UZ", "Uzbekistan"]);
 
     let path = format!("/v1/routing/rules/{}", rule["id"].as_str().unwrap());
     let second = json!({

@@ -22,6 +22,7 @@ use super::read::{MessageStory, tell};
 use crate::Api;
 use crate::auth::{Caller, Scope};
 use crate::list::path_id;
+use crate::numbering::names::Names;
 use crate::openapi::Refusals;
 use crate::problem::Problem;
 use crate::routing::explain::{RuleSaid, said};
@@ -40,6 +41,8 @@ struct Explanation {
     /// The message with its whole story.
     #[serde(flatten)]
     story: MessageStory,
+    #[serde(flatten)]
+    names: Names,
     /// How it stands, in a sentence.
     summary: String,
     /// What to do about it; absent: nothing.
@@ -155,7 +158,17 @@ async fn explain_message(
     };
     let margin = margin.map(|margin| margin.to_string());
     let refunded = refund::given_back(&api.db, story.message.account, id).await?;
-    Ok(Json(Explanation { story: tell(story, refunded, is_house), summary, to_do, payers, margin, routing, hops }))
+    let names = Names::of(story.message.mcc_mnc.parse().ok());
+    Ok(Json(Explanation {
+        story: tell(story, refunded, is_house),
+        names,
+        summary,
+        to_do,
+        payers,
+        margin,
+        routing,
+        hops,
+    }))
 }
 
 /// How a message stands and what to do, in the words that the caller may hear: what is the house's to do is not the

@@ -20,6 +20,7 @@ use crate::body::Raw;
 use crate::change::{Change, conflict};
 use crate::check::Check;
 use crate::list::{List, Query, page};
+use crate::numbering::names::Names;
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
 
@@ -63,6 +64,8 @@ pub(super) struct OperatorRate {
     mcc: String,
     /// Mobile network code; null: the default of the country.
     mnc: Option<String>,
+    #[serde(flatten)]
+    names: Names,
     /// For this class of traffic; null: for every class that has no rate of its own there.
     traffic_class: Option<String>,
     /// For one segment.
@@ -97,6 +100,7 @@ pub(super) fn view((network, row): (Network, Row)) -> OperatorRate {
         operator_id: row.operator.to_string(),
         mcc: network.mcc.to_string(),
         mnc: network.mnc.map(|mnc| mnc.to_string()),
+        names: Names::of(Some(network)),
         traffic_class: row.class.map(|class| class.to_string()),
         price: row.price.to_string(),
         currency: row.currency.to_string(),

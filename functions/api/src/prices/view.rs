@@ -5,6 +5,8 @@ use serde::Serialize;
 use store::tariffs;
 use utoipa::ToSchema;
 
+use crate::numbering::names::Names;
+
 /// One dated price.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Tariff {
@@ -16,6 +18,8 @@ pub(super) struct Tariff {
     mcc: Option<String>,
     /// Mobile network code; null: the default of the country.
     mnc: Option<String>,
+    #[serde(flatten)]
+    names: Names,
     /// For this class of traffic; null: for every class that has no price of its own there.
     traffic_class: Option<String>,
     /// For one segment.
@@ -39,6 +43,7 @@ pub(super) fn view(row: &tariffs::Tariff) -> Tariff {
         plan_id: row.plan.to_string(),
         mcc: row.network.map(|network| network.mcc.to_string()),
         mnc: row.network.and_then(|network| network.mnc).map(|mnc| mnc.to_string()),
+        names: Names::of(row.network),
         traffic_class: row.traffic_class.map(|class| class.to_string()),
         price: row.price.to_string(),
         currency: row.currency.to_string(),

@@ -3,6 +3,7 @@
 
 pub(crate) mod counters;
 mod given_up;
+mod incremental;
 mod midnight;
 mod refunds;
 mod seals;

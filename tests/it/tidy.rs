@@ -1,6 +1,7 @@
 //! The rules of the house that a machine can keep: which crate leans on which, where a library may be used, how
 //! large a file grows, what a log line may say.
 
+mod codes;
 mod directions;
 mod files;
 mod infra;

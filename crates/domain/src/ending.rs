@@ -10,7 +10,7 @@ pub struct Meaning {
 }
 
 /// Codes of our own, what each means and what to do. `functions/api/errors.md` says the same.
-pub const CODES: [(&str, &str, &str); 9] = [
+pub const CODES: [(&str, &str, &str); 11] = [
     (
         "no_route",
         "no operator that is switched on has a rate for the network or its country",
@@ -30,6 +30,16 @@ pub const CODES: [(&str, &str, &str); 9] = [
         "blocked_by_rule",
         "a routing rule rejects such messages",
         "change or end that rule if the message should have gone",
+    ),
+    (
+        "breaker_open",
+        "the circuit breaker of every operator that could carry it is open",
+        "see why they fail, and close a breaker that was opened by hand",
+    ),
+    (
+        "daily_cap",
+        "every operator that could carry it was given as much today as it may be",
+        "raise the cap, or give another operator a rate for the network",
     ),
     (
         "validity_expired",

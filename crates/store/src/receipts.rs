@@ -183,6 +183,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn our_errors_are_codes_that_have_words() {
+        for (code, _) in OUR_ERRORS {
+            assert!(domain::ending::CODES.iter().any(|(own, ..)| *own == code), "{code}");
+        }
+    }
+
+    #[test]
     fn registered_delivery_says_which_receipts() {
         use State::{Buffered, Canceled, Delivered, Expired, Failed, Sent, Unconfirmed};
         let rows: [(u8, &[State]); 6] = [

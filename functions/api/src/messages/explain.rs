@@ -29,7 +29,8 @@ use crate::routing::explain::{RuleSaid, said};
 use crate::routing::{Candidate, candidates};
 
 /// Codes of messages that got no operator.
-const UNROUTED: [&str; 4] = ["no_route", "routes_exhausted", "below_margin", "blocked_by_rule"];
+const UNROUTED: [&str; 6] =
+    ["no_route", "routes_exhausted", "below_margin", "blocked_by_rule", "breaker_open", "daily_cap"];
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(explain_message))

@@ -1,7 +1,7 @@
 //! Reports of traffic, from counters that every CDR adds to as it is written (`cdr_counted` in the migrations).
 //!
 //! A transaction writes what it adds as rows of its own, so that no two of them meet at a counter; [`fold`] takes them
-//! into the counters a moment later. Refunds count where their messages do (`refund_counted`), and are folded by [`refunds`].
+//! into the counters a moment later. Refunds count where their messages do (`refund_counted`), and are folded with them.
 
 mod money;
 mod report;

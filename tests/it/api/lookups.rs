@@ -267,7 +267,9 @@ async fn look_ups_count_in_the_spend_cap_of_the_day() {
 async fn look_ups_at_the_same_time_never_pass_the_cap() {
     let fake = Fake::default();
     let numbers: Vec<String> = (0..12).map(|nth| format!("9989312345{nth:02}")).collect();
-    numbers.iter().for_each(|number| fake.knows(number, "43405"));
+    for number in &numbers {
+        fake.knows(number, "43405");
+    }
     let rig = rig(&fake, "always").await;
     let daily = json!({"daily": domain::Micros::new(5 * CLIENT_PRICE).to_string()});
     let path = format!("/v1/accounts/{}/spend-cap", rig.world.client);

@@ -9,7 +9,7 @@ trap 'rm -f "$log"' EXIT
 cargo build --locked --workspace --bins --all-features
 
 # Most tests wait most of the time.
-RUST_TEST_THREADS=${RUST_TEST_THREADS:-3}
+RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}
 export RUST_TEST_THREADS
 
 { cargo test --locked --workspace --all-features --no-fail-fast 2>&1 && echo 0 >"$log.status" || echo 1 >"$log.status"; } | tee "$log"

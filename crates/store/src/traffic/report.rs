@@ -152,8 +152,9 @@ pub async fn report(db: &Db, viewer: AccountId, question: &Question) -> Result<V
             sum(c.revenue_micros)::text AS "revenue!", sum(c.cost_micros)::text AS "cost!",
             sum(c.refunded_segments)::bigint AS "refunded_segments!",
             sum(c.revenue_refunded_micros)::text AS "revenue_refunded!",
-            sum(c.cost_refunded_micros)::text AS "cost_refunded!", sum(c.exchanged_micros)::text AS "exchanged!",
-            sum(c.unconverted)::bigint AS "unconverted!"
+            sum(c.cost_refunded_micros)::text AS "cost_refunded!",
+            (CASE WHEN c.currency = c.cost_currency THEN sum(c.cost_micros) ELSE 0 END
+                + sum(c.exchanged_micros))::text AS "converted!", sum(c.unconverted)::bigint AS "unconverted!"
         FROM traffic_counters c
         WHERE c.viewer_id = $1 AND c.day BETWEEN $2 AND $3
             AND ($10::uuid IS NULL OR c.account_id IN (SELECT id FROM accounts WHERE path @> ARRAY[$10::uuid]))
@@ -202,14 +203,16 @@ pub async fn report(db: &Db, viewer: AccountId, question: &Question) -> Result<V
         group.refunded_segments += row.refunded_segments;
         group.revenue_refunded += whole(&row.revenue_refunded)?;
         group.cost_refunded += whole(&row.cost_refunded)?;
-        let own = if currency == cost_currency { whole(&row.cost)? } else { 0 };
-        let converted = own + whole(&row.exchanged)?;
-        group.converted = group.converted.filter(|_| row.unconverted == 0).map(|sum| sum + converted);
+        group.converted = group.converted.filter(|_| row.unconverted == 0).zip(Some(whole(&row.converted)?)).map(sum);
         group.receipts.add(row.receipt_bucket, row.messages);
     }
     // A correction can leave a group with nothing in it.
     groups.retain(|_, row| row.messages != 0 || row.revenue != 0 || row.cost != 0 || row.refunded_segments != 0);
     if groups.len() > ROWS_MAX { Err(ReportError::TooLong) } else { Ok(groups.into_values().collect()) }
+}
+
+fn sum((one, other): (i128, i128)) -> i128 {
+    one + other
 }
 
 fn whole(text: &str) -> Result<i128, Error> {

@@ -46,6 +46,9 @@ async fn damage_to_an_act_is_found() {
     ];
     let rig = acts().await;
     rig.world.assert_books_are_right().await;
+    // What is put back was counted already.
+    let mute = "ALTER TABLE message_refunds DISABLE TRIGGER message_refunds_counted";
+    sqlx::query(mute).execute(rig.world.pool()).await.unwrap();
     for (damage, rule) in rows {
         // One after the other on the same books: each is undone.
         for table in ["transactions", "message_refunds", "messages", "adjustments", "supplier_accounts"] {

@@ -6,15 +6,19 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use bytes::BytesMut;
 use chrono::DateTime;
+use domain::fx::ExchangeRate;
+use domain::live::Live;
 use domain::prefix::PrefixTrie;
+use domain::routing::health::Score;
 use domain::routing::margin::{Breach, Guard, Guards};
 use domain::routing::rule::{Body as RuleBody, Rule, Rules, Strategy, Then, When};
+use domain::routing::standing::{Known, Standings};
 use domain::routing::{Book, Operator, Question};
 use domain::tariff::{ChargeOn, Rate, Tariff};
 use domain::world::world;
 use domain::{
-    Account, AccountId, Catalogue, Encoding, GuardId, Micros, Network, Number, OperatorId, PlanId, RateId, Role,
-    RoutingRuleId, TariffId,
+    Account, AccountId, Catalogue, Encoding, ExchangeRateId, GuardId, Micros, Network, Number, OperatorId, PlanId,
+    RateId, Role, RoutingRuleId, TariffId,
 };
 use smpp::pdu::{Address, Body, Sm};
 use smpp::{Policy, Status, text};
@@ -142,15 +146,48 @@ fn routing(rows: &mut Vec<Vec<String>>) -> Result<()> {
         priced_at: DateTime::UNIX_EPOCH,
         at: DateTime::UNIX_EPOCH,
     };
+    catalogue.standings = Live::new(standings(&catalogue, network));
     // What the queue `route` does for a message: it chooses, and finds the reasons that its batch has written down.
     let mut book = Book::new(&catalogue);
     rows.push(row("decide among 50 operators by 1,000 rules", || {
         question.turn += 1;
         book.ask(black_box(&question))
     }));
+    let strangers = with_strangers(&catalogue, network)?;
+    let mut book = Book::new(&strangers);
+    rows.push(row("the same where every second operator takes another currency", || {
+        question.turn += 1;
+        book.ask(black_box(&question))
+    }));
     let reasons = "write down the reasons of a decision, once for all alike of a batch";
     rows.push(row(reasons, || catalogue.decide(black_box(&question))));
     Ok(())
+}
+
+/// How well each operator does at a network.
+fn standings(catalogue: &Catalogue, network: Network) -> Standings {
+    let operators: Vec<OperatorId> = catalogue.operators.iter().map(|operator| operator.id).collect();
+    let score = Score { success: 950, delivery: 930, ..Score::default() };
+    let scores = operators.iter().map(|id| (*id, Some(network), score)).collect();
+    Standings::new(1, Known { operators, scores, ..Known::default() })
+}
+
+/// The same with rates of which every second is in another currency, and an exchange rate.
+fn with_strangers(catalogue: &Catalogue, network: Network) -> Result<Catalogue> {
+    let mut changed = catalogue.clone();
+    let (own, other) = ("UZS".parse().context("a currency")?, "EUR".parse().context("a currency")?);
+    let exchange = ExchangeRate {
+        id: ExchangeRateId::from_uuid(Uuid::from_u128(1)),
+        ratio: "13950.25".parse()?,
+        spread_ppm: 5_000,
+        from: DateTime::UNIX_EPOCH,
+        to: None,
+    };
+    changed.fx.add((other, own), exchange);
+    for rate in changed.rates.get_mut(&network).into_iter().flatten().step_by(2) {
+        rate.currency = other;
+    }
+    Ok(changed)
 }
 
 /// A client below a reseller below the house, with prices, and guards of their margin.

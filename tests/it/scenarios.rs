@@ -5,6 +5,7 @@ mod breaker;
 mod cap;
 mod down;
 mod fake;
+mod loss;
 mod trust;
 
 use std::sync::Arc;

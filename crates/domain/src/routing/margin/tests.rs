@@ -86,7 +86,7 @@ fn margins_are_exact() {
 fn what_nobody_can_convert_earns_too_little_where_somebody_made_a_guard() {
     for (guards, expected) in [
         (vec![], None),
-        (vec![guard(1)], Some(Breach::Block)),
+        (vec![Guard { on_breach: Breach::Block, ..guard(1) }], Some(Breach::Block)),
         (vec![Guard { on_breach: Breach::Allow, ..guard(1) }], Some(Breach::Allow)),
     ] {
         let guards = Guards::new(guards);

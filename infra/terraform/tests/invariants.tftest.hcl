@@ -58,7 +58,7 @@ run "invariants" {
 
   assert {
     condition = jsonencode(output.audit.functions.sweep.timers) == jsonencode({
-      minutely = jsonencode({ looks = ["overdue", "scheduled", "receipts", "failover", "parts", "outbox", "seal", "counters", "balances", "numbers", "health"] })
+      minutely = jsonencode({ looks = ["overdue", "scheduled", "receipts", "failover", "parts", "outbox", "seal", "counters", "balances", "numbers", "health", "exports"] })
       hourly   = jsonencode({ looks = ["partitions"] })
       nightly  = jsonencode({ looks = ["books"] })
     })

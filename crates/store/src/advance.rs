@@ -174,12 +174,7 @@ pub async fn advance(
     .await?;
     rows.into_iter()
         .map(|row| {
-            let cost = match (row.operator_id, row.unit_cost_micros, row.cost_currency) {
-                (Some(operator), Some(cost), Some(currency)) => {
-                    Some((OperatorId::from_uuid(operator), Micros::new(cost), currency_of(&currency)?))
-                }
-                _ => None,
-            };
+            let cost = cost_of(row.operator_id, row.unit_cost_micros, row.cost_currency.as_deref())?;
             let message = MessageId::from_uuid(row.id);
             let submitter = match row.smpp_system_id {
                 None => None,
@@ -221,6 +216,16 @@ pub async fn advance(
 
 pub(crate) fn count(stored: i16) -> Result<u8, Error> {
     u8::try_from(stored).map_err(|_| Error::Corrupt("segments".into()))
+}
+
+/// Who takes how much for a segment, where somebody has the message.
+pub(crate) fn cost_of(
+    operator: Option<Uuid>,
+    unit_cost: Option<i64>,
+    currency: Option<&str>,
+) -> Result<Option<(OperatorId, Micros, Currency)>, Error> {
+    let (Some(operator), Some(cost), Some(currency)) = (operator, unit_cost, currency) else { return Ok(None) };
+    Ok(Some((OperatorId::from_uuid(operator), Micros::new(cost), currency_of(currency)?)))
 }
 
 /// The exchange of a segment, where there is one: its amount and its spread.

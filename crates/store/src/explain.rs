@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::tariff::Chain;
 use domain::{ChainId, MessageId, Micros, RateId, RoutingRuleId, TariffId};
-use sqlx::query;
+use sqlx::{query, query_as};
 use uuid::Uuid;
 
 use crate::routing_rules::{self, Version};
@@ -24,6 +24,21 @@ pub struct Dated {
     pub to: Option<DateTime<Utc>>,
 }
 
+struct Row {
+    id: Uuid,
+    mcc_mnc: String,
+    price_micros: i64,
+    effective_from: DateTime<Utc>,
+    effective_to: Option<DateTime<Utc>>,
+}
+
+impl From<Row> for Dated {
+    fn from(row: Row) -> Self {
+        let Row { id, mcc_mnc, price_micros, effective_from, effective_to } = row;
+        Self { id, mcc_mnc, price: Micros::new(price_micros), from: effective_from, to: effective_to }
+    }
+}
+
 /// Who pays for a message, and how much. The caller has seen to it that the message is the tenant's.
 ///
 /// # Errors
@@ -42,20 +57,13 @@ pub async fn chain(db: &Db, message: MessageId) -> Result<Option<Chain>, Error> 
 /// When the database fails.
 pub async fn tariffs(db: &Db, ids: &[TariffId]) -> Result<Vec<Dated>, Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-    let rows = query!(
+    let rows = query_as!(
+        Row,
         r#"SELECT id, mcc || coalesce(mnc, '') AS "mcc_mnc!", price_micros, effective_from, effective_to
            FROM tariffs WHERE id = ANY ($1)"#,
         &ids
     );
-    let rows = rows.fetch_all(&db.pool).await?;
-    let dated = rows.into_iter().map(|row| Dated {
-        id: row.id,
-        mcc_mnc: row.mcc_mnc,
-        price: Micros::new(row.price_micros),
-        from: row.effective_from,
-        to: row.effective_to,
-    });
-    Ok(dated.collect())
+    Ok(rows.fetch_all(&db.pool).await?.into_iter().map(Dated::from).collect())
 }
 
 /// The rows of these rates.
@@ -64,20 +72,13 @@ pub async fn tariffs(db: &Db, ids: &[TariffId]) -> Result<Vec<Dated>, Error> {
 /// When the database fails.
 pub async fn rates(db: &Db, ids: &[RateId]) -> Result<Vec<Dated>, Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-    let rows = query!(
+    let rows = query_as!(
+        Row,
         r#"SELECT id, mcc || coalesce(mnc, '') AS "mcc_mnc!", price_micros, effective_from, effective_to
            FROM operator_rates WHERE id = ANY ($1)"#,
         &ids
     );
-    let rows = rows.fetch_all(&db.pool).await?;
-    let dated = rows.into_iter().map(|row| Dated {
-        id: row.id,
-        mcc_mnc: row.mcc_mnc,
-        price: Micros::new(row.price_micros),
-        from: row.effective_from,
-        to: row.effective_to,
-    });
-    Ok(dated.collect())
+    Ok(rows.fetch_all(&db.pool).await?.into_iter().map(Dated::from).collect())
 }
 
 /// What a rule said in one of its versions.

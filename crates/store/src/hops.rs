@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use contract::{Accepted, Otherwise, Paid, Reroute};
 use domain::reroute::{Part, Policy, Standing};
-use domain::{AccountId, ChainId, Currency, MessageId, Micros, Number, OperatorId, State};
+use domain::{AccountId, ChainId, Currency, MessageId, Micros, Number, State};
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
-use crate::advance::{Moved, count, currency_of, exchange_of};
+use crate::advance::{Moved, cost_of, count, currency_of, exchange_of};
 use crate::again::Row;
 use crate::{Db, Error};
 
@@ -201,12 +201,7 @@ pub async fn taken(connection: &mut PgConnection, taken: &[Taken], now: DateTime
     .await?;
     rows.into_iter()
         .map(|row| {
-            let cost = match (row.operator_id, row.unit_cost_micros, row.cost_currency) {
-                (Some(operator), Some(cost), Some(currency)) => {
-                    Some((OperatorId::from_uuid(operator), Micros::new(cost), currency_of(&currency)?))
-                }
-                _ => None,
-            };
+            let cost = cost_of(row.operator_id, row.unit_cost_micros, row.cost_currency.as_deref())?;
             Ok(Moved {
                 message: MessageId::from_uuid(row.id),
                 account: AccountId::from_uuid(row.account_id),

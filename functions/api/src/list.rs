@@ -58,6 +58,18 @@ impl Paging {
         check.finish()?;
         Ok(page)
     }
+
+    /// The page that it asks for of a list in order of number.
+    pub(crate) fn number_page(&self) -> Result<NumberPage, Problem> {
+        let mut check = Check::default();
+        let after = self.cursor.as_deref().and_then(|cursor| {
+            let read = Number::parse(cursor).map_err(|_| "expected next_cursor of the page before");
+            check.value("/cursor", Code::InvalidRequest, read)
+        });
+        let limit = limit_of(&mut check, self.limit.as_deref());
+        check.finish()?;
+        Ok(NumberPage { after, limit })
+    }
 }
 
 /// Reads `cursor` and `limit`.
@@ -87,18 +99,6 @@ pub(crate) fn limit_of(check: &mut Check, limit: Option<&str>) -> u16 {
 pub(crate) struct NumberPage {
     pub(crate) after: Option<Number>,
     pub(crate) limit: u16,
-}
-
-/// Reads `cursor` and `limit` of a list in order of number.
-pub(crate) fn number_page(cursor: Option<&str>, limit: Option<&str>) -> Result<NumberPage, Problem> {
-    let mut check = Check::default();
-    let after = cursor.and_then(|cursor| {
-        let read = Number::parse(cursor).map_err(|_| "expected next_cursor of the page before");
-        check.value("/cursor", Code::InvalidRequest, read)
-    });
-    let limit = limit_of(&mut check, limit);
-    check.finish()?;
-    Ok(NumberPage { after, limit })
 }
 
 /// A page of a list.

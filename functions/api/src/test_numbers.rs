@@ -10,7 +10,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::test_numbers::{self, Kind, TestNumber as Row, TestResult};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::Api;
@@ -18,7 +18,7 @@ use crate::auth::{Caller, Scope};
 use crate::body::Raw;
 use crate::change::{Change, found};
 use crate::check::Check;
-use crate::list::{List, Query, number_page};
+use crate::list::{List, Paging, Query};
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
 
@@ -68,17 +68,6 @@ struct ReportTestResult {
     arrived: bool,
 }
 
-/// A page, in order of number.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Filters {
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-    /// 1 to 1000; 50 when nothing is said.
-    limit: Option<String>,
-}
-
 fn view(row: Row) -> TestNumber {
     TestNumber { number: row.number.e164(), kind: row.kind.name(), note: row.note, made_by: row.made_by }
 }
@@ -110,16 +99,16 @@ async fn put_test_number(
 }
 
 /// List test numbers, in order of number.
-#[utoipa::path(get, path = "/v1/test-numbers", tag = "operators", params(Filters),
+#[utoipa::path(get, path = "/v1/test-numbers", tag = "operators", params(Paging),
     responses((status = 200, body = List<TestNumber>), Refusals))]
 async fn list_test_numbers(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Query(query): Query<Filters>,
+    Query(query): Query<Paging>,
 ) -> Result<Json<List<TestNumber>>, Problem> {
     caller.may(Scope::AdminRead)?;
     caller.is_house()?;
-    let page = number_page(query.cursor.as_deref(), query.limit.as_deref())?;
+    let page = query.number_page()?;
     let rows = test_numbers::list(&api.db, page.after, page.limit).await?;
     Ok(Json(List::by_number(page, rows, |row| row.number, view)))
 }

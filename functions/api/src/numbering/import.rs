@@ -85,11 +85,14 @@ async fn import_prefixes(
     if !dry_run {
         let mut tx = api.db.begin().await?;
         prefixes::put(&mut tx, &new).await?;
-        let (subject, detail) = ("import".to_owned(), json!({"lines": new.len()}));
-        let change = Change { account: caller.account, action: "prefix.import", subject, detail };
-        api.commit(tx, &caller, change).await?;
+        api.commit(tx, &caller, change(&caller, "prefix.import", new.len())).await?;
     }
     Ok(Json(Imported { lines: new.len(), dry_run }))
+}
+
+/// For the audit log: how many lines were stored.
+fn change(caller: &Caller, action: &'static str, lines: usize) -> Change {
+    Change { account: caller.account, action, subject: "import".to_owned(), detail: json!({"lines": lines}) }
 }
 
 fn prefix(check: &mut Check, row: &Row<'_>) -> Option<(String, NewPrefix)> {
@@ -130,9 +133,7 @@ async fn import_overrides(
     if !dry_run {
         let mut tx = api.db.begin().await?;
         overrides::change(&mut tx, &said).await?;
-        let (subject, detail) = ("import".to_owned(), json!({"lines": said.len()}));
-        let change = Change { account: caller.account, action: "number_override.import", subject, detail };
-        api.commit(tx, &caller, change).await?;
+        api.commit(tx, &caller, change(&caller, "number_override.import", said.len())).await?;
     }
     Ok(Json(Imported { lines: said.len(), dry_run }))
 }

@@ -10,7 +10,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::overrides::{self, Change as Said, Override};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::Api;
@@ -18,7 +18,7 @@ use crate::auth::{Caller, Scope};
 use crate::body::Raw;
 use crate::change::{Change, found};
 use crate::check::Check;
-use crate::list::{List, Query, number_page};
+use crate::list::{List, Paging, Query};
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
 
@@ -63,17 +63,6 @@ struct NumberOverride {
     expires_at: Option<DateTime<Utc>>,
 }
 
-/// A page, in order of number.
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Filters {
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-    /// 1 to 1000; 50 when nothing is said.
-    limit: Option<String>,
-}
-
 fn view(row: Override) -> NumberOverride {
     NumberOverride {
         number: row.number.e164(),
@@ -112,16 +101,16 @@ async fn put_override(
 }
 
 /// List overrides, in order of number.
-#[utoipa::path(get, path = "/v1/number-overrides", tag = "numbering", params(Filters),
+#[utoipa::path(get, path = "/v1/number-overrides", tag = "numbering", params(Paging),
     responses((status = 200, body = List<NumberOverride>), Refusals))]
 async fn list_overrides(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Query(query): Query<Filters>,
+    Query(query): Query<Paging>,
 ) -> Result<Json<List<NumberOverride>>, Problem> {
     caller.may(Scope::AdminRead)?;
     caller.is_house()?;
-    let page = number_page(query.cursor.as_deref(), query.limit.as_deref())?;
+    let page = query.number_page()?;
     let rows = overrides::list(&api.db, page.after, page.limit).await?;
     Ok(Json(List::by_number(page, rows, |row| row.number, view)))
 }

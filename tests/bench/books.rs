@@ -67,6 +67,12 @@ impl Books {
         Ok(u64::try_from(count)?)
     }
 
+    /// What is held of all wallets together, in micros.
+    pub(crate) async fn held(&mut self) -> Result<i64> {
+        let query = "SELECT COALESCE(sum(held_micros), 0)::bigint FROM account_balances";
+        Ok(sqlx::query_scalar(query).fetch_one(&mut self.db).await?)
+    }
+
     /// Nothing may be parked, and no money held, once every message has ended.
     pub(crate) async fn nothing_left(&mut self) -> Result<()> {
         let query = "SELECT (SELECT count(*) FROM queue.parked), (SELECT count(*) FROM messages WHERE state_rank < $1),

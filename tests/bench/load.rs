@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) batch: u64,
     /// In all; a multiple of `batch`.
     pub(crate) messages: u64,
+    /// When they are to be sent (RFC 3339); `None`: at once.
+    pub(crate) send_at: Option<String>,
 }
 
 /// What came of it.
@@ -160,7 +162,8 @@ struct Request {
 impl Request {
     fn render(plan: &Plan) -> Self {
         let before = format!("{{\"to\":\"{}", plan.number_prefix);
-        let after = format!("\",\"from\":\"{}\",\"text\":\"{TEXT}\"}}", plan.from);
+        let send_at = plan.send_at.as_ref().map(|at| format!(",\"send_at\":\"{at}\"")).unwrap_or_default();
+        let after = format!("\",\"from\":\"{}\",\"text\":\"{TEXT}\"{send_at}}}", plan.from);
         let item = format!("{before}{}{after}", "0".repeat(DIGITS));
         let (path, open, close) = match plan.batch {
             1 => ("/v1/messages", "", ""),

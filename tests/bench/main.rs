@@ -6,6 +6,7 @@
 mod books;
 mod child;
 mod endurance;
+mod holds;
 mod http;
 mod ledger;
 mod load;
@@ -81,6 +82,7 @@ impl Bench {
             connections: mode.connections,
             batch: mode.batch,
             messages,
+            send_at: None,
         }
     }
 }
@@ -182,6 +184,7 @@ async fn runs(bench: &mut Bench, options: &Options) -> Result<Vec<Outcome>> {
         report::runs(&[long]);
     }
     verified(bench).await?;
+    holds::run(bench, &modes, options.messages).await?;
     Ok(outcomes)
 }
 

@@ -14,7 +14,7 @@ const REQUESTS_AIMS: [u64; 2] = [30, 4000];
 const DELIVERED_AIM: u64 = 5000;
 /// Holds a second on one wallet: every message of a run is held on the same two, its client's and its reseller's, while
 /// everything behind it (routing, submits, captures) goes on.
-const HOLDS_AIM: u64 = 5000;
+pub(crate) const HOLDS_AIM: u64 = 5000;
 const CPU_AIM_US: u64 = 300;
 /// Name, delivered messages a second, processor microseconds of a message.
 const OTHERS: [(&str, u64, u64); 2] =
@@ -144,7 +144,8 @@ fn slow_operator(outcomes: &[Outcome]) {
     }
 }
 
-fn verdict(reached: bool, ratio: &str) -> String {
+/// A ratio, and whether the aim is reached.
+pub(crate) fn verdict(reached: bool, ratio: &str) -> String {
     format!("{ratio} {}", if reached { "ok" } else { "NOT" })
 }
 

@@ -101,7 +101,7 @@ pub(crate) async fn measure(bench: &mut Bench, mode: &Mode, operator: usize, mes
 }
 
 /// Runs the load to its end.
-async fn load(plan: &Plan) -> Result<Tally> {
+pub(crate) async fn load(plan: &Plan) -> Result<Tally> {
     let own = std::env::current_exe().context("where does this program lie?")?;
     let mut process = Child::start("the load", &own, &["load"], &[])?;
     let mut input = process.input()?;

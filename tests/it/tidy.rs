@@ -4,6 +4,7 @@
 mod codes;
 mod directions;
 mod files;
+mod indexes;
 mod infra;
 mod libraries;
 mod logs;

@@ -120,7 +120,10 @@ pub async fn advance(
                 hop_entry_id = CASE WHEN i.hop = m.hop AND i.accepted > 0 AND m.hop_accepted IS NULL
                         AND (m.hop > 0 OR coalesce(m.accepted_segments, 0) = 0)
                     THEN i.entry ELSE m.hop_entry_id END,
-                corrections = m.corrections + CASE WHEN m.state = 'unconfirmed' THEN 1 ELSE 0 END
+                corrections = m.corrections + CASE WHEN m.state = 'unconfirmed' THEN 1 ELSE 0 END,
+                -- What ended before its time is not looked at when that comes.
+                released_at = CASE WHEN m.scheduled_at IS NOT NULL AND i.rank >= 8
+                    THEN coalesce(m.released_at, $11) ELSE m.released_at END
             FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::smallint[], $6::text[],
                 $7::smallint[], $8::bool[], $9::uuid[])
                 AS i (id, account, hop, state, rank, code, accepted, billable, entry)

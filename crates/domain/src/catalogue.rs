@@ -1,10 +1,10 @@
 //! One immutable picture of accounts, prices, prefixes, sender IDs, operators and rates, read from memory by
 //! every request and every routing decision. It is replaced as a whole when something in it changes.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use foldhash::{HashMap, HashSet};
 
 use crate::account::Account;
 use crate::fx::Fx;

@@ -1,10 +1,10 @@
 //! Exchange rates: dated, exact, and with a spread. Amounts are converted in integers, rounded once, half to even.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::ExchangeRateId;
@@ -150,24 +150,45 @@ pub struct Quote<'a> {
 impl Quote<'_> {
     /// An amount in the other currency. `None`: it leaves the range of the type.
     pub fn convert(&self, amount: Micros) -> Option<Exchanged> {
-        let Self { rate, is_inverse, into } = *self;
-        let given = i128::from(amount.get());
-        let (ratio, scale) = (i128::from(rate.ratio.get()), i128::from(SCALE));
-        let got = if is_inverse { half_even(given * scale, ratio) } else { half_even(given * ratio, scale) };
-        let amount = i64::try_from(got).ok()?;
-        let spread = i64::try_from(half_even(i128::from(amount) * i128::from(rate.spread_ppm), 1_000_000)).ok()?;
-        Some(Exchanged { rate_id: rate.id, currency: into, amount: Micros::new(amount), spread: Micros::new(spread) })
+        let (amount, spread) = self.parts(amount)?;
+        Some(Exchanged { rate_id: self.rate.id, currency: self.into, amount, spread })
+    }
+
+    /// What an amount costs in the other currency, exchange and all. `None`: it leaves the range of the type.
+    pub fn total(&self, amount: Micros) -> Option<Micros> {
+        let (amount, spread) = self.parts(amount)?;
+        amount.get().checked_add(spread.get()).map(Micros::new)
+    }
+
+    /// The amount by the rate, and what the exchange costs.
+    fn parts(&self, amount: Micros) -> Option<(Micros, Micros)> {
+        let ratio = self.rate.ratio.get();
+        let (by, over) = if self.is_inverse { (SCALE, ratio) } else { (ratio, SCALE) };
+        let got = times(amount.get(), by, over)?;
+        let spread = times(got, i64::from(self.rate.spread_ppm), 1_000_000)?;
+        Some((Micros::new(got), Micros::new(spread)))
     }
 }
 
-/// Divides by a number above 0 and rounds to the nearest; what lies in the middle goes to the even one.
-fn half_even(number: i128, by: i128) -> i128 {
-    let (whole, rest) = (number.div_euclid(by), number.rem_euclid(by));
-    // `rest` is within 0..by, and `by` is an i64: nothing overflows.
-    match (rest * 2).cmp(&by) {
-        std::cmp::Ordering::Less => whole,
-        std::cmp::Ordering::Greater => whole + 1,
-        std::cmp::Ordering::Equal => whole + (whole & 1),
+/// `number` × `by` ÷ `over` (above 0), rounded to the nearest; what lies in the middle goes to the even one. `None`: it
+/// leaves the range of the type.
+fn times(number: i64, by: i64, over: i64) -> Option<i64> {
+    // Prices of messages are small, and a division of 64 bits takes a tenth of one of 128.
+    if let Some(product) = number.checked_mul(by) {
+        let (whole, rest) = (product.div_euclid(over), product.rem_euclid(over));
+        return Some(whole + i64::from(goes_up(whole & 1 == 1, rest, over)));
+    }
+    let (product, divisor) = (i128::from(number) * i128::from(by), i128::from(over));
+    let (whole, rest) = (product.div_euclid(divisor), i64::try_from(product.rem_euclid(divisor)).ok()?);
+    i64::try_from(whole + i128::from(goes_up(whole & 1 == 1, rest, over))).ok()
+}
+
+/// Whether a rest of a division goes up to the next whole number.
+fn goes_up(is_odd: bool, rest: i64, over: i64) -> bool {
+    match rest.cmp(&(over - rest)) {
+        std::cmp::Ordering::Less => false,
+        std::cmp::Ordering::Greater => true,
+        std::cmp::Ordering::Equal => is_odd,
     }
 }
 

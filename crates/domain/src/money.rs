@@ -127,6 +127,12 @@ impl Currency {
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or("XXX")
     }
+
+    /// The code as a number above 0 and below 2²⁴, in the order of the codes.
+    pub(crate) fn number(self) -> u32 {
+        let [first, second, third] = self.0;
+        u32::from_be_bytes([0, first, second, third])
+    }
 }
 
 impl fmt::Display for Currency {

@@ -45,7 +45,7 @@ pub async fn load(db: &Db, known: &Overrides) -> Result<Catalogue, Error> {
     catalogue.fx = exchange_rates::current(&mut tx).await?;
     catalogue.rules = Rules::new(routing_rules::current(&mut tx).await?);
     catalogue.guards = Guards::new(margin_guards::current(&mut tx).await?);
-    catalogue.lookups = lookups::terms(&mut tx).await?;
+    catalogue.lookups = lookups::terms(&mut tx).await?.into_iter().collect();
     catalogue.lookup_provider = lookups::providers(&mut tx).await?.into_iter().next().map(Arc::new);
     catalogue.standings = Live::new(standings::read(&mut tx).await?);
     tx.rollback().await?;

@@ -123,7 +123,7 @@ pub async fn delete_provider(tx: &mut PgConnection, id: LookupProviderId) -> Res
 }
 
 /// What was agreed with every account that agreed to anything.
-pub(crate) async fn terms(connection: &mut PgConnection) -> Result<HashMap<AccountId, Terms>, Error> {
+pub(crate) async fn terms(connection: &mut PgConnection) -> Result<Vec<(AccountId, Terms)>, Error> {
     let rows = query!("SELECT account_id, policy, price_micros FROM account_lookups").fetch_all(connection).await?;
     rows.into_iter()
         .map(|row| {

@@ -1,9 +1,8 @@
 //! The decisions for many messages by one catalogue: each message is chosen for, and each kind of message is explained
 //! once.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 
 use super::margin::Earned;
 use super::{Decision, Picked, Question};
@@ -59,7 +58,7 @@ impl Key {
 impl<'c> Book<'c> {
     /// An empty book.
     pub fn new(catalogue: &'c Catalogue) -> Self {
-        Self { catalogue, known: HashMap::new(), decisions: Vec::new() }
+        Self { catalogue, known: HashMap::default(), decisions: Vec::new() }
     }
 
     /// Chooses for a message. Answers the place of its decision in [`Book::decisions`].

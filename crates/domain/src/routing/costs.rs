@@ -8,35 +8,16 @@ use crate::money::{Currency, Micros};
 use crate::tariff::{Rate, in_force};
 use crate::traffic::TrafficClass;
 
-/// A cost as it is compared with others. Those that nobody can convert come behind, each currency by itself.
-pub(super) type Compared = (Option<Currency>, i64);
+/// A cost as it is compared with others: of those that nobody can convert the currency, 0 of all others; and the amount.
+/// Those that nobody can convert come behind, each currency by itself.
+pub(super) type Compared = (u32, i64);
 
-/// What a segment costs with an operator.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Cost<'a> {
-    /// Its rate that is in force.
-    pub(super) rate: Option<&'a Rate>,
-    /// The cost in the currency of the price, where the rate is in another one.
-    pub(super) exchange: Option<Exchanged>,
-    /// The cost in the currency of the price, exchange and all; `None`: nobody can convert it.
-    pub(super) total: Option<Micros>,
-}
-
-impl<'a> Cost<'a> {
-    /// The cost by `rate`.
-    pub(super) fn of(rate: Option<&'a Rate>, exchanges: &mut Exchanges<'_>) -> Self {
-        let exchange = rate.and_then(|rate| exchanges.convert(rate.currency, rate.price));
-        let own = rate.filter(|rate| rate.currency == exchanges.into).map(|rate| rate.price);
-        Self { rate, exchange, total: own.or_else(|| exchange?.total()) }
-    }
-
-    /// As it is compared with others.
-    pub(super) fn compared(&self) -> Compared {
-        match (self.total, self.rate) {
-            (Some(total), _) => (None, total.get()),
-            (None, Some(rate)) => (Some(rate.currency), rate.price.get()),
-            (None, None) => (None, i64::MAX),
-        }
+/// A cost by a rate, as it is compared. `total` is [`Exchanges::total`] of it.
+pub(super) fn compared(rate: Option<&Rate>, total: Option<Micros>) -> Compared {
+    match (total, rate) {
+        (Some(total), _) => (0, total.get()),
+        (None, Some(rate)) => (rate.currency.number(), rate.price.get()),
+        (None, None) => (0, i64::MAX),
     }
 }
 
@@ -55,25 +36,37 @@ impl<'a> Exchanges<'a> {
         Self { fx, into, at, last: None }
     }
 
-    /// An amount in the currency of the price; `None`: it is in that currency, or no exchange rate is in force.
-    fn convert(&mut self, currency: Currency, amount: Micros) -> Option<Exchanged> {
+    /// An amount in the currency of the price, and how it came to that; `None`: it is in that currency, or no exchange
+    /// rate is in force.
+    pub(super) fn convert(&mut self, currency: Currency, amount: Micros) -> Option<Exchanged> {
         if currency == self.into {
             return None;
         }
-        let quote = match self.last {
+        self.quote(currency)?.convert(amount)
+    }
+
+    /// What an amount costs in the currency of the price, exchange and all; `None`: nobody can convert it.
+    #[inline]
+    pub(super) fn total(&mut self, currency: Currency, amount: Micros) -> Option<Micros> {
+        if currency == self.into { Some(amount) } else { self.quote(currency)?.total(amount) }
+    }
+
+    fn quote(&mut self, currency: Currency) -> Option<Quote<'a>> {
+        match self.last {
             Some((last, quote)) if last == currency => quote,
-            _ => self.fx.quote(currency, self.into, self.at),
-        };
-        self.last = Some((currency, quote));
-        quote?.convert(amount)
+            _ => {
+                let quote = self.fx.quote(currency, self.into, self.at);
+                self.last = Some((currency, quote));
+                quote
+            }
+        }
     }
 
     /// The sum of amounts in the currency of the price; `None`: nobody can convert one of them.
     pub(super) fn sum(&mut self, amounts: &[(Currency, Micros)]) -> Option<Micros> {
-        let sum = amounts.iter().try_fold(0_i64, |sum, (currency, amount)| {
-            let own = if *currency == self.into { Some(*amount) } else { self.convert(*currency, *amount)?.total() };
-            Some(sum.saturating_add(own?.get()))
-        });
+        let sum = amounts
+            .iter()
+            .try_fold(0_i64, |sum, (currency, amount)| Some(sum.saturating_add(self.total(*currency, *amount)?.get())));
         sum.map(Micros::new)
     }
 }
@@ -88,7 +81,7 @@ impl<'a> Rates<'a> {
     pub(super) fn of(
         &mut self,
         operator: OperatorId,
-        class: Option<TrafficClass>,
+        class: Option<&TrafficClass>,
         at: DateTime<Utc>,
     ) -> Option<&'a Rate> {
         let mut of_every_class = None;
@@ -97,7 +90,7 @@ impl<'a> Rates<'a> {
                 break;
             }
             if first.operator == operator && in_force(first.from, first.to, at) {
-                if first.class == class {
+                if first.class.as_ref() == class {
                     return Some(first);
                 } else if first.class.is_none() {
                     of_every_class = Some(first);

@@ -159,8 +159,10 @@ pub(super) fn share(part: u64, whole: u64) -> u16 {
 /// What a success costs: cost divided by the score, for comparison only, in millionths of the cost's micros; rounded
 /// down. A route that costs nothing is taken to cost one micro, so that the better one of two goes first.
 pub fn cost_of_success(cost: Micros, score_permille: u16) -> i64 {
-    let weighed = i128::from(cost.get().max(1)) * 1_000_000 / i128::from(score_permille.max(1));
-    i64::try_from(weighed).unwrap_or(i64::MAX)
+    let (cost, score) = (cost.get().max(1), i64::from(score_permille.max(1)));
+    // Prices of messages are small, and a division of 64 bits takes a tenth of one of 128.
+    let weighed = || i64::try_from(i128::from(cost) * 1_000_000 / i128::from(score)).unwrap_or(i64::MAX);
+    cost.checked_mul(1_000_000).map_or_else(weighed, |cost| cost / score)
 }
 
 #[cfg(test)]

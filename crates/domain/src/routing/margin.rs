@@ -1,8 +1,7 @@
 //! The margin guard: no message is carried for less than the house must earn, unless somebody allowed it.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
+use foldhash::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, GuardId, OperatorId};
@@ -82,18 +81,28 @@ pub struct Verdict {
     pub guard: Option<GuardId>,
 }
 
-/// All guards, by account.
+/// All guards by account, the most special first.
 #[derive(Debug, Clone, Default)]
 pub struct Guards {
     by_account: HashMap<Option<AccountId>, Vec<Guard>>,
 }
 
-/// The guards that concern one message: those of single operators, the most special first, and the one of all others.
+/// The guards that concern one message: those of single operators, and the one of all others.
 #[derive(Debug)]
 pub struct Watch<'a> {
     earned: Earned,
-    own: Vec<(OperatorId, &'a Guard)>,
-    others: Option<&'a Guard>,
+    /// Sorted by operator, the most special guard of each.
+    own: Vec<(OperatorId, Asked<'a>)>,
+    others: Asked<'a>,
+}
+
+/// What is asked of a route: by a guard that somebody made, or by the one that is always there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked<'a> {
+    guard: Option<&'a Guard>,
+    /// The smallest margin that is enough.
+    least: i64,
+    on_breach: Breach,
 }
 
 impl Guards {
@@ -102,6 +111,13 @@ impl Guards {
         let mut guards = Self::default();
         for guard in all {
             guards.by_account.entry(guard.account).or_default().push(guard);
+        }
+        for guards in guards.by_account.values_mut() {
+            // An operator before a network before a country; of equals the older.
+            guards.sort_by_key(|guard| {
+                let by_network = guard.network.map_or(2, |network| u8::from(network.mnc.is_none()));
+                (guard.operator.is_none(), by_network, guard.id)
+            });
         }
         guards
     }
@@ -117,44 +133,103 @@ impl Guards {
             in_force(guard.from, guard.to, at)
                 && guard.network.is_none_or(|own| own == network || own == network.country())
         };
-        let mut watch = Watch { earned, own: Vec::new(), others: None };
+        let mut watch = Watch { earned, own: Vec::new(), others: Asked::always() };
         for account in above.iter().copied().map(Some).chain([None]) {
             let Some(guards) = self.by_account.get(&account) else { continue };
-            let mut guards: Vec<&Guard> = guards.iter().filter(concerns).collect();
-            // An account before an operator before a network before a country.
-            guards.sort_by_key(|guard| {
-                let by_network = guard.network.map_or(2, |network| u8::from(network.mnc.is_none()));
-                (guard.operator.is_none(), by_network, guard.id)
-            });
-            watch.own.extend(guards.iter().filter_map(|guard| Some((guard.operator?, *guard))));
-            watch.others = guards.into_iter().find(|guard| guard.operator.is_none());
+            for guard in guards.iter().filter(concerns) {
+                let asked = Asked::by(guard, earned.price);
+                match guard.operator {
+                    Some(operator) => watch.own.push((operator, asked)),
+                    None if watch.others.guard.is_none() => watch.others = asked,
+                    None => {}
+                }
+            }
             // What is said of all operators goes before whatever the accounts above say.
-            if watch.others.is_some() {
+            if watch.others.guard.is_some() {
                 break;
             }
         }
+        // The sort is stable: of each operator the guard that was found first stays first, and holds.
+        watch.own.sort_by_key(|(operator, _)| *operator);
+        watch.own.dedup_by_key(|(operator, _)| *operator);
         watch
     }
 }
 
-impl Watch<'_> {
-    /// What the guards say of an operator at this cost in the currency of the price; `None`: nobody can convert it. A guard
-    /// that somebody made takes a margin that nobody knows for one that is too small; without one there is no verdict.
+impl<'a> Asked<'a> {
+    /// The guard that is always there: a message may not cost more than it earns.
+    fn always() -> Self {
+        Self { guard: None, least: 0, on_breach: Breach::Block }
+    }
+
+    /// What a guard asks where a segment earns `price`. So many thousandths of it are at least that many whole micros.
+    fn by(guard: &'a Guard, price: Micros) -> Self {
+        let part = |permille| (i128::from(price.get()) * i128::from(permille) + 999).div_euclid(1000);
+        let part = guard.min_permille.map(|permille| i64::try_from(part(permille)).unwrap_or(i64::MAX));
+        let least = part.map_or(guard.min.get(), |part| part.max(guard.min.get()));
+        Self { guard: Some(guard), least, on_breach: guard.on_breach }
+    }
+}
+
+impl<'a> Watch<'a> {
+    /// What is asked of each operator, for who asks in their order.
+    pub(super) fn walk(&self) -> Walk<'_, 'a> {
+        Walk { own: &self.own, others: &self.others }
+    }
+
+    /// What is asked of an operator.
+    pub(super) fn asked(&self, operator: OperatorId) -> &Asked<'a> {
+        let own = self.own.binary_search_by_key(&operator, |(own, _)| *own).ok();
+        own.and_then(|at| self.own.get(at)).map_or(&self.others, |(_, asked)| asked)
+    }
+
+    /// What a segment earns at this cost.
+    fn margin(&self, cost: Micros) -> Micros {
+        Micros::new(self.earned.price.get().saturating_sub(cost.get()))
+    }
+
+    /// What becomes of a route at this cost in the currency of the price, where it earns less than is asked; `None` for a
+    /// cost: nobody can convert it. A guard that somebody made takes a margin that nobody knows for one that is too small.
+    #[inline]
+    pub(super) fn breach(&self, asked: &Asked<'_>, cost: Option<Micros>) -> Option<Breach> {
+        let is_enough = cost.map_or(asked.guard.is_none(), |cost| self.margin(cost).get() >= asked.least);
+        (!is_enough).then_some(asked.on_breach)
+    }
+
+    /// What the guards say of an operator at this cost, as in [`Watch::breach`]. Without a guard that somebody made there
+    /// is no verdict on a margin that nobody knows.
     pub fn verdict(&self, operator: OperatorId, cost: Option<Micros>) -> Option<Verdict> {
-        let own = self.own.iter().find(|(own, _)| *own == operator).map(|(_, guard)| *guard);
-        let guard = own.or(self.others);
-        let Some(cost) = cost else {
-            let guard = guard?;
-            return Some(Verdict { margin: None, breach: Some(guard.on_breach), guard: Some(guard.id) });
-        };
-        let price = self.earned.price.get();
-        let margin = Micros::new(price.saturating_sub(cost.get()));
-        let (min, permille, on_breach) =
-            guard.map_or((0, None, Breach::Block), |guard| (guard.min.get(), guard.min_permille, guard.on_breach));
-        let is_part = |permille| i128::from(margin.get()) * 1000 >= i128::from(price) * i128::from(permille);
-        let is_enough = margin.get() >= min && permille.is_none_or(is_part);
-        let breach = (!is_enough).then_some(on_breach);
-        Some(Verdict { margin: Some(margin), breach, guard: guard.map(|guard| guard.id) })
+        let asked = self.asked(operator);
+        let guard = asked.guard.map(|guard| guard.id);
+        let is_known = cost.is_some() || guard.is_some();
+        is_known.then(|| Verdict {
+            margin: cost.map(|cost| self.margin(cost)),
+            breach: self.breach(asked, cost),
+            guard,
+        })
+    }
+}
+
+/// Walks along the guards of single operators: no search for each.
+pub(super) struct Walk<'w, 'a> {
+    own: &'w [(OperatorId, Asked<'a>)],
+    others: &'w Asked<'a>,
+}
+
+impl<'w, 'a> Walk<'w, 'a> {
+    /// What is asked of an operator. Operators are asked for in their order.
+    #[inline]
+    pub(super) fn of(&mut self, operator: OperatorId) -> &'w Asked<'a> {
+        while let Some(((own, asked), behind)) = self.own.split_first() {
+            if *own > operator {
+                break;
+            }
+            self.own = behind;
+            if *own == operator {
+                return asked;
+            }
+        }
+        self.others
     }
 }
 

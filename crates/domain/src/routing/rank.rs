@@ -1,10 +1,9 @@
 //! Ranking the operators of an offer. What is found of each is small, so that a choice costs little; the reasons are
 //! written out only for who keeps them.
 
-use std::cmp::Reverse;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use super::costs::{Compared, Cost, Exchanges, Rates};
+use super::costs::{Compared, Exchanges, Rates, compared};
 use super::health::cost_of_success;
 use super::margin::{Breach, Earned, Verdict, Watch};
 use super::rule::{Rule, Strategy, Then};
@@ -16,8 +15,8 @@ use crate::money::{Currency, Micros};
 use crate::reroute::Policy;
 use crate::tariff::Rate;
 
-/// By what candidates are ranked.
-type Order = (u64, Compared, i16, Reverse<u16>, OperatorId);
+/// By what candidates are ranked: in three whole numbers, since a decision compares all of its operators.
+type Order = (u64, i64, u32);
 
 /// What there is to choose from.
 #[derive(Debug)]
@@ -70,66 +69,215 @@ pub struct Taken<'a> {
 
 /// Who carries a message: the first that [`decide`] would give, without the ranking.
 pub fn pick<'a>(standings: At<'_>, question: &Question<'_>, offer: &Offer<'a>) -> Picked<'a> {
-    let nothing = Then::default();
-    let then = offer.rule.map_or(&nothing, |rule| &rule.body.then);
-    let found = look(standings, question, offer, then);
-    let turn = turn(&found, then.strategy, question.turn);
-    let first = found.iter().min_by_key(|one| one.order(then, turn));
-    let taken = first.filter(|one| one.excluded.is_none()).and_then(Found::taken);
+    let look = Look::new(question, offer);
+    let found = look.at_all(standings);
+    let first = found.iter().min_by_key(|one| one.order(look.then));
+    let taken = first.filter(|one| one.excluded.is_none()).and_then(|one| look.taken(one));
+    let any = |why| found.iter().any(|one| one.excluded == Some(why));
     Picked {
         rule: offer.rule,
         earned: offer.watch.as_ref().map(|(earned, _)| *earned),
         first: first.map(|one| one.operator.id),
-        taken: taken.ok_or_else(|| code(then.strategy, |why| found.iter().any(|one| one.excluded == Some(why)))),
+        taken: taken.ok_or_else(|| code(look.then.strategy, any)),
     }
 }
 
 /// Ranks the operators of an offer for a message, with reasons. `version` is that of the catalogue.
 pub fn decide((version, standings): (i64, At<'_>), question: &Question<'_>, offer: &Offer<'_>) -> Decision {
-    let nothing = Then::default();
-    let then = offer.rule.map_or(&nothing, |rule| &rule.body.then);
-    let mut found = look(standings, question, offer, then);
-    let turn = turn(&found, then.strategy, question.turn);
-    found.sort_unstable_by_key(|one| one.order(then, turn));
+    let look = Look::new(question, offer);
+    let mut found = look.at_all(standings);
+    // The sort is stable: of equals the older operator comes first.
+    found.sort_by_key(|one| one.order(look.then));
     Decision {
         mcc_mnc: question.network,
         catalogue_version: version,
         rule: offer.rule.map(|rule| RuleUsed { id: rule.id, version: rule.version, name: rule.name.clone() }),
-        strategy: then.strategy,
+        strategy: look.then.strategy,
         earned: offer.watch.as_ref().map(|(earned, _)| earned.price),
         reroute: offer.reroute,
-        candidates: found.iter().map(Found::explain).collect(),
+        candidates: found.iter().map(|one| look.explain(one)).collect(),
     }
 }
 
-/// What was found of one operator for one message.
+/// What was found of one operator for one message: no more than its place in the ranking asks for.
 #[derive(Debug, Clone, Copy)]
 struct Found<'a> {
     operator: &'a Operator,
-    cost: Cost<'a>,
-    verdict: Option<Verdict>,
+    /// The rate that is in force.
+    rate: Option<&'a Rate>,
+    cost: Compared,
     /// Its place among those that the rule names, and its weight there.
-    named: Option<(usize, u32)>,
+    named: Option<Named>,
     last_resort: bool,
     standing: Standing,
     excluded: Option<Exclusion>,
+    /// Where operators take turns: it is the one whose turn it is.
+    has_turn: bool,
 }
 
-fn look<'a>(standings: At<'_>, question: &Question<'_>, offer: &Offer<'a>, then: &Then) -> Vec<Found<'a>> {
-    debug_assert!(offer.operators.is_sorted_by_key(|operator| operator.id), "operators are sorted by id");
-    let (mut exact, mut country) = (Rates(offer.exact), Rates(offer.country));
-    let mut exchanges = Exchanges::new(offer.fx, offer.currency, question.at);
-    // Who had it before was paid as well: together they may not cost more than it earns.
-    let paid = exchanges.sum(question.paid);
-    let find = |(place, operator): (usize, &'a Operator)| {
-        let (class, at) = (question.traffic_class, question.at);
-        let rate = exact.of(operator.id, class, at).or_else(|| country.of(operator.id, class, at));
-        let cost = Cost::of(rate, &mut exchanges);
-        find(operator, (cost, paid), standings.of(place, operator.id), (question, offer, then))
-    };
-    let mut found: Vec<Found<'a>> = offer.operators.iter().enumerate().map(find).collect();
-    use_open_breakers(&mut found);
-    found
+/// Where a rule names an operator: at this place, with this weight.
+type Named = (u32, u32);
+
+/// What a rule says that nobody made.
+static NOTHING: LazyLock<Then> = LazyLock::new(Then::default);
+
+/// One message, and what it has to choose from.
+struct Look<'q, 'a> {
+    question: &'q Question<'q>,
+    offer: &'q Offer<'a>,
+    then: &'q Then,
+    /// Who had it before was paid as well: together they may not cost more than it earns. `None`: nobody can convert it.
+    paid: Option<Micros>,
+    /// Whether somebody is no choice by what was tried before, or by the rule.
+    rules_out: bool,
+}
+
+impl<'q, 'a> Look<'q, 'a> {
+    fn new(question: &'q Question<'q>, offer: &'q Offer<'a>) -> Self {
+        let then = offer.rule.map_or(&*NOTHING, |rule| &rule.body.then);
+        let paid = Exchanges::new(offer.fx, offer.currency, question.at).sum(question.paid);
+        let is_open_to_all = then.operators.is_empty() && then.except.is_empty() && then.strategy != Strategy::Block;
+        Self { question, offer, then, paid, rules_out: !is_open_to_all || !question.tried.is_empty() }
+    }
+
+    /// All operators, in their order.
+    fn at_all(&self, standings: At<'_>) -> Vec<Found<'a>> {
+        let Self { question, offer, .. } = self;
+        debug_assert!(offer.operators.is_sorted_by_key(|operator| operator.id), "operators are sorted by id");
+        let (mut exact, mut country) = (Rates(offer.exact), Rates(offer.country));
+        let mut exchanges = Exchanges::new(offer.fx, offer.currency, question.at);
+        let mut guards = offer.watch.as_ref().map(|(_, watch)| (watch, watch.walk()));
+        let named = self.named();
+        let (class, at) = (question.traffic_class.as_ref(), question.at);
+        let look = |(place, operator): (usize, &'a Operator)| {
+            let id = operator.id;
+            let rate = exact.of(id, class, at).or_else(|| country.of(id, class, at));
+            let total = rate.and_then(|rate| exchanges.total(rate.currency, rate.price));
+            let breach = guards.as_mut().and_then(|(watch, walk)| watch.breach(walk.of(id), self.all(total)));
+            let mut one = Found {
+                operator,
+                rate,
+                cost: compared(rate, total),
+                named: named.get(place).copied().flatten(),
+                last_resort: self.then.last_resort.contains(&id),
+                standing: standings.of(place, id),
+                excluded: None,
+                has_turn: false,
+            };
+            one.excluded = self.why_not(&one, breach == Some(Breach::Block));
+            one
+        };
+        let mut found: Vec<Found<'a>> = offer.operators.iter().enumerate().map(look).collect();
+        use_open_breakers(&mut found);
+        give_turn(&mut found, self.then.strategy, question.turn);
+        found
+    }
+
+    /// Where the rule names operators, by their place among all; empty: it names none.
+    fn named(&self) -> Vec<Option<Named>> {
+        if self.then.operators.is_empty() {
+            return Vec::new();
+        }
+        let mut named = vec![None; self.offer.operators.len()];
+        for (share, place) in self.then.operators.iter().zip(0..) {
+            let at = self.offer.operators.binary_search_by_key(&share.operator_id, |operator| operator.id);
+            // Named twice, the first place counts.
+            if let Some(named) = at.ok().and_then(|at| named.get_mut(at)) {
+                named.get_or_insert((place, share.weight));
+            }
+        }
+        named
+    }
+
+    /// What a segment costs in all, with what was paid before.
+    fn all(&self, total: Option<Micros>) -> Option<Micros> {
+        let (total, paid) = total.zip(self.paid)?;
+        Some(Micros::new(total.get().saturating_add(paid.get())))
+    }
+
+    #[inline]
+    fn why_not(&self, one: &Found<'_>, earns_too_little: bool) -> Option<Exclusion> {
+        if !one.operator.enabled {
+            return Some(Exclusion::Disabled);
+        } else if one.rate.is_none() {
+            return Some(Exclusion::NoRate);
+        }
+        let ruled_out = if self.rules_out { self.ruled_out(one) } else { None };
+        ruled_out.or(earns_too_little.then_some(Exclusion::Margin)).or_else(|| self.not_now(one))
+    }
+
+    /// Why it is no choice by what was tried before, and by what the rule says.
+    fn ruled_out(&self, one: &Found<'_>) -> Option<Exclusion> {
+        let Self { question, then, .. } = self;
+        let id = &one.operator.id;
+        if question.tried.contains(id) {
+            Some(Exclusion::AlreadyTried)
+        } else if then.strategy == Strategy::Block {
+            Some(Exclusion::Blocked)
+        } else if !then.operators.is_empty() && one.named.is_none() && !one.last_resort {
+            Some(Exclusion::NotInRule)
+        } else {
+            then.except.contains(id).then_some(Exclusion::ExceptInRule)
+        }
+    }
+
+    /// Why it is no choice at this moment.
+    #[inline]
+    fn not_now(&self, one: &Found<'_>) -> Option<Exclusion> {
+        if one.standing.full_on.is_some_and(|day| day == self.question.at.date_naive()) {
+            return Some(Exclusion::DailyCap);
+        }
+        let is_open = match one.standing.breaker {
+            breaker::State::Closed => false,
+            breaker::State::HalfOpen => !self.question.probes.contains(&one.operator.id),
+            breaker::State::Open | breaker::State::Held => true,
+        };
+        is_open.then_some(Exclusion::BreakerOpen)
+    }
+
+    /// The cost of an operator in the currency of the price, where its rate is in another one, and what the guards say.
+    fn money(&self, one: &Found<'a>) -> (Option<Exchanged>, Option<Verdict>) {
+        let Self { question, offer, .. } = self;
+        let Some(rate) = one.rate else { return (None, None) };
+        let mut exchanges = Exchanges::new(offer.fx, offer.currency, question.at);
+        let all = self.all(exchanges.total(rate.currency, rate.price));
+        let watch = offer.watch.as_ref().map(|(_, watch)| watch);
+        (exchanges.convert(rate.currency, rate.price), watch.and_then(|watch| watch.verdict(one.operator.id, all)))
+    }
+
+    fn taken(&self, one: &Found<'a>) -> Option<Taken<'a>> {
+        let (exchange, verdict) = self.money(one);
+        Some(Taken {
+            operator: one.operator,
+            rate: one.rate?,
+            exchange,
+            margin: verdict.and_then(|verdict| verdict.margin),
+            breach: verdict.and_then(|verdict| verdict.breach),
+        })
+    }
+
+    fn explain(&self, one: &Found<'a>) -> Candidate {
+        let (exchange, verdict) = self.money(one);
+        Candidate {
+            operator_id: one.operator.id,
+            operator: Arc::clone(&one.operator.name),
+            rate_id: one.rate.map(|rate| rate.id),
+            cost: one.rate.map(|rate| rate.price),
+            currency: one.rate.map(|rate| rate.currency),
+            exchange,
+            margin: verdict.and_then(|verdict| verdict.margin),
+            breach: verdict.and_then(|verdict| verdict.breach),
+            guard_id: verdict.filter(|verdict| verdict.breach.is_some()).and_then(|verdict| verdict.guard),
+            priority: one.operator.priority,
+            health_permille: one.standing.health_permille,
+            score: one.standing.score,
+            untrusted: !one.standing.score.is_trusted(),
+            breaker: one.standing.breaker,
+            bound: one.operator.bound,
+            last_resort: one.last_resort,
+            excluded: one.excluded,
+        }
+    }
 }
 
 /// Where nobody else is left, an open breaker is better than a message that certainly fails: those that no person
@@ -147,150 +295,69 @@ fn use_open_breakers(found: &mut [Found<'_>]) {
     }
 }
 
-fn find<'a>(
-    operator: &'a Operator,
-    (cost, paid): (Cost<'a>, Option<Micros>),
-    standing: Standing,
-    (question, offer, then): (&Question<'_>, &Offer<'a>, &Then),
-) -> Found<'a> {
-    let all = cost.total.zip(paid).map(|(cost, paid)| Micros::new(cost.get().saturating_add(paid.get())));
-    let watched = offer.watch.as_ref().filter(|_| cost.rate.is_some());
-    let verdict = watched.and_then(|(_, watch)| watch.verdict(operator.id, all));
-    let named = then.operators.iter().position(|share| share.operator_id == operator.id);
-    let mut found = Found {
-        operator,
-        cost,
-        verdict,
-        named: named.map(|place| (place, then.operators[place].weight)),
-        last_resort: then.last_resort.contains(&operator.id),
-        standing,
-        excluded: None,
-    };
-    found.excluded = found.why_not(question, then);
-    found
-}
-
-impl<'a> Found<'a> {
-    fn why_not(&self, question: &Question<'_>, then: &Then) -> Option<Exclusion> {
-        if !self.operator.enabled {
-            Some(Exclusion::Disabled)
-        } else if self.cost.rate.is_none() {
-            Some(Exclusion::NoRate)
-        } else if question.tried.contains(&self.operator.id) {
-            Some(Exclusion::AlreadyTried)
-        } else if then.strategy == Strategy::Block {
-            Some(Exclusion::Blocked)
-        } else if !then.operators.is_empty() && self.named.is_none() && !self.last_resort {
-            Some(Exclusion::NotInRule)
-        } else if then.except.contains(&self.operator.id) {
-            Some(Exclusion::ExceptInRule)
-        } else if self.breach() == Some(Breach::Block) {
-            Some(Exclusion::Margin)
-        } else if self.standing.full_on.is_some_and(|day| day == question.at.date_naive()) {
-            Some(Exclusion::DailyCap)
-        } else {
-            let is_open = match self.standing.breaker {
-                breaker::State::Closed => false,
-                breaker::State::HalfOpen => !question.probes.contains(&self.operator.id),
-                breaker::State::Open | breaker::State::Held => true,
-            };
-            is_open.then_some(Exclusion::BreakerOpen)
-        }
+impl Found<'_> {
+    /// 0 to 3, of those that can carry a message: the trusted, of them those that are up, come first.
+    fn group(&self) -> u8 {
+        u8::from(!self.standing.score.is_trusted()) << 1 | u8::from(!self.operator.bound)
     }
 
-    fn breach(&self) -> Option<Breach> {
-        self.verdict.and_then(|verdict| verdict.breach)
-    }
-
-    /// The smallest comes first: choices, those that are no last resort, the trusted, those that are up; then by the strategy, by
-    /// priority and by health; of equals the older operator.
-    fn order(&self, then: &Then, turn: Option<OperatorId>) -> Order {
-        let (named, cost) = self.rank(then, turn);
-        let is_untrusted = !self.standing.score.is_trusted();
-        let late = [self.excluded.is_some(), self.last_resort, is_untrusted, !self.operator.bound];
-        let late = late.into_iter().fold(0, |word, is_late| word << 1 | u32::from(is_late));
-        let named = u32::try_from(named).map_or(u32::MAX, |named| named);
-        (
-            u64::from(late) << 32 | u64::from(named),
-            cost,
-            self.operator.priority,
-            Reverse(self.standing.health_permille),
-            self.operator.id,
-        )
+    /// The smallest comes first: choices, those that are no last resort, the trusted, those that are up; then by the strategy,
+    /// by priority and by health.
+    #[inline]
+    fn order(&self, then: &Then) -> Order {
+        let late = u8::from(self.excluded.is_some()) << 3 | u8::from(self.last_resort) << 2 | self.group();
+        let (named, (currency, cost)) = self.rank(then);
+        // A currency takes 24 bits.
+        let first = u64::from(late) << 56 | u64::from(named) << 24 | u64::from(currency);
+        let priority = u32::from(self.operator.priority.abs_diff(i16::MIN));
+        (first, cost, priority << 16 | u32::from(!self.standing.health_permille))
     }
 
     /// Where the strategy puts it: by whether it is named or has its turn, then by cost.
-    fn rank(&self, then: &Then, turn: Option<OperatorId>) -> (usize, Compared) {
-        let cost = self.cost.compared();
+    #[inline]
+    fn rank(&self, then: &Then) -> (u32, Compared) {
+        let (currency, cost) = self.cost;
         match then.strategy {
-            Strategy::LeastCost | Strategy::Block => (0, cost),
+            Strategy::LeastCost | Strategy::Block => (0, self.cost),
             Strategy::Priority => {
                 // Those that are not named follow by their own priority.
-                let own = usize::from(self.operator.priority.abs_diff(i16::MIN));
-                (self.named.map_or(then.operators.len() + own, |(place, _)| place), cost)
+                let behind = || {
+                    let named = u32::try_from(then.operators.len()).unwrap_or(u32::MAX);
+                    named.saturating_add(u32::from(self.operator.priority.abs_diff(i16::MIN)))
+                };
+                (self.named.map_or_else(behind, |(place, _)| place), self.cost)
             }
-            Strategy::Weighted | Strategy::RoundRobin => (usize::from(turn != Some(self.operator.id)), cost),
-            Strategy::Quality => (0, (cost.0, cost_of_success(Micros::new(cost.1), self.standing.health_permille))),
-        }
-    }
-
-    fn taken(&self) -> Option<Taken<'a>> {
-        Some(Taken {
-            operator: self.operator,
-            rate: self.cost.rate?,
-            exchange: self.cost.exchange,
-            margin: self.verdict.and_then(|verdict| verdict.margin),
-            breach: self.breach(),
-        })
-    }
-
-    fn explain(&self) -> Candidate {
-        Candidate {
-            operator_id: self.operator.id,
-            operator: Arc::clone(&self.operator.name),
-            rate_id: self.cost.rate.map(|rate| rate.id),
-            cost: self.cost.rate.map(|rate| rate.price),
-            currency: self.cost.rate.map(|rate| rate.currency),
-            exchange: self.cost.exchange,
-            margin: self.verdict.and_then(|verdict| verdict.margin),
-            breach: self.breach(),
-            guard_id: self.verdict.filter(|verdict| verdict.breach.is_some()).and_then(|verdict| verdict.guard),
-            priority: self.operator.priority,
-            health_permille: self.standing.health_permille,
-            score: self.standing.score,
-            untrusted: !self.standing.score.is_trusted(),
-            breaker: self.standing.breaker,
-            bound: self.operator.bound,
-            last_resort: self.last_resort,
-            excluded: self.excluded,
+            Strategy::Weighted | Strategy::RoundRobin => (u32::from(!self.has_turn), self.cost),
+            Strategy::Quality => (0, (currency, cost_of_success(Micros::new(cost), self.standing.health_permille))),
         }
     }
 }
 
-/// Whose turn it is, where operators take turns: of those that can carry the message at once, by their weights.
-fn turn(found: &[Found<'_>], strategy: Strategy, turn: u64) -> Option<OperatorId> {
+/// Says whose turn it is, where operators take turns: of those that can carry the message at once, by their weights.
+fn give_turn(found: &mut [Found<'_>], strategy: Strategy, turn: u64) {
     let weight = |one: &Found<'_>| match strategy {
         Strategy::Weighted => one.named.map_or(1, |(_, weight)| u64::from(weight)),
         _ => 1,
     };
     if !matches!(strategy, Strategy::Weighted | Strategy::RoundRobin) {
-        return None;
+        return;
     }
-    let can = |(trusted, bound): (bool, bool)| {
-        move |one: &&Found<'_>| {
-            let is_such = one.standing.score.is_trusted() == trusted && one.operator.bound == bound;
-            is_such && one.excluded.is_none() && !one.last_resort
+    let can = |one: &Found<'_>| one.excluded.is_none() && !one.last_resort;
+    let mut totals = [0_u64; 4];
+    for one in found.iter().filter(|one| can(one)) {
+        totals[usize::from(one.group())] += weight(one);
+    }
+    let Some((group, total)) = (0..).zip(totals).find(|(_, total)| *total > 0) else { return };
+    let mut left = turn % total;
+    for one in found.iter_mut().filter(|one| can(one) && one.group() == group) {
+        let weight = weight(one);
+        if left < weight {
+            one.has_turn = true;
+            return;
         }
-    };
-    [(true, true), (true, false), (false, true), (false, false)].into_iter().find_map(|bound| {
-        let total: u64 = found.iter().filter(can(bound)).map(weight).sum();
-        let mut left = turn.checked_rem(total)?;
-        let own = found.iter().filter(can(bound)).find(|one| {
-            let weight = weight(one);
-            let is_here = left < weight;
-            left = left.saturating_sub(weight);
-            is_here
-        });
-        own.map(|one| one.operator.id)
-    })
+        left -= weight;
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! All rules, found by what they ask for, so that a thousand of them cost a decision little.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
+
+use foldhash::HashMap;
 
 use super::Question;
 use super::rule::{Rule, When};

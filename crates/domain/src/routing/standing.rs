@@ -1,8 +1,7 @@
 //! How operators stand at this moment, as routing reads it: apart from the catalogue, since it changes every few seconds.
 
-use std::collections::HashMap;
-
 use chrono::NaiveDate;
+use foldhash::HashMap;
 
 use super::breaker;
 use super::health::Score;
@@ -63,7 +62,7 @@ impl Standings {
         let Known { mut operators, scores, breakers, capped, full } = known;
         operators.sort_unstable();
         let anywhere = vec![Standing::default(); operators.len()];
-        let mut standings = Self { version, operators, capped, anywhere, by_network: HashMap::new() };
+        let mut standings = Self { version, operators, capped, anywhere, by_network: HashMap::default() };
         for (operator, day) in full {
             standings.change(operator, None, |standing| standing.full_on = Some(day));
         }

@@ -81,6 +81,20 @@ pub async fn rates(db: &Db, ids: &[RateId]) -> Result<Vec<Dated>, Error> {
     Ok(rows.fetch_all(&db.pool).await?.into_iter().map(Dated::from).collect())
 }
 
+/// The decisions for the operators that had a message before the one in its own row, by hop. The caller has seen to it that
+/// the message is the tenant's.
+///
+/// # Errors
+/// When the database fails.
+pub async fn earlier_decisions(db: &Db, message: MessageId) -> Result<Vec<(i16, serde_json::Value)>, Error> {
+    let rows = query!(
+        "SELECT h.hop, d.decision FROM message_hops h JOIN routing_decisions d ON d.id = h.decision_id
+         WHERE h.message_id = $1 ORDER BY h.hop",
+        message.uuid()
+    );
+    Ok(rows.fetch_all(&db.pool).await?.into_iter().map(|row| (row.hop, row.decision)).collect())
+}
+
 /// What a rule said in one of its versions.
 ///
 /// # Errors

@@ -36,6 +36,16 @@ async fn carriers(company: &Company, policy: serde_json::Value, cheap: Profile) 
     carriers
 }
 
+/// Who came first by the decision for the first operator of a message, and by that for the last.
+async fn first_choices(company: &Company, message: &str) -> (serde_json::Value, serde_json::Value) {
+    let path = format!("/v1/messages/{message}/explanation");
+    let told = company.admin.ask(Method::GET, &path, None, None).await.unwrap().body;
+    let first = |routing: &serde_json::Value| routing["candidates"][0]["operator"].clone();
+    let sender = company.sender.ask(Method::GET, &path, None, None).await.unwrap().body.to_string();
+    assert!(!sender.contains("routing") && !sender.contains("Cheap"), "{sender}");
+    (first(&told["hops"][0]["routing"]), first(&told["routing"]))
+}
+
 on_every_backend! {
     async fn a_re_route_after_undeliv_delivers_and_costs_the_client_once(backend) {
         let chappe = Chappe::on(backend).await;
@@ -74,6 +84,7 @@ on_every_backend! {
         let hops: Vec<i64> =
             story.0["parts"].as_array().unwrap().iter().map(|part| part["hop"].as_i64().unwrap()).collect();
         assert_eq!(hops, [0, 1], "its story has both");
+        assert_eq!(first_choices(&company, &over_https).await, (json!("Cheap"), json!("Dear")));
         assert_eq!(balance(&company, company.client).await, (BALANCE - 2 * PRICE, 0));
         assert_eq!(balance(&company, company.reseller).await, (BALANCE - 2 * RESELLER, 0));
         assert_eq!(chappe.ledger("supplier", None).await, 2 * (CHEAP + DEAR), "whoever took it is paid");

@@ -54,7 +54,7 @@ struct Explanation {
     /// What the caller earns for a segment; absent: nothing, or it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     margin: Option<String>,
-    /// How its operator was chosen. Only the house sees it.
+    /// How its last operator was chosen; of those before see `hops`. Only the house sees it.
     #[serde(skip_serializing_if = "Option::is_none")]
     routing: Option<Routing>,
     /// The operators that had it, in their order.
@@ -95,7 +95,7 @@ struct DatedPrice {
     effective_to: Option<DateTime<Utc>>,
 }
 
-/// The decision for the last hop.
+/// The decision for a hop.
 #[derive(Serialize, ToSchema)]
 struct Routing {
     /// The version of the settings that were read.
@@ -128,6 +128,9 @@ struct HopTaken {
     /// When the operator answered first.
     #[serde(serialize_with = "crate::time::millis")]
     submitted_at: DateTime<Utc>,
+    /// How it was chosen, where another operator had the message after it. Only the house sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    routing: Option<Routing>,
 }
 
 /// Explain a message: prices, candidates, hops, and why it ended.
@@ -146,7 +149,10 @@ async fn explain_message(
     let decision: Option<Decision> =
         story.decision.as_ref().filter(|_| is_house).and_then(|json| serde_json::from_value(json.clone()).ok());
     let (summary, to_do) = summary(&story, is_house);
-    let hops = hops(&api, &story, is_house).await?;
+    let mut hops = hops(&api, &story, is_house).await?;
+    if is_house {
+        tell_earlier(&api, id, &mut hops).await?;
+    }
     let cost = decision.as_ref().and_then(Decision::choice).and_then(|first| first.margin);
     let margin = if is_house { cost } else { chain.as_ref().and_then(|chain| resold(chain, &caller)) };
     let routing = match &decision {
@@ -253,9 +259,21 @@ async fn hops(api: &Api, story: &Story, is_house: bool) -> Result<Vec<HopTaken>,
             operator: names.iter().find(|(id, _)| *id == operator).map(|(_, name)| name.clone()),
             outcome: outcome(parts, is_house),
             submitted_at: parts.iter().map(|part| part.submitted_at).min()?,
+            routing: None,
         })
     };
     Ok(by_hop.filter_map(hop).collect())
+}
+
+/// Says how each operator was chosen that another came after.
+async fn tell_earlier(api: &Api, id: MessageId, hops: &mut [HopTaken]) -> Result<(), Problem> {
+    for (hop, decision) in explain::earlier_decisions(&api.db, id).await? {
+        let Ok(decision) = serde_json::from_value::<Decision>(decision) else { continue };
+        if let Some(taken) = hops.iter_mut().find(|taken| taken.hop == hop) {
+            taken.routing = Some(routing(api, &decision).await?);
+        }
+    }
+    Ok(())
 }
 
 /// What became of the segments of a hop: all alike in one sentence, else each.

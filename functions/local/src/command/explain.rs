@@ -33,6 +33,13 @@ pub(crate) async fn run(common: &Common, options: Options, out: &Output) -> Resu
     }
     head(&told, out);
     payers(&told, out);
+    for hop in list(&told, "hops").iter().filter(|hop| hop.get("routing").is_some()) {
+        line(&format!("\nhop {}, {}:", text(hop, "hop"), text(hop, "operator")));
+        routing(hop, out);
+    }
+    if told.get("routing").is_some() {
+        line("");
+    }
     routing(&told, out);
     timeline(&told, out);
     Ok(())
@@ -97,7 +104,6 @@ fn payers(told: &Json, out: &Output) {
 
 fn routing(told: &Json, out: &Output) {
     let Some(routing) = told.get("routing") else { return };
-    line("");
     match routing.get("rule").filter(|rule| !rule.is_null()) {
         None => line("rule: none fitted, so the cheapest came first"),
         Some(rule) => {

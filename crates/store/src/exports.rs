@@ -2,7 +2,7 @@
 
 mod work;
 
-pub use work::{Step, is_house, next, step, stumbled, sweep};
+pub use work::{SETTLING, Step, is_house, next, step, stumbled, sweep};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, ExportId, OperatorId};

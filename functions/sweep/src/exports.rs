@@ -23,22 +23,28 @@ const BYTES_MAX: i64 = 4 * 1024 * 1024 * 1024;
 pub(crate) async fn work(db: &Db, look_at: u16, now: impl Fn() -> DateTime<Utc>) -> anyhow::Result<u64> {
     for done in 0..PAGES_MAX {
         let mut tx = db.begin().await?;
-        let Some(export) = exports::next(&mut tx).await? else { return Ok(done) };
+        let Some(export) = exports::next(&mut tx, now()).await? else { return Ok(done) };
         let made = page(&mut tx, db, &export, look_at).await;
         let step = match made {
             Ok(step) => step,
             Err(error) => {
                 // The transaction may be broken: what went wrong is noted in another.
                 drop(tx);
-                exports::stumbled(db, export.id, now()).await?;
+                failed(exports::stumbled(db, export.id, now()).await?);
                 return Err(error);
             }
         };
         exports::step(&mut tx, &export, &step, now()).await?;
         store::tx::commit(tx).await?;
+        failed(step.error.is_some());
         metrics::counter!("chappe_export_rows_total").increment(u64::try_from(step.rows).unwrap_or(0));
     }
     Ok(PAGES_MAX)
+}
+
+/// Counts exports that come to nothing; the counter is there from the first look on.
+fn failed(has_failed: bool) {
+    metrics::counter!("chappe_exports_failed_total").increment(u64::from(has_failed));
 }
 
 async fn page(tx: &mut store::Connection, db: &Db, export: &Export, look_at: u16) -> anyhow::Result<Step> {

@@ -62,6 +62,7 @@ impl Road {
         let mut tx = self.world.db.begin().await.unwrap();
         assert!(exports::create(&mut tx, &new).await.unwrap());
         tx.commit().await.unwrap();
+        self.clock.advance(exports::SETTLING.to_std().unwrap());
         while self.sweep.exports().await.unwrap() > 0 {}
         let export = exports::get(&self.world.db, account, id).await.unwrap().unwrap();
         assert_eq!(export.state, "done");

@@ -1,7 +1,8 @@
 //! Making files: whose turn it is, and what a page adds.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::AccountId;
+use sqlx::postgres::types::PgInterval;
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
@@ -12,17 +13,28 @@ use crate::{Db, Error};
 const ATTEMPTS_MAX: i32 = 5;
 /// Exports that one look of the sweep drops.
 const DROPPED_MAX: i64 = 20;
+/// How long a step that ends a message takes at most from its look at the clock to the begin of its transaction.
+pub const SETTLING: TimeDelta = TimeDelta::seconds(2);
 
 /// Takes the export whose turn it is, and holds it until the end of the transaction: nobody else works on it meanwhile.
 ///
+/// A new one has to wait until every transaction has ended that may store a message which ended before the export was
+/// asked for: its first page must not be read too early to see it.
+///
 /// # Errors
 /// When the database fails.
-pub async fn next(tx: &mut PgConnection) -> Result<Option<Export>, Error> {
+pub async fn next(tx: &mut PgConnection, now: DateTime<Utc>) -> Result<Option<Export>, Error> {
     let row = query_as!(
         Export,
         "SELECT id, account_id, format, gzip, accepted_from, accepted_to, filter, created_at, expires_at, state, rows_done,
             rows_estimated, bytes, chunks, after_message, after_correction, error, ended_at
-         FROM exports WHERE state IN ('queued', 'running') ORDER BY touched_at LIMIT 1 FOR UPDATE SKIP LOCKED"
+         FROM exports e
+         WHERE state = 'running' OR state = 'queued' AND created_at <= $1 AND NOT EXISTS (
+            SELECT FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+                AND a.backend_xid IS NOT NULL AND a.xact_start < e.created_at + $2)
+         ORDER BY touched_at LIMIT 1 FOR UPDATE OF e SKIP LOCKED",
+        now - SETTLING,
+        PgInterval::try_from(SETTLING).map_err(|_| Error::Range)?,
     )
     .fetch_optional(tx)
     .await?;
@@ -96,24 +108,24 @@ pub async fn step(tx: &mut PgConnection, export: &Export, step: &Step, at: DateT
     Ok(())
 }
 
-/// Notes that a page of an export could not be made; after several in a row the export has failed.
+/// Notes that a page of an export could not be made; after several in a row the export has failed. Answers whether it has.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn stumbled(db: &Db, id: Uuid, at: DateTime<Utc>) -> Result<(), Error> {
-    query!(
+pub async fn stumbled(db: &Db, id: Uuid, at: DateTime<Utc>) -> Result<bool, Error> {
+    let row = query!(
         "UPDATE exports SET attempts = attempts + 1, touched_at = $2,
             state = CASE WHEN attempts + 1 >= $3 THEN 'failed' ELSE state END,
             error = CASE WHEN attempts + 1 >= $3 THEN 'the file could not be made; the log says why' ELSE error END,
             ended_at = CASE WHEN attempts + 1 >= $3 THEN $2::timestamptz END
-         WHERE id = $1 AND state IN ('queued', 'running')",
+         WHERE id = $1 AND state IN ('queued', 'running') RETURNING state",
         id,
         at,
         ATTEMPTS_MAX
     )
-    .execute(&db.pool)
+    .fetch_optional(&db.pool)
     .await?;
-    Ok(())
+    Ok(row.is_some_and(|row| row.state == "failed"))
 }
 
 /// Drops files whose time is over. Answers how many.

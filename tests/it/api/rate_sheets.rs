@@ -369,6 +369,41 @@ async fn a_dry_run_tells_what_the_changes_do_to_the_margin_of_a_week() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_leaves_out_traffic_whose_class_has_a_rate_of_its_own() {
+    let rig = Rig::new().await;
+    rig.rules(&json!({"mapping": {"currency": "UZS", "columns": {"traffic_class": "class"},
+        "traffic_classes": {"": "", "marketing": "marketing", "alerts": "alerts"}}}))
+        .await;
+    for (segments, class) in [(1, "otp"), (2, "marketing"), (4, "alerts"), (8, "")] {
+        carried(&rig, "43405", segments).await;
+        sqlx::query("UPDATE sms_cdr SET traffic_class = nullif($1, '') WHERE segments = $2")
+            .bind(class)
+            .bind(segments)
+            .execute(rig.world.pool())
+            .await
+            .unwrap();
+    }
+    let rate = json!({"operator_id": rig.world.operators[0], "mcc": "434", "mnc": "05", "price": "20", "currency": "UZS",
+        "traffic_class": "otp"});
+    rig.post(&rig.house, "/v1/operator-rates", &rate).await.expect(201);
+    let rows = ["434;05;;62", "434;05;marketing;30", "434;;alerts;35", "434;;;40"];
+    let rows: String = rows.iter().map(|row| format!("{row};{}\n", day(3))).collect();
+    let (id, _) = rig.sheet(format!("mcc;mnc;class;price;effective\n{rows}")).await;
+    let lines = rig.lines(&id, "").await;
+    let told: Vec<_> =
+        lines.iter().map(|line| &line["impact"]).map(|i| [&i["segments"], &i["old_cost"], &i["new_cost"]]).collect();
+    let expected = [
+        // Not the messages of the class that the supplier has a price for, nor those of the class that the sheet has one for.
+        json!([12, "600.00", "744.00"]),
+        json!([2, "100.00", "60.00"]),
+        // The network has a rate of every class: nothing looks for one of its country.
+        json!([null, null, null]),
+        json!([null, null, null]),
+    ];
+    assert_eq!(told.iter().map(|told| json!(told)).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_sheet_is_refused_with_a_reason() {
     let rig = Rig::new().await;
     let rows: [(&str, &[u8], u16, &str); 6] = [

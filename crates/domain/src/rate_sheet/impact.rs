@@ -9,12 +9,15 @@ use crate::money::{Currency, Micros};
 use crate::network::Network;
 use crate::rate_sheet::{Held, Line};
 use crate::tariff::in_force;
+use crate::traffic::TrafficClass;
 
-/// What an operator carried to one network in a while.
+/// What an operator carried of one class of traffic to one network in a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
     /// Where to.
     pub network: Network,
+    /// Of which class; `None`: of none.
+    pub class: Option<TrafficClass>,
     /// Segments that the operator took.
     pub segments: i64,
     /// What the house earned for them, in micros, by currency.
@@ -53,48 +56,94 @@ impl Impact {
     }
 }
 
-/// What each line does; `None` where it does nothing or nothing was sent. A line for a country is about the networks of it
-/// that have no rate of their own then.
+/// Where a rate stands: for a network or a country, and for a class of traffic or for every class.
+type Slot = (Network, Option<TrafficClass>);
+
+/// What each line does; `None` where it does nothing or nothing was sent. A line is about the traffic that finds its rate
+/// before any other: the rates of the network come before those of its country, and at each place that of the class before
+/// that of every class.
 pub fn impacts(lines: &[Line], held: &[Held], volumes: &[Volume]) -> Vec<Option<Impact>> {
-    let by_network: BTreeMap<Network, &Volume> = volumes.iter().map(|volume| (volume.network, volume)).collect();
-    let published: BTreeSet<Network> = lines.iter().filter(|line| line.publishes()).map(|line| line.network).collect();
-    let mut own: BTreeMap<Network, Vec<&Held>> = BTreeMap::new();
-    for rate in held.iter().filter(|rate| rate.traffic_class.is_none()) {
-        own.entry(rate.network).or_default().push(rate);
+    let rates = Rates::new(lines, held);
+    let mut by_country: BTreeMap<Network, Vec<&Volume>> = BTreeMap::new();
+    for volume in volumes {
+        by_country.entry(volume.network.country()).or_default().push(volume);
     }
-    let rate = |network, at| {
-        let rates = own.get(&network).map(Vec::as_slice).unwrap_or_default();
-        rates.iter().find(|rate| in_force(rate.from, rate.to, at)).map(|rate| (rate.price, rate.currency))
-    };
-    let about = |line: &Line| -> Vec<&Volume> {
-        if line.network.mnc.is_some() {
-            return by_network.get(&line.network).copied().into_iter().collect();
-        }
-        let country = volumes.iter().filter(|volume| volume.network.country() == line.network);
-        let has_own = |network: Network| {
-            network.mnc.is_some() && (published.contains(&network) || rate(network, line.from).is_some())
-        };
-        country.filter(|volume| !has_own(volume.network)).collect()
-    };
     let impact = |line: &Line| {
         if !line.publishes() && !line.closes() {
             return None;
         }
-        let concerned = about(line);
-        let segments: i64 = concerned.iter().map(|volume| volume.segments).sum();
+        let there = by_country.get(&line.network.country()).map(Vec::as_slice).unwrap_or_default();
+        let concerned: Vec<_> =
+            there.iter().filter_map(|volume| Some((*volume, rates.behind(line, volume)?))).collect();
+        let segments: i64 = concerned.iter().map(|(volume, _)| volume.segments).sum();
         if segments == 0 {
             return None;
         }
         let mut earned = BTreeMap::new();
-        for (currency, amount) in concerned.iter().flat_map(|volume| &volume.earned) {
+        for (currency, amount) in concerned.iter().flat_map(|(volume, _)| &volume.earned) {
             *earned.entry(*currency).or_insert(0) += amount;
         }
-        // Without a rate of its own a network costs what its country does.
-        let country = || rate(line.network.country(), line.from).filter(|_| line.network.mnc.is_some());
-        let old = line.old.map(|(_, price, currency)| (price, currency)).or_else(country);
-        let new = if line.closes() { country() } else { line.new };
-        let cost = |(price, currency): (Micros, Currency)| (currency, i128::from(price.get()) * i128::from(segments));
-        Some(Impact { segments, earned, old_cost: old.map(cost), new_cost: new.map(cost) })
+        // Without a rate of its own traffic costs what the next place says.
+        let cost = |own: Option<Price>, closes: bool| {
+            let price = |behind: Option<Price>| if closes { behind } else { own.or(behind) };
+            sum(concerned.iter().map(|(volume, behind)| (volume.segments, price(*behind))))
+        };
+        let old = line.old.map(|(_, price, currency)| (price, currency));
+        Some(Impact { segments, earned, old_cost: cost(old, false), new_cost: cost(line.new, line.closes()) })
     };
     lines.iter().map(impact).collect()
+}
+
+/// The price of a segment.
+type Price = (Micros, Currency);
+
+/// What all of it costs; `None`: some has no rate, or the rates are in several currencies.
+fn sum(mut parts: impl Iterator<Item = (i64, Option<Price>)>) -> Option<(Currency, i128)> {
+    let (segments, first) = parts.next()?;
+    let cost = |segments: i64, price: Micros| i128::from(price.get()) * i128::from(segments);
+    let (price, currency) = first?;
+    parts.try_fold((currency, cost(segments, price)), |(currency, sum), (segments, price)| {
+        let (price, other) = price?;
+        (other == currency).then(|| (currency, sum + cost(segments, price)))
+    })
+}
+
+/// The rates that are stored, and those that a sheet publishes.
+struct Rates<'a> {
+    held: BTreeMap<Slot, Vec<&'a Held>>,
+    published: BTreeSet<Slot>,
+}
+
+impl<'a> Rates<'a> {
+    fn new(lines: &[Line], held: &'a [Held]) -> Self {
+        let published = lines.iter().filter(|line| line.publishes());
+        let published = published.map(|line| (line.network, line.traffic_class)).collect();
+        let mut rates = Self { held: BTreeMap::new(), published };
+        for rate in held {
+            rates.held.entry((rate.network, rate.traffic_class)).or_default().push(rate);
+        }
+        rates
+    }
+
+    fn at(&self, slot: Slot, at: DateTime<Utc>) -> Option<Price> {
+        let rates = self.held.get(&slot)?;
+        rates.iter().find(|rate| in_force(rate.from, rate.to, at)).map(|rate| (rate.price, rate.currency))
+    }
+
+    /// What traffic that a line is about costs without any rate there; `None`: the line is not about it.
+    fn behind(&self, line: &Line, volume: &Volume) -> Option<Option<Price>> {
+        let slots = slots(volume);
+        let own = slots.iter().position(|slot| *slot == (line.network, line.traffic_class))?;
+        let is_taken = |slot: &Slot| self.published.contains(slot) || self.at(*slot, line.from).is_some();
+        let is_about = !slots[..own].iter().any(is_taken);
+        is_about.then(|| slots[own + 1..].iter().find_map(|slot| self.at(*slot, line.from)))
+    }
+}
+
+/// Where the rate of some traffic is looked for, one after the other.
+fn slots(volume: &Volume) -> Vec<Slot> {
+    let country = volume.network.mnc.is_some().then(|| volume.network.country());
+    let places = [Some(volume.network), country].into_iter().flatten();
+    let of_class = volume.class.map(Some);
+    places.flat_map(|place| [of_class, Some(None)].into_iter().flatten().map(move |class| (place, class))).collect()
 }

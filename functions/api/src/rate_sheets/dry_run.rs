@@ -166,12 +166,13 @@ fn totals(impacts: &[Option<Impact>]) -> Vec<TotalImpact> {
     sums.into_iter().map(total).collect()
 }
 
-/// Traffic by network, over all accounts.
+/// Traffic by network and class, over all accounts.
 fn volumes(carried: &[Carried]) -> Vec<Volume> {
-    let mut volumes: BTreeMap<Network, Volume> = BTreeMap::new();
+    let mut volumes: BTreeMap<(Network, Option<TrafficClass>), Volume> = BTreeMap::new();
     for one in carried {
-        let network = one.network;
-        let volume = volumes.entry(network).or_insert_with(|| Volume { network, segments: 0, earned: BTreeMap::new() });
+        let (network, class) = (one.network, one.class);
+        let new = || Volume { network, class, segments: 0, earned: BTreeMap::new() };
+        let volume = volumes.entry((network, class)).or_insert_with(new);
         volume.segments += one.segments;
         if let Some((currency, amount)) = one.earned {
             *volume.earned.entry(currency).or_insert(0) += amount;

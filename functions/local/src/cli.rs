@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    cdr, edge, explain, exports, health, house, ledger, messages, numbers, operators, parked, rates, report, routing,
-    seed, send, smpp, smsc, statement, up, what_if, worker,
+    cdr, edge, exchange_rates, explain, exports, health, house, ledger, messages, numbers, operators, parked, rates,
+    report, routing, seed, send, smpp, smsc, statement, up, what_if, worker,
 };
 
 const EXAMPLES: &str = "\
@@ -95,6 +95,8 @@ pub(crate) enum Command {
     Seed(seed::Options),
     /// Import suppliers' rate sheets, and see what would lose money
     Rates(rates::Options),
+    /// See and set by what costs in one currency are compared with prices in another
+    ExchangeRates(exchange_rates::Options),
     /// Check the books
     Ledger(ledger::Options),
     /// Report what was sent, what came of it, what it cost and earned

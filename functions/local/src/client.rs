@@ -64,6 +64,10 @@ impl Client {
         self.send(self.request(Method::PUT, path).json(json)).await
     }
 
+    pub(crate) async fn delete(&self, path: &str) -> Result<()> {
+        self.text(self.request(Method::DELETE, path)).await.map(drop)
+    }
+
     /// The id of an operator by its id or name.
     pub(crate) async fn find_operator(&self, wanted: &str) -> Result<String> {
         if wanted.starts_with("op_") {

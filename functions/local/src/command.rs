@@ -3,6 +3,7 @@
 pub(crate) mod balance;
 pub(crate) mod cdr;
 pub(crate) mod edge;
+pub(crate) mod exchange_rates;
 pub(crate) mod explain;
 pub(crate) mod exports;
 pub(crate) mod health;

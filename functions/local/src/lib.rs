@@ -58,6 +58,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Migrate => command::migrate::run(common).await,
         Command::Seed(options) => command::seed::run(common, options).await,
         Command::Rates(options) => command::rates::run(common, options, &out).await,
+        Command::ExchangeRates(options) => command::exchange_rates::run(common, options, &out).await,
         Command::Ledger(options) => command::ledger::run(common, options, &out).await,
         Command::Report(options) => command::report::run(common, options, &out).await,
         Command::Cdr(options) => command::cdr::run(common, options, &out).await,

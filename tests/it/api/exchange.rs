@@ -266,3 +266,35 @@ async fn rates_close_each_other_and_what_is_wrong_is_named() {
     let trail = rig.get(&rig.house, "/v1/audit-logs").await.expect(200).json();
     assert_eq!(trail["data"][0]["action"], "exchange_rate.end");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rates_are_set_listed_and_ended_on_the_command_line() {
+    let rig = Rig::new().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, rig.router.clone()).into_future());
+    let run = async |arguments: &[&str]| {
+        let mut command = tokio::process::Command::new(crate::chappe::binary::chappe());
+        command.arg("exchange-rates").args(arguments).args(["--url", &url]).env("CHAPPE_API_KEY", &rig.house);
+        let ran = command.output().await.unwrap();
+        (
+            ran.status.success(),
+            String::from_utf8_lossy(if ran.status.success() { &ran.stdout } else { &ran.stderr }).into_owned(),
+        )
+    };
+    let (done, told) =
+        run(&["set", "EUR", "UZS", "13950.25", "--spread-ppm", "5000", "--reason", "the bank", "--json"]).await;
+    assert!(done, "{told}");
+    let made: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&made["rate"], &made["spread_ppm"]), (&json!("13950.25"), &json!(5000)));
+    let id = made["id"].as_str().unwrap();
+    for arguments in [&[][..], &["list", "--from", "EUR", "--to", "UZS"]] {
+        let (done, told) = run(arguments).await;
+        assert!(done && told.contains("1 EUR = 13950.25 UZS") && told.contains(id), "{told}");
+    }
+    let (done, told) = run(&["set", "EUR", "EUR", "0"]).await;
+    assert!(!done && told.contains("/rate") && told.contains("/to"), "{told}");
+    assert_eq!(run(&["end", id]).await, (true, format!("{id} holds no more\n")));
+    let (done, told) = run(&["end", id]).await;
+    assert!(!done && told.contains("404"), "{told}");
+}

@@ -113,6 +113,11 @@ impl Fx {
         self.rates.entry(pair).or_default().push(rate);
     }
 
+    /// Takes a rate from the first currency into the second instead of all that there are.
+    pub fn replace(&mut self, pair: (Currency, Currency), rate: ExchangeRate) {
+        self.rates.insert(pair, vec![rate]);
+    }
+
     /// When rates begin and end; `None` for an open end.
     pub fn moments(&self) -> impl Iterator<Item = Option<DateTime<Utc>>> {
         self.rates.values().flatten().flat_map(|rate| [Some(rate.from), rate.to])

@@ -21,7 +21,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::Api;
-use crate::auth::{Caller, Scope};
+use crate::auth::{Caller, Scope, keys};
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
 
@@ -103,7 +103,7 @@ async fn look_up(
     if let Some(network) = known.moved {
         return Ok(Json(known.view(number, Some(network), ("override", None), domain::Micros::ZERO)));
     }
-    let found = api.lookups.one(&api, caller.account, number).await?;
+    let found = api.lookups.one(&api, (caller.account, keys::capped(&api, caller.actor)), number).await?;
     Ok(Json(match found {
         Some((answer, source, price)) => known.view(number, Some(answer.network), (source, Some(answer)), price),
         None => known.view(number, known.by_prefix, ("prefix", None), domain::Micros::ZERO),

@@ -264,6 +264,34 @@ async fn look_ups_count_in_the_spend_cap_of_the_day() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn look_ups_count_in_the_spend_cap_of_the_key_that_asks() {
+    let fake = Fake::default();
+    let rig = rig(&fake, "always").await;
+    for number in ["998931234567", "998931234568", "998931234569"] {
+        fake.knows(number, "43405");
+    }
+    let made = rig.post(&rig.client, "/v1/api-keys", &json!({"name": "checks", "scopes": ["messages:write"]})).await;
+    let made = made.expect(201).json();
+    let (key, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    let path = format!("/v1/api-keys/{key}/spend-cap");
+    let daily = json!({"daily": domain::Micros::new(2 * CLIENT_PRICE + CLIENT_SUBMIT).to_string()});
+    rig.call("PUT", &path, Some(&rig.client), Some(&daily)).await.expect(200);
+    let spent = async || rig.get(&rig.client, &path).await.expect(200).text("spent");
+    let look_up = async |token: &str, number: &str| rig.get(token, &format!("/v1/lookups/{number}")).await;
+    look_up(secret, "998931234567").await.expect(200);
+    assert_eq!(spent().await, "3.00");
+    // A message asks, too, and then costs its price.
+    rig.post(secret, "/v1/messages", &send(&json!({"to": "+998931234568"}))).await.expect(201);
+    assert_eq!(spent().await, domain::Micros::new(2 * CLIENT_PRICE + CLIENT_SUBMIT).to_string());
+    let reached = (402, "spend_cap_reached".to_owned());
+    assert_eq!(look_up(secret, "998931234569").await.refusal(), reached);
+    assert_eq!(fake.asked(), 2, "nobody is asked for what may not be spent");
+    // Another key of the same account has no such cap.
+    look_up(&rig.client, "998931234569").await.expect(200);
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn look_ups_at_the_same_time_never_pass_the_cap() {
     let fake = Fake::default();
     let numbers: Vec<String> = (0..12).map(|nth| format!("9989312345{nth:02}")).collect();

@@ -52,6 +52,14 @@ async fn real_traffic_is_replayed_by_changed_settings() {
         assert_eq!(found["after"]["revenue"]["UZS"], costs(60), "{drafts}");
         assert_eq!(found["after"]["margin"]["UZS"], costs(60 - price), "{drafts}");
     }
+    // In euros Ucell is the cheaper one by an exchange rate alone.
+    let euros = json!([{"operator_id": ucell, "network": "434", "price": "0.004", "currency": "EUR"}]);
+    let rate = json!([{"from": "EUR", "to": "UZS", "rate": "9000", "spread_ppm": 111_111}]);
+    let found = rig.what_if(&ask(json!({"rates": euros}))).await;
+    assert_eq!(found["moved"], 0, "nobody can convert it");
+    let found = rig.what_if(&ask(json!({"rates": euros, "exchange_rates": rate}))).await;
+    let margin = domain::Micros::new(segments * (60_000_000 - 39_999_996)).to_string();
+    assert_eq!((&found["moved"], &found["after"]["margin"]["UZS"]), (&json!(records), &json!(margin)), "{found}");
     let found = rig.what_if(&ask(json!({"guards": [{"min": "16"}]}))).await;
     assert_eq!(found["after"]["unrouted"], json!({"below_margin": records}));
     let found = rig.what_if(&ask(json!({"account_id": rig.world.house, "network": "401"}))).await;
@@ -79,6 +87,7 @@ async fn listed_traffic_is_replayed_and_every_mistake_is_named() {
         "rules": [{"position": 1, "then": {"strategy": "best"}}],
         "rates": [{"operator_id": ucell, "network": "4", "price": "-1", "currency": "uzs"}],
         "tariffs": [{"plan_id": "plan_01m835r56ceywr0hvw89c806ve", "network": "434", "price": "1"}],
+        "exchange_rates": [{"from": "EUR", "to": "EUR", "rate": "0", "spread_ppm": 500_001}],
     });
     let refused = rig.post(&rig.house, "/v1/routing/what-if", &bad).await;
     let errors = refused.json()["errors"].as_array().cloned().unwrap_or_default();
@@ -86,6 +95,9 @@ async fn listed_traffic_is_replayed_and_every_mistake_is_named() {
     pointers.sort_unstable();
     let expected = [
         "/at",
+        "/exchange_rates/0/rate",
+        "/exchange_rates/0/spread_ppm",
+        "/exchange_rates/0/to",
         "/messages/0/count",
         "/messages/0/to",
         "/rates/0/currency",

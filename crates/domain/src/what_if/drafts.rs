@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 
 use crate::catalogue::Catalogue;
+use crate::fx::ExchangeRate;
 use crate::id::{GuardId, OperatorId, PlanId, RoutingRuleId};
+use crate::money::Currency;
 use crate::network::Network;
 use crate::routing::margin::{Guard, Guards};
 use crate::routing::rule::{Rule, Rules};
@@ -26,6 +28,8 @@ pub struct Drafts {
     pub rates: Vec<(Network, Rate)>,
     /// Sell prices that take the place of those of the same plan for the same network or country and class of traffic.
     pub tariffs: Vec<(PlanId, Network, Tariff)>,
+    /// Exchange rates that take the place of those from the first of their currencies into the second.
+    pub exchange_rates: Vec<((Currency, Currency), ExchangeRate)>,
     /// Operators that are switched off, or on.
     pub enabled: Vec<(OperatorId, bool)>,
 }
@@ -48,6 +52,9 @@ impl Drafts {
             let tariffs = catalogue.tariffs.entry((*plan, Some(*network))).or_default();
             tariffs.retain(|other| other.class != tariff.class);
             tariffs.push(tariff);
+        }
+        for (pair, rate) in &self.exchange_rates {
+            catalogue.fx.replace(*pair, ExchangeRate { from: DateTime::<Utc>::MIN_UTC, to: None, ..rate.clone() });
         }
         for operator in &mut catalogue.operators {
             let wanted = self.enabled.iter().rev().find(|(id, _)| *id == operator.id);

@@ -1,5 +1,5 @@
-//! Spend caps: what messages accepted on one UTC day, and look-ups of numbers on it, may cost a wallet; what messages may
-//! cost the wallet of a key's account.
+//! Spend caps: what messages accepted on one UTC day, and look-ups of numbers on it, may cost a wallet, and what those that are
+//! made with a key may cost the wallet of its account.
 //!
 //! **Invariant:** a cap is held inside the statement that accepts, by a constraint: never one micro more, whatever
 //! happens at the same time. What is released later is not given back to the day.
@@ -83,6 +83,38 @@ pub(super) async fn spend(connection: &mut PgConnection, charges: &[Charge], cou
         .execute(&mut *connection)
         .await?;
     }
+    Ok(())
+}
+
+/// What may still be spent with `key` today; `None`: it has no cap.
+///
+/// # Errors
+/// When the database fails.
+pub async fn left_of_key(db: &Db, key: KeyId) -> Result<Option<Micros>, Error> {
+    let row = query!(
+        r#"SELECT cap_micros - CASE WHEN spend_day >= (now() AT TIME ZONE 'UTC')::date
+               THEN spent_micros ELSE 0 END AS "cap_left!"
+           FROM api_key_caps WHERE key_id = $1"#,
+        key.uuid()
+    );
+    Ok(row.fetch_optional(&db.pool).await?.map(|row| Micros::new(row.cap_left)))
+}
+
+/// Counts what look-ups that were asked for with `key` cost its account. Keys are locked before wallets.
+///
+/// # Errors
+/// The constraint `key_spends_within_cap` where it may not spend so much; when the database fails.
+pub(super) async fn spend_with_key(connection: &mut PgConnection, key: KeyId, total: Micros) -> Result<(), Error> {
+    query!(
+        "UPDATE api_key_caps k SET spend_day = greatest(k.spend_day, t.day),
+             spent_micros = CASE WHEN k.spend_day >= t.day THEN k.spent_micros ELSE 0 END + $2::bigint,
+             excused_micros = CASE WHEN k.spend_day >= t.day THEN k.excused_micros ELSE 0 END
+         FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS day) t WHERE k.key_id = $1",
+        key.uuid(),
+        total.get()
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

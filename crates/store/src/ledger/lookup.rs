@@ -1,7 +1,7 @@
 //! What look-ups of numbers cost: captured at once, since a look-up is over when it is answered.
 
 use domain::lookup::{Charge, Provider};
-use domain::{Currency, Micros};
+use domain::{AccountId, Currency, KeyId, Micros};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -20,6 +20,8 @@ pub struct Lookups<'a> {
     pub currency: Currency,
     /// How many were answered.
     pub count: u16,
+    /// Who asked, and with which key, where what may be spent with it is bounded.
+    pub key: Option<(AccountId, KeyId)>,
 }
 
 /// Posts what look-ups cost as one entry: each payer's wallet against its seller's revenue, and what the house owes the
@@ -27,7 +29,7 @@ pub struct Lookups<'a> {
 ///
 /// # Errors
 /// The constraint `balance_covers_holds` where a payer has not enough, `wallet_spends_within_cap` where it may not spend so
-/// much today; then nothing of it may be committed.
+/// much today, `key_spends_within_cap` where not so much may be spent with the key; then nothing of it may be committed.
 pub async fn look_ups(tx: &mut PgConnection, lookups: &Lookups<'_>) -> Result<Option<Uuid>, Error> {
     let entry = Uuid::now_v7();
     let mut lines = Vec::with_capacity(lookups.charges.len() * 2 + 2);
@@ -49,6 +51,11 @@ pub async fn look_ups(tx: &mut PgConnection, lookups: &Lookups<'_>) -> Result<Op
     }
     for (number, line) in (1..).zip(&mut lines) {
         (line.entry, line.number) = (entry, number);
+    }
+    if let Some((account, key)) = lookups.key
+        && let Some(own) = lookups.charges.iter().find(|charge| charge.payer == account)
+    {
+        caps::spend_with_key(tx, key, Micros::new(total(own.price, lookups.count)?)).await?;
     }
     post::post(tx, &mut lines).await?;
     caps::spend(tx, lookups.charges, lookups.count).await?;

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use domain::lookup::{Charge, Policy, Provider as Settings};
-use domain::{AccountId, Currency, Micros, Network, Number};
+use domain::{AccountId, Currency, KeyId, Micros, Network, Number};
 use egress::Reach;
 use futures_util::{StreamExt as _, stream};
 use store::ledger::{self, Lookups as Answered, caps};
@@ -31,6 +31,8 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 const FAILURES_MAX: u32 = 5;
 /// … and the provider is left alone for so long.
 const REST: Duration = Duration::from_secs(10);
+/// The constraints that say that somebody may not pay.
+const BOUNDS: [&str; 3] = ["balance_covers_holds", "wallet_spends_within_cap", "key_spends_within_cap"];
 /// The longest answer that any settings allow.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -65,6 +67,8 @@ struct Rest {
 /// What one request asks for one account.
 struct Wanted {
     account: AccountId,
+    /// The key that asks, where what may be spent with it is bounded.
+    key: Option<KeyId>,
     numbers: Vec<Number>,
     charges: Vec<Charge>,
     currency: Currency,
@@ -80,7 +84,13 @@ impl Lookups {
     }
 
     /// Looks up what the policies of the accounts ask for. Never fails: what is not known here is priced by its prefix.
-    pub(crate) async fn before_pricing(&self, api: &Api, messages: &[(AccountId, Number)]) -> LookedUp {
+    /// `key` is the one that asks, where what may be spent with it is bounded.
+    pub(crate) async fn before_pricing(
+        &self,
+        api: &Api,
+        key: Option<KeyId>,
+        messages: &[(AccountId, Number)],
+    ) -> LookedUp {
         let mut wanted: HashMap<(AccountId, Number), Policy> = HashMap::new();
         {
             let catalogue = api.catalogue.get();
@@ -107,7 +117,7 @@ impl Lookups {
             }
         }
         for (account, numbers) in missing {
-            if let Ok(answers) = self.ask(api, account, numbers).await {
+            if let Ok(answers) = self.ask(api, (account, key), numbers).await {
                 known.extend(answers.into_iter().map(|(number, answer)| (number, answer.network)));
             }
         }
@@ -131,7 +141,7 @@ impl Lookups {
     pub(crate) async fn one(
         &self,
         api: &Api,
-        account: AccountId,
+        (account, key): (AccountId, Option<KeyId>),
         number: Number,
     ) -> Result<Option<(Answer, &'static str, Micros)>, Problem> {
         let policy = policy(api, account);
@@ -146,19 +156,24 @@ impl Lookups {
             return Ok(None);
         }
         let charges = api.catalogue.get().lookup_charges(account);
-        let answers = self.ask(api, account, vec![number]).await?;
+        let answers = self.ask(api, (account, key), vec![number]).await?;
         let price = charges.iter().find(|charge| charge.payer == account).map_or(Micros::ZERO, |charge| charge.price);
         Ok(answers.into_iter().next().map(|(_, answer)| (answer, "provider", price)))
     }
 
     /// Asks the provider about these numbers of one account, keeps what it answers and charges it.
-    async fn ask(&self, api: &Api, account: AccountId, numbers: Vec<Number>) -> Result<Vec<(Number, Answer)>, Problem> {
+    async fn ask(
+        &self,
+        api: &Api,
+        (account, key): (AccountId, Option<KeyId>),
+        numbers: Vec<Number>,
+    ) -> Result<Vec<(Number, Answer)>, Problem> {
         let (provider, wanted) = {
             let catalogue = api.catalogue.get();
             let Some(provider) = catalogue.lookup_provider.clone() else { return Ok(Vec::new()) };
             let Some(own) = catalogue.accounts.get(&account) else { return Ok(Vec::new()) };
             let charges = catalogue.lookup_charges(account);
-            (provider, Wanted { account, numbers, charges, currency: own.currency })
+            (provider, Wanted { account, key, numbers, charges, currency: own.currency })
         };
         if self.rests() {
             count("resting", wanted.numbers.len());
@@ -243,6 +258,14 @@ async fn afford(api: &Api, wanted: &Wanted) -> Result<(), Problem> {
             return Err(spend_cap());
         }
     }
+    let own = wanted.charges.iter().find(|charge| charge.payer == wanted.account);
+    if let (Some(key), Some(own)) = (wanted.key, own) {
+        let left = caps::left_of_key(&api.db, key).await?;
+        if left.zip(own.price.times(asked)).is_some_and(|(left, need)| left < need) {
+            count("spend_cap", wanted.numbers.len());
+            return Err(spend_cap());
+        }
+    }
     Ok(())
 }
 
@@ -251,7 +274,8 @@ fn no_credit() -> Problem {
 }
 
 fn spend_cap() -> Problem {
-    let detail = "the spend cap of the account, or of one above, is reached for this UTC day; nobody was asked";
+    let detail =
+        "the spend cap of the account, of one above or of the key is reached for this UTC day; nobody was asked";
     Problem::new(Code::SpendCapReached, detail)
 }
 
@@ -265,7 +289,7 @@ async fn settle(
     let charged = keep(api, provider, wanted, (answers, &wanted.charges)).await;
     match charged {
         // Somebody emptied a wallet or reached its cap meanwhile: the provider is paid all the same.
-        Err(error) if matches!(error.constraint(), Some("balance_covers_holds" | "wallet_spends_within_cap")) => {
+        Err(error) if error.constraint().is_some_and(|name| BOUNDS.contains(&name)) => {
             tracing::warn!(account.id = %wanted.account, "the house absorbs look-ups of account {}", wanted.account);
             keep(api, provider, wanted, (answers, &[])).await
         }
@@ -284,6 +308,7 @@ async fn keep(
         charges,
         currency: wanted.currency,
         count: u16::try_from(answers.len()).map_err(|_| store::Error::Range)?,
+        key: wanted.key.map(|key| (wanted.account, key)),
     };
     let mut tx = api.db.begin().await?;
     let entry = ledger::look_ups(&mut tx, &answered).await?;

@@ -125,7 +125,7 @@ async fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(Prepared, pace:
     if !(1..=MESSAGES_MAX).contains(&messages.len()) {
         return Err(Problem::field("/messages", Code::InvalidRequest, "expected 1 to 10000 messages"));
     }
-    let prepared: Prepared = prepare_all(api, caller.account, messages).await;
+    let prepared: Prepared = prepare_all(api, (caller.account, keys::capped(api, caller.actor)), messages).await;
     let agreed = api.pace.agreed(&api.catalogue.get(), caller.account);
     let segments = prepared.iter().flatten().map(|message| u32::from(message.segments)).sum();
     let rate = api.pace.take(agreed, segments).await?;

@@ -1,7 +1,7 @@
 //! From requests to messages, with look-ups before their price where the account's policy asks for it.
 
 use domain::lookup::Policy;
-use domain::{AccountId, Number};
+use domain::{AccountId, KeyId, Number};
 use store::accept::NewMessage;
 
 use super::prepare::{SendRequest, Terms, prepare};
@@ -13,8 +13,13 @@ use crate::problem::{Code, FieldError};
 type Prepared = Result<NewMessage, Vec<FieldError>>;
 
 /// Makes messages of `requests`. Looked up are only the numbers of those that nothing but their price could refuse: they
-/// are prepared twice, the second time for the network that was found.
-pub(super) async fn prepare_all(api: &Api, account: AccountId, requests: Vec<SendRequest>) -> Vec<Prepared> {
+/// are prepared twice, the second time for the network that was found. `key` asks, where what may be spent with it is
+/// bounded.
+pub(super) async fn prepare_all(
+    api: &Api,
+    (account, key): (AccountId, Option<KeyId>),
+    requests: Vec<SendRequest>,
+) -> Vec<Prepared> {
     let now = crate::time::now();
     let private_urls = api.settings.private_webhooks;
     let nothing = LookedUp::default();
@@ -34,7 +39,7 @@ pub(super) async fn prepare_all(api: &Api, account: AccountId, requests: Vec<Sen
         .filter_map(|(at, (one, request))| Some((at, number(one, request)?)))
         .collect();
     let asked: Vec<_> = candidates.iter().map(|(_, number)| (account, *number)).collect();
-    let looked_up = api.lookups.before_pricing(api, &asked).await;
+    let looked_up = api.lookups.before_pricing(api, key, &asked).await;
     let catalogue = api.catalogue.get();
     let mut again: Vec<Option<SendRequest>> = again.into_iter().map(Some).collect();
     for (at, number) in candidates {

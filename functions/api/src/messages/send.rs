@@ -69,7 +69,7 @@ async fn send(State(api): State<Arc<Api>>, caller: Caller, headers: HeaderMap, r
 /// Everything before the database: reads, prepares, and takes the message's segments from the account's rate.
 async fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(NewMessage, pace::Rate), Problem> {
     let request: SendRequest = raw.parse()?;
-    let prepared = prepare_all(api, caller.account, vec![request]).await.pop();
+    let prepared = prepare_all(api, (caller.account, keys::capped(api, caller.actor)), vec![request]).await.pop();
     let message = prepared.ok_or_else(Problem::not_found)?.map_err(Problem::fields)?;
     let agreed = api.pace.agreed(&api.catalogue.get(), caller.account);
     let rate = api.pace.take(agreed, u32::from(message.segments)).await?;

@@ -50,7 +50,8 @@ async fn look_up(api: &Api, submissions: &Submissions, steps: &mut [Step]) {
         _ => None,
     };
     let asked: Vec<_> = steps.iter().zip(&submissions.submissions).map(number).collect();
-    let looked_up = api.lookups.before_pricing(api, &asked.iter().flatten().copied().collect::<Vec<_>>()).await;
+    let wanted: Vec<_> = asked.iter().flatten().copied().collect();
+    let looked_up = api.lookups.before_pricing(api, None, &wanted).await;
     let (catalogue, now) = (api.catalogue.get(), crate::time::now());
     for ((step, submission), asked) in steps.iter_mut().zip(&submissions.submissions).zip(asked) {
         if asked.is_some_and(|(account, number)| looked_up.network(account, number).is_some()) {

@@ -21,8 +21,8 @@ Examples:
   chappe what-if --traffic plan.csv --csv > difference.csv
 
 --drafts names a file with the settings that differ, as POST /v1/routing/what-if takes them: rules, without_rules, guards,
-without_guards, rates, tariffs, disabled, enabled. --traffic names a CSV file whose first line names its columns: to, and as
-many of account_id, from, traffic_class, encoding, segments, count as it needs.";
+without_guards, rates, tariffs, exchange_rates, disabled, enabled. --traffic names a CSV file whose first line names its
+columns: to, and as many of account_id, from, traffic_class, encoding, segments, count as it needs.";
 
 /// How often a replay is asked how far it is.
 const ASK_EVERY: Duration = Duration::from_millis(500);

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use store::what_if::Period;
 use utoipa::ToSchema;
 
-use self::drafts::{DraftGuard, DraftRate, DraftRule, DraftTariff};
+use self::drafts::{DraftExchangeRate, DraftGuard, DraftRate, DraftRule, DraftTariff};
 use crate::Api;
 use crate::auth::Caller;
 use crate::check::Check;
@@ -55,6 +55,9 @@ pub(super) struct AskWhatIf {
     /// Sell prices, each in place of the plan's own for that network or country and class of traffic.
     #[serde(default)]
     tariffs: Vec<DraftTariff>,
+    /// Exchange rates, each in place of those from the same currency into the same other one.
+    #[serde(default)]
+    exchange_rates: Vec<DraftExchangeRate>,
     /// Operators that are switched off.
     #[serde(default)]
     disabled: Vec<String>,

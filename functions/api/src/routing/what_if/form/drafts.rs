@@ -3,11 +3,14 @@
 use std::collections::HashSet;
 
 use chrono::DateTime;
+use domain::fx::{ExchangeRate, SPREAD_PPM_MAX};
 use domain::routing::margin::{Breach, Guard};
 use domain::routing::rule::Rule;
 use domain::tariff::{Rate, Tariff};
 use domain::what_if::Drafts;
-use domain::{Catalogue, GuardId, Micros, Network, OperatorId, PlanId, RateId, RoutingRuleId, TariffId};
+use domain::{
+    Catalogue, Currency, ExchangeRateId, GuardId, Micros, Network, OperatorId, PlanId, RateId, RoutingRuleId, TariffId,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -84,8 +87,25 @@ pub(super) struct DraftTariff {
     price: String,
 }
 
+/// An exchange rate that is not in force.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DraftExchangeRate {
+    /// What is given: the currency of a cost. ISO 4217.
+    #[schema(example = "EUR")]
+    from: String,
+    /// What is got: the currency of a price. ISO 4217.
+    #[schema(example = "UZS")]
+    to: String,
+    /// How much of `to` one unit of `from` is.
+    #[schema(example = "13950.25")]
+    rate: String,
+    /// What an exchange costs on top, in parts per million of the amount: 0 (default) to 500000.
+    spread_ppm: Option<u32>,
+}
+
 pub(super) fn read(api: &Api, catalogue: &Catalogue, check: &mut Check, body: &AskWhatIf) -> Drafts {
-    let counts = [body.rules.len(), body.guards.len(), body.rates.len(), body.tariffs.len()];
+    let counts = [body.rules.len(), body.guards.len(), body.rates.len(), body.tariffs.len(), body.exchange_rates.len()];
     check.that(counts.iter().all(|count| *count <= DRAFTS_MAX), "", "expected at most 1000 drafts of a kind");
     let without_rules: HashSet<RoutingRuleId> = ids(check, "/without_rules", &body.without_rules).collect();
     let without_guards: HashSet<GuardId> = ids(check, "/without_guards", &body.without_guards).collect();
@@ -96,6 +116,7 @@ pub(super) fn read(api: &Api, catalogue: &Catalogue, check: &mut Check, body: &A
     let guards = body.guards.iter().enumerate().take(DRAFTS_MAX);
     let rates = body.rates.iter().enumerate().take(DRAFTS_MAX);
     let tariffs = body.tariffs.iter().enumerate().take(DRAFTS_MAX);
+    let exchange_rates = body.exchange_rates.iter().enumerate().take(DRAFTS_MAX);
     Drafts {
         rules: rules.map(|(at, draft)| rule(api, check, &format!("/rules/{at}"), draft)).collect(),
         without_rules,
@@ -103,6 +124,9 @@ pub(super) fn read(api: &Api, catalogue: &Catalogue, check: &mut Check, body: &A
         without_guards,
         rates: rates.filter_map(|(at, draft)| rate(catalogue, check, &format!("/rates/{at}"), draft)).collect(),
         tariffs: tariffs.filter_map(|(at, draft)| tariff(catalogue, check, &format!("/tariffs/{at}"), draft)).collect(),
+        exchange_rates: exchange_rates
+            .filter_map(|(at, draft)| exchange_rate(check, &format!("/exchange_rates/{at}"), draft))
+            .collect(),
         enabled: operators.collect(),
     }
 }
@@ -175,4 +199,19 @@ fn tariff(
     check.that(known.is_some(), &format!("{at}/plan_id"), "there is no such plan, or it has no price yet");
     let example = known.and_then(|(_, dated)| dated.first())?;
     Some((plan, network?, Tariff { id: TariffId::generate(), price: price?, class, ..example.clone() }))
+}
+
+fn exchange_rate(
+    check: &mut Check,
+    at: &str,
+    draft: &DraftExchangeRate,
+) -> Option<((Currency, Currency), ExchangeRate)> {
+    let from: Option<Currency> = check.parse(&format!("{at}/from"), &draft.from);
+    let to: Option<Currency> = check.parse(&format!("{at}/to"), &draft.to);
+    check.that(from.is_none() || from != to, &format!("{at}/to"), "expected another currency than that of from");
+    let ratio = check.parse(&format!("{at}/rate"), &draft.rate);
+    let spread_ppm = draft.spread_ppm.unwrap_or(0);
+    check.that(spread_ppm <= SPREAD_PPM_MAX, &format!("{at}/spread_ppm"), "expected 0 to 500000");
+    let id = ExchangeRateId::generate();
+    Some((from.zip(to)?, ExchangeRate { id, ratio: ratio?, spread_ppm, from: DateTime::UNIX_EPOCH, to: None }))
 }

@@ -6,6 +6,7 @@ mod late;
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 use contract::ReceiptState;
@@ -14,6 +15,7 @@ use host::clock::Fake;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use sweep::Sweep;
+use testkit::eventually;
 use uuid::Uuid;
 
 use super::money::ON_SUBMIT;
@@ -31,6 +33,16 @@ impl Rig {
         let clock = Arc::new(Fake::at(Utc::now() + store::exports::SETTLING));
         Sweep::new(world.db.clone(), Arc::clone(&world.queue), clock, store::sweep::Retention::default())
             .with_export_page(look_at)
+    }
+
+    /// Sweeps until every export has begun: one waits for whatever transaction is still open or being rolled back.
+    async fn export_all(&self, look_at: u16) {
+        let sweep = self.sweep(look_at);
+        let begun = async || {
+            sweep.exports().await.unwrap();
+            self.world.count("SELECT count(*) FROM exports WHERE state = 'queued'").await == 0
+        };
+        eventually(Duration::from_secs(30), begun).await;
     }
 
     /// CDRs of the client like a message of its own; answers segments in total.
@@ -123,7 +135,7 @@ async fn everybody_sees_the_own_price_and_no_margin_of_others() {
     }
     assert_eq!(rig.state(&rig.client, &paths[0]).await["state"], "queued");
     assert_eq!(rig.get(&rig.client, &format!("{}/download", paths[0])).await.refusal().0, 409, "not yet");
-    rig.sweep(10_000).exports().await.unwrap();
+    rig.export_all(10_000).await;
     let expected = [(PRICES[0], None, None), (PRICES[0], Some(PRICES[1]), None), (PRICES[1], None, Some(PRICES[2]))];
     for ((token, path), (price, cost, supplier)) in tokens.into_iter().zip(&paths).zip(expected) {
         let state = rig.state(token, path).await;
@@ -170,7 +182,7 @@ async fn what_ends_after_it_was_asked_for_is_not_in_it() {
     rig.cdrs().await;
     let path = rig.export(&rig.house, &json!({"format": "ndjson", "gzip": true})).await;
     // A look makes a hundred pages: it is in the middle then.
-    rig.sweep(10).exports().await.unwrap();
+    rig.export_all(10).await;
     let left = rig.state(&rig.house, &path).await;
     assert_eq!((&left["state"], &left["rows_done"]), (&json!("running"), &json!(1_000)));
     assert!(left["rows_total"].as_u64() >= left["rows_done"].as_u64());
@@ -213,7 +225,7 @@ async fn a_record_shows_what_was_given_back_of_the_viewers_own_price() {
     ];
     for (token, told, count) in expected {
         let path = rig.export(token, &json!({"format": "ndjson"})).await;
-        rig.sweep(100).exports().await.unwrap();
+        rig.export_all(100).await;
         let file = rig.get(token, &format!("{path}/download")).await.expect(200);
         let record: Value = serde_json::from_slice(&file.bytes).unwrap();
         assert_eq!(json!([record["refunded_segments"], record["refunded"], record["cost_refunded"]]), told);
@@ -252,7 +264,7 @@ async fn exports_are_filtered_bounded_canceled_and_dropped() {
     assert_eq!(rig.post(&rig.house, "/v1/exports", &asked(&json!({}))).await.refusal().0, 409, "ten are open");
     rig.call("DELETE", &canceled, Some(&rig.house), None).await.expect(204);
     assert_eq!(rig.call("DELETE", &canceled, Some(&rig.house), None).await.refusal().0, 409);
-    rig.sweep(400).exports().await.unwrap();
+    rig.export_all(400).await;
     for ((filter, expected), path) in rows.iter().zip(&paths) {
         assert_eq!(rig.records(&rig.house, path).await.len(), expected + 1, "{filter}");
     }
@@ -276,7 +288,7 @@ async fn exports_are_filtered_bounded_canceled_and_dropped() {
     assert_eq!(rig.post(&rig.client, "/v1/exports", &asked(&above)).await.refusal().0, 404);
     assert_eq!(rig.get(&rig.client, &paths[0]).await.refusal().0, 404, "an export is its account's own");
     sqlx::query("UPDATE exports SET expires_at = now()").execute(rig.world.pool()).await.unwrap();
-    rig.sweep(400).exports().await.unwrap();
+    rig.export_all(400).await;
     assert_eq!(rig.world.count("SELECT count(*) FROM exports").await, 0);
     assert_eq!(rig.world.count("SELECT count(*) FROM export_chunks").await, 0);
 }

@@ -387,8 +387,8 @@ async fn a_dry_run_leaves_out_traffic_whose_class_has_a_rate_of_its_own() {
         "traffic_class": "otp"});
     rig.post(&rig.house, "/v1/operator-rates", &rate).await.expect(201);
     let rows = ["434;05;;62", "434;05;marketing;30", "434;;alerts;35", "434;;;40"];
-    let rows: String = rows.iter().map(|row| format!("{row};{}\n", day(3))).collect();
-    let (id, _) = rig.sheet(format!("mcc;mnc;class;price;effective\n{rows}")).await;
+    let rows = rows.map(|row| format!("{row};{}", day(3))).join("\n");
+    let (id, _) = rig.sheet(format!("mcc;mnc;class;price;effective\n{rows}\n")).await;
     let lines = rig.lines(&id, "").await;
     let told: Vec<_> =
         lines.iter().map(|line| &line["impact"]).map(|i| [&i["segments"], &i["old_cost"], &i["new_cost"]]).collect();

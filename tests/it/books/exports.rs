@@ -2,11 +2,13 @@
 //! house's to what its suppliers are owed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use domain::{AccountId, ExportId, Micros, OperatorId};
 use serde_json::Value;
 use store::exports::{self, Filter, NewExport};
+use testkit::until_some;
 use uuid::Uuid;
 
 use super::lived;
@@ -63,8 +65,13 @@ impl Road {
         assert!(exports::create(&mut tx, &new).await.unwrap());
         tx.commit().await.unwrap();
         self.clock.advance(exports::SETTLING.to_std().unwrap());
-        while self.sweep.exports().await.unwrap() > 0 {}
-        let export = exports::get(&self.world.db, account, id).await.unwrap().unwrap();
+        // It waits for whatever transaction is still being rolled back.
+        let done = async || {
+            while self.sweep.exports().await.unwrap() > 0 {}
+            let export = exports::get(&self.world.db, account, id).await.unwrap().unwrap();
+            (export.state != "queued").then_some(export)
+        };
+        let export = until_some(Duration::from_secs(30), done).await;
         assert_eq!(export.state, "done");
         let mut text = Vec::new();
         for number in 0..export.chunks {

@@ -73,8 +73,12 @@ pub fn impacts(lines: &[Line], held: &[Held], volumes: &[Volume]) -> Vec<Option<
             return None;
         }
         let there = by_country.get(&line.network.country()).map(Vec::as_slice).unwrap_or_default();
-        let concerned: Vec<_> =
-            there.iter().filter_map(|volume| Some((*volume, rates.behind(line, volume)?))).collect();
+        let mut concerned: Vec<(&Volume, Option<Price>)> = Vec::new();
+        for volume in there {
+            if let Some(behind) = rates.behind(line, volume) {
+                concerned.push((volume, rates.first(&behind, line.from)));
+            }
+        }
         let segments: i64 = concerned.iter().map(|(volume, _)| volume.segments).sum();
         if segments == 0 {
             return None;
@@ -130,13 +134,18 @@ impl<'a> Rates<'a> {
         rates.iter().find(|rate| in_force(rate.from, rate.to, at)).map(|rate| (rate.price, rate.currency))
     }
 
-    /// What traffic that a line is about costs without any rate there; `None`: the line is not about it.
-    fn behind(&self, line: &Line, volume: &Volume) -> Option<Option<Price>> {
-        let slots = slots(volume);
+    /// The rate that is found first at a moment.
+    fn first(&self, slots: &[Slot], at: DateTime<Utc>) -> Option<Price> {
+        slots.iter().find_map(|slot| self.at(*slot, at))
+    }
+
+    /// Where traffic that a line is about looks next, were there no rate; `None`: the line is not about it.
+    fn behind(&self, line: &Line, volume: &Volume) -> Option<Vec<Slot>> {
+        let mut slots = slots(volume);
         let own = slots.iter().position(|slot| *slot == (line.network, line.traffic_class))?;
         let is_taken = |slot: &Slot| self.published.contains(slot) || self.at(*slot, line.from).is_some();
         let is_about = !slots[..own].iter().any(is_taken);
-        is_about.then(|| slots[own + 1..].iter().find_map(|slot| self.at(*slot, line.from)))
+        is_about.then(|| slots.split_off(own + 1))
     }
 }
 

@@ -19,7 +19,7 @@ pub const SETTLING: TimeDelta = TimeDelta::seconds(2);
 /// Takes the export whose turn it is, and holds it until the end of the transaction: nobody else works on it meanwhile.
 ///
 /// A new one has to wait until every transaction has ended that may store a message which ended before the export was
-/// asked for: its first page must not be read too early to see it.
+/// asked for: its first page must not be read too early to see it. The server's own workers (autovacuum) store none.
 ///
 /// # Errors
 /// When the database fails.
@@ -31,7 +31,7 @@ pub async fn next(tx: &mut PgConnection, now: DateTime<Utc>) -> Result<Option<Ex
          FROM exports e
          WHERE state = 'running' OR state = 'queued' AND created_at <= $1 AND NOT EXISTS (
             SELECT FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
-                AND a.backend_xid IS NOT NULL AND a.xact_start < e.created_at + $2)
+                AND a.backend_type = 'client backend' AND a.backend_xid IS NOT NULL AND a.xact_start < e.created_at + $2)
          ORDER BY touched_at LIMIT 1 FOR UPDATE OF e SKIP LOCKED",
         now - SETTLING,
         PgInterval::try_from(SETTLING).map_err(|_| Error::Range)?,

@@ -25,7 +25,7 @@ async fn a_download_goes_on_where_it_broke_off() {
     let rig = Rig::new().await;
     rig.cdrs().await;
     let path = rig.export(&rig.client, &json!({})).await;
-    rig.sweep(400).exports().await.unwrap();
+    rig.export_all(400).await;
     let path = format!("{path}/download");
     let whole = rig.get(&rig.client, &path).await.expect(200).bytes;
     let bytes = whole.len();
@@ -78,7 +78,7 @@ async fn the_command_line_fetches_what_the_platform_made_over_a_line_that_breaks
     let arguments = ["cdr", "export", "--from", &from, "--to", &to, "-o", output];
     let working = async {
         eventually(Duration::from_secs(30), async || rig.world.count("SELECT count(*) FROM exports").await == 1).await;
-        rig.sweep(400).exports().await.unwrap();
+        rig.export_all(400).await;
     };
     let (said, ()) = tokio::join!(chappe(&arguments, &url, &rig.client), working);
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));

@@ -22,13 +22,12 @@ async fn an_export_waits_for_those_who_store_what_ended_before_it_was_asked_for(
     .await
     .unwrap();
     let path = rig.export(&rig.client, &json!({})).await;
-    let sweep = rig.sweep(100);
-    assert_eq!(sweep.exports().await.unwrap(), 0);
+    assert_eq!(rig.sweep(100).exports().await.unwrap(), 0);
     let waits = rig.state(&rig.client, &path).await;
     assert_eq!((&waits["state"], &waits["rows_done"]), (&json!("queued"), &json!(0)));
 
     storing.commit().await.unwrap();
-    sweep.exports().await.unwrap();
+    rig.export_all(100).await;
     assert_eq!(rig.state(&rig.client, &path).await["state"], "done");
     let records = rig.records(&rig.client, &path).await;
     assert_eq!(records.len(), 1 + ROWS + 1, "a heading, the records, and the late one");

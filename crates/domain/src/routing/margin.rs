@@ -196,7 +196,7 @@ impl<'a> Watch<'a> {
         (!is_enough).then_some(asked.on_breach)
     }
 
-    /// What the guards say of an operator at this cost, as in [`Watch::breach`]. Without a guard that somebody made there
+    /// What the guards say of an operator at this cost; `None` for a cost: nobody can convert it. Without a guard that somebody made there
     /// is no verdict on a margin that nobody knows.
     pub fn verdict(&self, operator: OperatorId, cost: Option<Micros>) -> Option<Verdict> {
         let asked = self.asked(operator);

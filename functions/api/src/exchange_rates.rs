@@ -110,21 +110,34 @@ fn view(made: Made) -> ExchangeRate {
     }
 }
 
+/// What a rate says beside its dates: the two currencies, and the rate as one that always holds. `at` is where it stands in
+/// the body.
+pub(crate) fn terms(
+    check: &mut Check,
+    at: &str,
+    [from, to, rate]: [&str; 3],
+    spread_ppm: Option<u32>,
+) -> Option<((Currency, Currency), Rate)> {
+    let from: Option<Currency> = check.parse(&format!("{at}/from"), from);
+    let to: Option<Currency> = check.parse(&format!("{at}/to"), to);
+    check.that(from.is_none() || from != to, &format!("{at}/to"), "expected another currency than that of from");
+    let ratio = check.parse(&format!("{at}/rate"), rate);
+    let spread_ppm = spread_ppm.unwrap_or(0);
+    check.that(spread_ppm <= SPREAD_PPM_MAX, &format!("{at}/spread_ppm"), "expected 0 to 500000");
+    let id = ExchangeRateId::generate();
+    Some((from.zip(to)?, Rate { id, ratio: ratio?, spread_ppm, from: DateTime::UNIX_EPOCH, to: None }))
+}
+
 fn read(caller: &Caller, body: &PublishExchangeRate) -> Result<Made, Problem> {
     let now = crate::time::now();
     let mut check = Check::default();
-    let from: Option<Currency> = check.parse("/from", &body.from);
-    let to: Option<Currency> = check.parse("/to", &body.to);
-    check.that(from.is_none() || from != to, "/to", "expected another currency than that of from");
-    let ratio = check.parse("/rate", &body.rate);
-    let spread_ppm = body.spread_ppm.unwrap_or(0);
-    check.that(spread_ppm <= SPREAD_PPM_MAX, "/spread_ppm", "expected 0 to 500000");
+    let terms = terms(&mut check, "", [&body.from, &body.to, &body.rate], body.spread_ppm);
     let reason = body.reason.as_deref().unwrap_or_default().trim().to_owned();
     check.that(reason.chars().count() <= 1_000, "/reason", "expected at most 1000 characters");
     let begins = check.time("/effective_from", body.effective_from.as_deref()).unwrap_or(now);
     check.that(begins >= now, "/effective_from", "expected a time that is not past");
-    let (pair, ratio) = check.finish_with(from.zip(to).zip(ratio))?;
-    let rate = Rate { id: ExchangeRateId::generate(), ratio, spread_ppm, from: begins, to: None };
+    let (pair, rate) = check.finish_with(terms)?;
+    let rate = Rate { from: begins, ..rate };
     Ok(Made { rate, pair, reason, made_by: caller.actor.to_string() })
 }
 

@@ -9,6 +9,7 @@ use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use crate::accept::{IdempotencyRecord, NewMessage, Single, key_needs, needs};
+use crate::ledger::caps;
 use crate::outbox::Outboxed;
 use crate::{Db, Error, Publish, chain, opt_outs};
 
@@ -28,9 +29,6 @@ pub(super) enum Stored {
     /// Nothing, for some wallet has not enough for all of it, or a cap is reached.
     Short,
 }
-
-/// The constraints that say so.
-const BOUNDS: [&str; 3] = ["balance_covers_holds", "wallet_spends_within_cap", "key_spends_within_cap"];
 
 /// Holds, stores and publishes `batch`, all or nothing, in one statement of its own.
 ///
@@ -189,7 +187,7 @@ async fn insert(connection: &mut PgConnection, db: &Db, batch: &[&Single], rows:
     .await
     .map_err(Error::from);
     let answer = match answer {
-        Err(error) if error.constraint().is_some_and(|name| BOUNDS.contains(&name)) => return Ok(Stored::Short),
+        Err(error) if caps::forbid(&error) => return Ok(Stored::Short),
         answer => answer?,
     };
     if answer.ok {

@@ -12,6 +12,14 @@ use sqlx::{PgConnection, query};
 use crate::page::parse;
 use crate::{Db, Error};
 
+/// The constraints that say that a wallet has not enough, or that a wallet or key may not spend so much today.
+const BOUNDS: [&str; 3] = ["balance_covers_holds", "wallet_spends_within_cap", "key_spends_within_cap"];
+
+/// Whether an error says that somebody may not pay.
+pub fn forbid(error: &Error) -> bool {
+    error.constraint().is_some_and(|name| BOUNDS.contains(&name))
+}
+
 /// A cap, and what was spent on a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spending {

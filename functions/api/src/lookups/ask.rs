@@ -31,8 +31,6 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 const FAILURES_MAX: u32 = 5;
 /// … and the provider is left alone for so long.
 const REST: Duration = Duration::from_secs(10);
-/// The constraints that say that somebody may not pay.
-const BOUNDS: [&str; 3] = ["balance_covers_holds", "wallet_spends_within_cap", "key_spends_within_cap"];
 /// The longest answer that any settings allow.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -289,7 +287,7 @@ async fn settle(
     let charged = keep(api, provider, wanted, (answers, &wanted.charges)).await;
     match charged {
         // Somebody emptied a wallet or reached its cap meanwhile: the provider is paid all the same.
-        Err(error) if error.constraint().is_some_and(|name| BOUNDS.contains(&name)) => {
+        Err(error) if caps::forbid(&error) => {
             tracing::warn!(account.id = %wanted.account, "the house absorbs look-ups of account {}", wanted.account);
             keep(api, provider, wanted, (answers, &[])).await
         }

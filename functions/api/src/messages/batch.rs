@@ -94,9 +94,8 @@ async fn send_batch(
     let busy = || Problem::new(Code::Unavailable, "too many batches at this moment; nothing was done");
     let seat = tokio::time::timeout(SEAT_LIMIT, api.batches.acquire()).await;
     let _seat = seat.ok().and_then(Result::ok).ok_or_else(busy)?;
-    let capped_key = keys::capped(&api, caller.actor);
     let good = prepared.iter().filter_map(|verdict| verdict.as_ref().ok()).cloned();
-    let messages: Vec<NewMessage> = good.map(|message| NewMessage { capped_key, ..message }).collect();
+    let messages: Vec<NewMessage> = good.collect();
     for message in &messages {
         api.note_time(message);
     }
@@ -125,7 +124,11 @@ async fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(Prepared, pace:
     if !(1..=MESSAGES_MAX).contains(&messages.len()) {
         return Err(Problem::field("/messages", Code::InvalidRequest, "expected 1 to 10000 messages"));
     }
-    let prepared: Prepared = prepare_all(api, (caller.account, keys::capped(api, caller.actor)), messages).await;
+    let key = keys::capped(api, caller.actor);
+    let mut prepared: Prepared = prepare_all(api, (caller.account, key), messages).await;
+    for message in prepared.iter_mut().flatten() {
+        message.capped_key = key;
+    }
     let agreed = api.pace.agreed(&api.catalogue.get(), caller.account);
     let segments = prepared.iter().flatten().map(|message| u32::from(message.segments)).sum();
     let rate = api.pace.take(agreed, segments).await?;

@@ -40,11 +40,10 @@ async fn send(State(api): State<Arc<Api>>, caller: Caller, headers: HeaderMap, r
     if let Some(answer) = idempotency::recall(&api, caller.account, key.as_ref()).await? {
         return Ok(answer);
     }
-    let (mut message, rate) = match admit(&api, &caller, &raw).await {
+    let (message, rate) = match admit(&api, &caller, &raw).await {
         Ok(admitted) => admitted,
         Err(refusal) => return idempotency::or_earlier(&api, caller.account, key.as_ref(), refusal).await,
     };
-    message.capped_key = keys::capped(&api, caller.actor);
     let body = serde_json::to_vec(&AcceptedMessage::of(&message)).map_err(Problem::internal)?;
     let idempotency = key.clone().map(|key: Key| key.record(StatusCode::CREATED, body.clone()));
     api.note_time(&message);
@@ -69,8 +68,10 @@ async fn send(State(api): State<Arc<Api>>, caller: Caller, headers: HeaderMap, r
 /// Everything before the database: reads, prepares, and takes the message's segments from the account's rate.
 async fn admit(api: &Api, caller: &Caller, raw: &Raw) -> Result<(NewMessage, pace::Rate), Problem> {
     let request: SendRequest = raw.parse()?;
-    let prepared = prepare_all(api, (caller.account, keys::capped(api, caller.actor)), vec![request]).await.pop();
-    let message = prepared.ok_or_else(Problem::not_found)?.map_err(Problem::fields)?;
+    let key = keys::capped(api, caller.actor);
+    let prepared = prepare_all(api, (caller.account, key), vec![request]).await.pop();
+    let mut message = prepared.ok_or_else(Problem::not_found)?.map_err(Problem::fields)?;
+    message.capped_key = key;
     let agreed = api.pace.agreed(&api.catalogue.get(), caller.account);
     let rate = api.pace.take(agreed, u32::from(message.segments)).await?;
     Ok((message, rate))

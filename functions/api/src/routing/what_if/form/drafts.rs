@@ -3,20 +3,18 @@
 use std::collections::HashSet;
 
 use chrono::DateTime;
-use domain::fx::{ExchangeRate, SPREAD_PPM_MAX};
 use domain::routing::margin::{Breach, Guard};
 use domain::routing::rule::Rule;
 use domain::tariff::{Rate, Tariff};
 use domain::what_if::Drafts;
-use domain::{
-    Catalogue, Currency, ExchangeRateId, GuardId, Micros, Network, OperatorId, PlanId, RateId, RoutingRuleId, TariffId,
-};
+use domain::{Catalogue, GuardId, Micros, Network, OperatorId, PlanId, RateId, RoutingRuleId, TariffId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::AskWhatIf;
 use crate::Api;
 use crate::check::Check;
+use crate::exchange_rates;
 use crate::problem::Code;
 use crate::routing::form::{self, RuleThen, RuleWhen};
 
@@ -116,7 +114,7 @@ pub(super) fn read(api: &Api, catalogue: &Catalogue, check: &mut Check, body: &A
     let guards = body.guards.iter().enumerate().take(DRAFTS_MAX);
     let rates = body.rates.iter().enumerate().take(DRAFTS_MAX);
     let tariffs = body.tariffs.iter().enumerate().take(DRAFTS_MAX);
-    let exchange_rates = body.exchange_rates.iter().enumerate().take(DRAFTS_MAX);
+    let drafts_of_exchange = body.exchange_rates.iter().enumerate().take(DRAFTS_MAX);
     Drafts {
         rules: rules.map(|(at, draft)| rule(api, check, &format!("/rules/{at}"), draft)).collect(),
         without_rules,
@@ -124,8 +122,11 @@ pub(super) fn read(api: &Api, catalogue: &Catalogue, check: &mut Check, body: &A
         without_guards,
         rates: rates.filter_map(|(at, draft)| rate(catalogue, check, &format!("/rates/{at}"), draft)).collect(),
         tariffs: tariffs.filter_map(|(at, draft)| tariff(catalogue, check, &format!("/tariffs/{at}"), draft)).collect(),
-        exchange_rates: exchange_rates
-            .filter_map(|(at, draft)| exchange_rate(check, &format!("/exchange_rates/{at}"), draft))
+        exchange_rates: drafts_of_exchange
+            .filter_map(|(at, draft)| {
+                let texts = [draft.from.as_str(), &draft.to, &draft.rate];
+                exchange_rates::terms(check, &format!("/exchange_rates/{at}"), texts, draft.spread_ppm)
+            })
             .collect(),
         enabled: operators.collect(),
     }
@@ -199,19 +200,4 @@ fn tariff(
     check.that(known.is_some(), &format!("{at}/plan_id"), "there is no such plan, or it has no price yet");
     let example = known.and_then(|(_, dated)| dated.first())?;
     Some((plan, network?, Tariff { id: TariffId::generate(), price: price?, class, ..example.clone() }))
-}
-
-fn exchange_rate(
-    check: &mut Check,
-    at: &str,
-    draft: &DraftExchangeRate,
-) -> Option<((Currency, Currency), ExchangeRate)> {
-    let from: Option<Currency> = check.parse(&format!("{at}/from"), &draft.from);
-    let to: Option<Currency> = check.parse(&format!("{at}/to"), &draft.to);
-    check.that(from.is_none() || from != to, &format!("{at}/to"), "expected another currency than that of from");
-    let ratio = check.parse(&format!("{at}/rate"), &draft.rate);
-    let spread_ppm = draft.spread_ppm.unwrap_or(0);
-    check.that(spread_ppm <= SPREAD_PPM_MAX, &format!("{at}/spread_ppm"), "expected 0 to 500000");
-    let id = ExchangeRateId::generate();
-    Some((from.zip(to)?, ExchangeRate { id, ratio: ratio?, spread_ppm, from: DateTime::UNIX_EPOCH, to: None }))
 }

@@ -27,7 +27,8 @@ quick() {
 	say "lints"
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	say "documentation"
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --no-deps --quiet
+	# With the examples, cargo chooses the features of libraries as it did for the lints, and checks none a second time.
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --all-features --lib --examples --no-deps --quiet
 }
 
 # The advisory database lies on GitHub; without it the other three still hold.
@@ -51,7 +52,8 @@ unused() {
 queries() {
 	say "query data"
 	infra/setup/install.sh database
-	cargo run --quiet --locked --package testkit --example prepare -- --check
+	infra/setup/programs.sh
+	"${CARGO_TARGET_DIR:-target}/debug/examples/prepare" --check
 }
 
 export SQLX_OFFLINE=true

@@ -6,7 +6,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 # The tests of the whole start the programs themselves.
-cargo build --locked --workspace --bins --all-features
+infra/setup/programs.sh
 
 # Most tests wait most of the time.
 RUST_TEST_THREADS=${RUST_TEST_THREADS:-4}

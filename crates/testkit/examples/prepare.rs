@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 
@@ -18,9 +19,10 @@ async fn main() -> Result<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let fresh = testkit::temp_dir();
     let database = testkit::Database::fresh().await;
-    compile(&root, &database.url(), fresh.path())?;
+    let touched = compile(&root, &database.url(), fresh.path())?;
     let (made, kept) = (read(fresh.path())?, read(&root.join(".sqlx"))?);
     if made == kept {
+        touched.into_iter().try_for_each(|(file, modified)| set_modified(&file, modified))?;
         eprintln!(".sqlx is up to date, {} queries", made.len());
         return Ok(ExitCode::SUCCESS);
     }
@@ -33,27 +35,34 @@ async fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Compiles the crates with their queries described by `database_url`, into files in `out`.
-fn compile(root: &Path, database_url: &str, out: &Path) -> Result<()> {
+/// Compiles the crates with their queries described by `database_url`, into files in `out`. Answers which files it touched,
+/// and their times before: who sets those again spares everybody else a compilation.
+fn compile(root: &Path, database_url: &str, out: &Path) -> Result<Vec<(PathBuf, SystemTime)>> {
+    let mut touched = Vec::new();
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(root).args(["check", "--quiet", "--all-targets"]);
     for name in CRATES {
-        touch(&root.join("crates").join(name).join("src/lib.rs"))?;
+        let file = root.join("crates").join(name).join("src/lib.rs");
+        let modified = touch(&file)?;
+        touched.push((file, modified));
         cargo.args(["--package", name]);
     }
     cargo.env("DATABASE_URL", database_url).env("SQLX_OFFLINE", "false").env("SQLX_OFFLINE_DIR", out);
     ensure!(cargo.status().context("cannot run cargo")?.success(), "the queries do not compile");
-    Ok(())
+    Ok(touched)
 }
 
-/// Makes cargo compile the crate again: it does not see that the database is another.
-fn touch(file: &Path) -> Result<()> {
+/// Makes cargo compile the crate again: it does not see that the database is another. Answers the time that was there.
+fn touch(file: &Path) -> Result<SystemTime> {
+    let modified = file.metadata().with_context(|| format!("cannot read {}", file.display()))?.modified()?;
+    let step = Duration::from_millis(1);
+    set_modified(file, modified + modified.elapsed().unwrap_or(step).max(step))?;
+    Ok(modified)
+}
+
+fn set_modified(file: &Path, modified: SystemTime) -> Result<()> {
     let opened = std::fs::File::options().append(true).open(file);
-    let opened = opened.with_context(|| format!("cannot open {}", file.display()))?;
-    let modified = opened.metadata()?.modified()?;
-    let step = std::time::Duration::from_millis(1);
-    let elapsed = modified.elapsed().unwrap_or(step).max(step);
-    Ok(opened.set_modified(modified + elapsed)?)
+    Ok(opened.with_context(|| format!("cannot open {}", file.display()))?.set_modified(modified)?)
 }
 
 /// File names and contents of the query files in `dir`.

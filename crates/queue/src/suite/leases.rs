@@ -117,12 +117,13 @@ pub(super) async fn competing(rig: Rig) {
                 }
                 let acks = some.iter().map(|one| (one.lease.clone(), Settle::Ack)).collect();
                 let results = rig.queue.settle(&rig.name, acks).await;
-                assert!(results.iter().all(Result::is_ok), "{results:?}");
+                // Of two leases of one message the older may not count any more.
+                assert!(!rig.features.once || results.iter().all(Result::is_ok), "{results:?}");
                 mine.extend(texts(&some));
             }
         });
     }
     let came: Vec<String> = workers.join_all().await.into_iter().flatten().collect();
-    assert_eq!(came.len(), bodies.len(), "each message comes to one receiver");
+    assert!(!rig.features.once || came.len() == bodies.len(), "each message comes to one receiver: {came:?}");
     assert_eq!(came.iter().collect::<BTreeSet<_>>(), bodies.iter().collect());
 }

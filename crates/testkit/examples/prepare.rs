@@ -39,7 +39,8 @@ async fn main() -> Result<ExitCode> {
 /// and their times before: who sets those again spares everybody else a compilation.
 fn compile(root: &Path, database_url: &str, out: &Path) -> Result<Vec<(PathBuf, SystemTime)>> {
     let mut touched = Vec::new();
-    let mut cargo = Command::new(env!("CARGO"));
+    // The one on the path chooses the toolchain of this folder, and tells the compilers it starts.
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root).args(["check", "--quiet", "--all-targets"]);
     for name in CRATES {
         let file = root.join("crates").join(name).join("src/lib.rs");

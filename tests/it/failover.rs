@@ -107,6 +107,38 @@ async fn what_nobody_else_may_carry_waits_on_and_a_moment_without_sessions_moves
 }
 
 #[tokio::test]
+async fn what_stays_of_an_envelope_that_comes_twice_is_not_lost() {
+    let case = Case::new().await;
+    let Case { road, cheap, dear } = &case;
+    let (moves, stays) = (
+        road.send(road.world.message("43405", 1, road.now())).await,
+        road.send(road.world.message("43404", 1, road.now())).await,
+    );
+    let both: Vec<contract::Routed> = road.taken(*cheap).await;
+    assert_eq!(both.len(), 2);
+    let envelope = contract::seal(&both, road.now()).unwrap().remove(0).body;
+    // Nobody else may carry one of them.
+    sqlx::query(
+        "INSERT INTO operator_rates (id, operator_id, mcc, mnc, price_micros, currency, effective_from)
+         SELECT gen_random_uuid(), $1, '434', '04', 1000000000, 'UZS', '2020-01-01'",
+    )
+    .bind(dear.uuid())
+    .execute(road.world.pool())
+    .await
+    .unwrap();
+    // A worker used the envelope and died before it said so: it comes once more.
+    for _ in 0..2 {
+        road.world.queue.send(&queues::submit(*cheap), &[queue::Out::now(envelope.clone())]).await.remove(0).unwrap();
+    }
+    case.later(0, 0, 1).await;
+    assert_eq!(case.later(61, 0, 1).await, 1);
+    assert_eq!(road.taken(*dear).await.iter().map(|one| one.message_id).collect::<Vec<_>>(), [moves]);
+    let depth = road.world.queue.depth(&queues::submit(*cheap)).await.unwrap();
+    assert_eq!(depth.ready + depth.waiting, 1, "what stays waits for its operator");
+    assert_eq!(road.stands(stays).await.0, "queued");
+}
+
+#[tokio::test]
 async fn what_the_operator_has_got_stays_there() {
     let case = Case::new().await;
     let Case { road, cheap, dear } = &case;

@@ -160,6 +160,8 @@ pub enum Refusal {
     SameMoment,
     /// It is over before it can begin.
     Over,
+    /// A later row for the same network holds already when this one could begin.
+    Superseded,
 }
 
 impl Refusal {
@@ -169,6 +171,7 @@ impl Refusal {
             Self::ShortNotice => "short_notice",
             Self::SameMoment => "same_moment",
             Self::Over => "over",
+            Self::Superseded => "superseded",
         }
     }
 }
@@ -230,7 +233,12 @@ struct Span {
 /// Compares a sheet with the rates that are stored. Lines come in the order of the rows; closings follow.
 ///
 /// Rows for the same network are compared one after the other in the order of their dates, each with what holds at its
-/// moment when those before it have been applied.
+/// moment when those before it have been applied. A row that could only begin when a later one holds, because its own date is
+/// past or its notice is not over, never holds: the last word of a sheet about a moment is the one that counts. Where a row
+/// ends and another one begins, the price changes, and no rate ends. A stored rate that a row prolongs at its price goes on.
+///
+/// An increase is one whatever it replaces: where nothing is held for a network, the stored rate is taken that its traffic
+/// costs until then, such as its country's.
 pub fn compare(offers: &[Offer], held: &[Held], terms: &Terms) -> Vec<Line> {
     let mut timelines: BTreeMap<Key, Vec<Span>> = BTreeMap::new();
     for rate in held {
@@ -239,12 +247,19 @@ pub fn compare(offers: &[Offer], held: &[Held], terms: &Terms) -> Vec<Line> {
         timelines.entry((rate.network, rate.traffic_class)).or_default().push(span);
     }
     let mut order: Vec<&Offer> = offers.iter().collect();
-    order.sort_by_key(|offer| (offer.from.unwrap_or(terms.default_from), offer.row));
+    let said = |offer: &Offer| offer.from.unwrap_or(terms.default_from);
+    order.sort_by_key(|offer| (said(offer), offer.row));
+    let mut dates: BTreeMap<Key, Vec<DateTime<Utc>>> = BTreeMap::new();
+    for offer in &order {
+        dates.entry((offer.network, offer.traffic_class)).or_default().push(said(offer));
+    }
     let mut lines: Vec<Line> = Vec::with_capacity(order.len());
     for offer in order {
-        let timeline = timelines.entry((offer.network, offer.traffic_class)).or_default();
-        let line = compare_one(offer, timeline, terms);
-        apply(&line, timeline);
+        let key = (offer.network, offer.traffic_class);
+        let next = dates[&key].iter().find(|date| **date > said(offer)).copied();
+        let behind = |at| behind(key, held, at);
+        let line = compare_one(offer, timelines.entry(key).or_default(), next, behind, terms);
+        apply(&line, timelines.entry(key).or_default());
         lines.push(line);
     }
     if terms.is_whole {
@@ -254,13 +269,34 @@ pub fn compare(offers: &[Offer], held: &[Held], terms: &Terms) -> Vec<Line> {
     lines
 }
 
-fn compare_one(offer: &Offer, timeline: &[Span], terms: &Terms) -> Line {
+/// What traffic costs for which no rate of its own is held, by the rates that are stored.
+fn behind((network, class): Key, held: &[Held], at: DateTime<Utc>) -> Option<&Held> {
+    let country = Network { mnc: None, ..network };
+    let places = [(network, None), (country, class), (country, None)];
+    places.into_iter().filter(|place| *place != (network, class)).find_map(|place| {
+        held.iter().find(|rate| (rate.network, rate.traffic_class) == place && in_force(rate.from, rate.to, at))
+    })
+}
+
+fn compare_one<'a>(
+    offer: &Offer,
+    timeline: &[Span],
+    next: Option<DateTime<Utc>>,
+    behind: impl Fn(DateTime<Utc>) -> Option<&'a Held>,
+    terms: &Terms,
+) -> Line {
     let said = offer.from.unwrap_or(terms.default_from);
     let mut from = said.max(terms.now);
     let at = |from| timeline.iter().find(|span| in_force(span.from, span.to, from));
+    let to = offer.to.filter(|to| next.is_none_or(|next| next > *to));
     let mut change = change(offer, at(from));
     let mut refused = None;
-    if matches!(change, Change::Up | Change::Currency) && from < terms.notice_ends() {
+    let is_increase = match change {
+        Change::Up | Change::Currency => true,
+        Change::New => behind(from).is_some_and(|rate| rate.currency != offer.currency || rate.price < offer.price),
+        _ => false,
+    };
+    if is_increase && from < terms.notice_ends() {
         match terms.on_short_notice {
             ShortNotice::Refuse => refused = Some(Refusal::ShortNotice),
             ShortNotice::Move => {
@@ -270,14 +306,22 @@ fn compare_one(offer: &Offer, timeline: &[Span], terms: &Terms) -> Line {
         }
     }
     let held = at(from);
-    let ends = offer.to.filter(|to| held.is_some_and(|span| span.to.is_none_or(|end| *to < end)));
+    let ends = to.filter(|to| held.is_some_and(|span| span.to.is_none_or(|end| *to < end)));
     if change == Change::Unchanged && ends.is_some() {
         (change, from) = (Change::Closed, ends.unwrap_or(from).max(terms.now));
     }
+    let lapses = held
+        .and_then(|span| span.to)
+        .filter(|end| to.is_none_or(|to| to > *end) && next.is_none_or(|next| next > *end) && at(*end).is_none());
+    if let Some(end) = lapses.filter(|_| change == Change::Unchanged) {
+        (change, from) = (Change::New, end);
+    }
     if change.publishes() {
-        let same = held.is_some_and(|span| span.from == from);
-        let over = offer.to.is_some_and(|to| to <= from);
-        refused = refused.or(over.then_some(Refusal::Over)).or(same.then_some(Refusal::SameMoment));
+        let same = at(from).is_some_and(|span| span.from == from);
+        let over = to.is_some_and(|to| to <= from);
+        let late = next.is_some_and(|next| next <= from);
+        let reasons = [(late, Refusal::Superseded), (over, Refusal::Over), (same, Refusal::SameMoment)];
+        refused = refused.or(reasons.into_iter().find_map(|(holds, why)| holds.then_some(why)));
     }
     Line {
         row: Some(offer.row),
@@ -290,7 +334,7 @@ fn compare_one(offer: &Offer, timeline: &[Span], terms: &Terms) -> Line {
         new: Some((offer.price, offer.currency)),
         is_rounded: offer.is_rounded,
         from,
-        to: offer.to.filter(|_| change.publishes()),
+        to: to.filter(|_| change.publishes()),
         moved_from: (from != said && offer.from.is_some() && change != Change::Closed).then_some(said),
     }
 }

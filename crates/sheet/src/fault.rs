@@ -11,6 +11,8 @@ pub enum Reason {
     MncInvalid,
     /// A spreadsheet took its leading zeros: more than one code fits.
     MncLostZero,
+    /// Three digits that no network has, where the last two are one's: a zero too many.
+    MncPadded,
     /// A joint code that is not five or six digits, or a country's three.
     MccmncInvalid,
     /// The joint code and the two single ones say different things.
@@ -49,6 +51,8 @@ pub enum Reason {
     TextGarbled,
     /// Longer than any value.
     CellTooLong,
+    /// More cells than the header has columns, as a decimal comma makes them where commas separate cells.
+    TooManyCells,
     /// Another row says another price for the same network and date.
     RowsContradict,
     /// Another row says the same. Nothing is lost.
@@ -63,11 +67,12 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::MccMissing,
         Self::MccInvalid,
         Self::MncInvalid,
         Self::MncLostZero,
+        Self::MncPadded,
         Self::MccmncInvalid,
         Self::CodesDiffer,
         Self::CodeIsDecimal,
@@ -87,6 +92,7 @@ impl Reason {
         Self::CellError,
         Self::TextGarbled,
         Self::CellTooLong,
+        Self::TooManyCells,
         Self::RowsContradict,
         Self::DuplicateRow,
         Self::TotalsRow,
@@ -101,6 +107,7 @@ impl Reason {
             Self::MccInvalid => "mcc_invalid",
             Self::MncInvalid => "mnc_invalid",
             Self::MncLostZero => "mnc_lost_zero",
+            Self::MncPadded => "mnc_padded",
             Self::MccmncInvalid => "mccmnc_invalid",
             Self::CodesDiffer => "codes_differ",
             Self::CodeIsDecimal => "code_is_decimal",
@@ -120,6 +127,7 @@ impl Reason {
             Self::CellError => "cell_error",
             Self::TextGarbled => "text_garbled",
             Self::CellTooLong => "cell_too_long",
+            Self::TooManyCells => "too_many_cells",
             Self::RowsContradict => "rows_contradict",
             Self::DuplicateRow => "duplicate_row",
             Self::TotalsRow => "totals_row",

@@ -44,8 +44,9 @@ const MNC: &[&str] = &["mnc", "mobilenetworkcode"];
 const MCCMNC: &[&str] = &["mccmnc", "plmn", "imsi", "e212", "networkcode", "imsiprefix"];
 const COUNTRY: &[&str] = &["country", "countryname", "destination", "destinationcountry"];
 const NETWORK: &[&str] = &["network", "networkname", "operator", "operatorname", "carrier", "mobilenetwork"];
-const PRICE: &[&str] =
-    &["price", "newprice", "rate", "newrate", "cost", "pricesubmit", "pricepersms", "smsprice", "unitprice"];
+/// Beside an old price the new one counts.
+const NEW_PRICE: &[&str] = &["newprice", "newrate", "newcost"];
+const PRICE: &[&str] = &["price", "rate", "cost", "pricesubmit", "pricepersms", "smsprice", "unitprice"];
 const CURRENCY: &[&str] = &["currency", "ccy", "curr", "cur", "currencycode"];
 const EFFECTIVE: &[&str] = &["effective", "effectivedate", "effectivefrom", "validfrom", "startdate", "from", "date"];
 const CEASE: &[&str] = &["cease", "ceasedate", "validto", "validuntil", "enddate", "effectiveto", "expires", "until"];
@@ -199,21 +200,28 @@ impl Finder<'_> {
 
     /// The column of the price, whose heading may end with its currency.
     fn price(&mut self, wanted: Option<&str>) -> Option<(usize, Option<Currency>)> {
-        let column = self.column("price", wanted, PRICE);
-        let currency_in = |heading: &Heading| {
-            let tail = |plain: &String| {
-                PRICE.iter().find_map(|name| plain.strip_prefix(name)?.to_uppercase().parse::<Currency>().ok())
-            };
-            heading.plain.iter().find_map(tail)
-        };
-        if let Some(column) = column {
-            return Some((column, self.headings.get(column).and_then(currency_in)));
+        if wanted.is_some() {
+            let column = self.column("price", wanted, PRICE)?;
+            let names = [NEW_PRICE, PRICE].concat();
+            return Some((column, self.headings.get(column).and_then(|heading| currency_in(heading, &names))));
         }
-        let with_currency = |(column, heading)| Some((column, Some(currency_in(heading)?)));
-        let found = wanted.is_none().then(|| self.headings.iter().enumerate().find_map(with_currency)).flatten();
+        let found = [NEW_PRICE, PRICE].into_iter().find_map(|names| {
+            let plain = names.iter().find_map(|name| self.named(name));
+            let with_currency = |(column, heading)| Some((column, Some(currency_in(heading, names)?)));
+            let plain = plain.map(|column| (column, currency_in(&self.headings[column], names)));
+            plain.or_else(|| self.headings.iter().enumerate().find_map(with_currency))
+        });
         self.found += usize::from(found.is_some());
         found
     }
+}
+
+/// The currency behind one of these names: `Price (EUR)`.
+fn currency_in(heading: &Heading, names: &[&str]) -> Option<Currency> {
+    let tail = |plain: &String| {
+        names.iter().find_map(|name| plain.strip_prefix(name)?.to_uppercase().parse::<Currency>().ok())
+    };
+    heading.plain.iter().find_map(tail)
 }
 
 impl Header {

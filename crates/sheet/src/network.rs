@@ -88,6 +88,12 @@ fn network(mcc: &str, mnc: &str, known: Known<'_>, digits: Option<u8>) -> Result
         return Err(plain(Reason::MncInvalid));
     }
     let as_written = Network::parse(mcc, Some(mnc)).ok();
+    let tail =
+        mnc.strip_prefix('0').filter(|tail| tail.len() == 2).and_then(|tail| Network::parse(mcc, Some(tail)).ok());
+    if let Some(tail) = tail.filter(|tail| known(*tail) && !as_written.is_some_and(known)) {
+        let hint = || format!("it may be {tail}");
+        return if digits == Some(2) { Ok(tail) } else { Err((Reason::MncPadded, hint())) };
+    }
     if let Some(network) = as_written.filter(|network| mnc.len() == 3 || known(*network)) {
         return Ok(network);
     }
@@ -95,14 +101,15 @@ fn network(mcc: &str, mnc: &str, known: Known<'_>, digits: Option<u8>) -> Result
     let padded: Vec<Network> =
         widths.filter_map(|width| Network::parse(mcc, Some(&format!("{mnc:0>width$}"))).ok()).collect();
     let fitting: Vec<Network> = padded.iter().copied().filter(|network| known(*network)).collect();
-    match (fitting.as_slice(), as_written) {
-        ([only], _) => Ok(*only),
-        ([], Some(network)) => Ok(network),
+    let width = digits.map(usize::from).filter(|width| *width > mnc.len());
+    let told = width.and_then(|width| Network::parse(mcc, Some(&format!("{mnc:0>width$}"))).ok());
+    match (fitting.as_slice(), told, as_written) {
+        ([only], _, _) => Ok(*only),
+        (_, Some(told), _) => Ok(told),
+        ([], None, Some(network)) => Ok(network),
         _ => {
-            let width = digits.map(usize::from).filter(|width| *width > mnc.len());
-            let told = width.and_then(|width| Network::parse(mcc, Some(&format!("{mnc:0>width$}"))).ok());
             let names: Vec<String> = padded.iter().map(ToString::to_string).collect();
-            told.ok_or_else(|| (Reason::MncLostZero, format!("it may be {}", names.join(" or "))))
+            Err((Reason::MncLostZero, format!("it may be {}", names.join(" or "))))
         }
     }
 }

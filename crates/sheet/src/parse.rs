@@ -1,6 +1,6 @@
 //! Rows to rates: every row is a rate, or named with what is wrong in it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use domain::rate_sheet::Offer;
@@ -11,7 +11,7 @@ pub use crate::network::Known;
 use crate::date;
 use crate::decimal::{self, Price};
 use crate::fault::{Fault, Reason};
-use crate::grid::{CELL_CHARS_MAX, Cell, Grid, Row};
+use crate::grid::{CELL_CHARS_MAX, Cell, Format, Grid, Row};
 use crate::header::{self, Header, NoColumn};
 use crate::mapping::Mapping;
 use crate::network::{self, Refusal};
@@ -37,7 +37,8 @@ pub struct Read {
 /// Reads the rates of a sheet. `known` says which networks there are.
 pub fn parse(grid: &Grid, mapping: &Mapping, known: Known<'_>) -> Result<Read, NoColumn> {
     let header = header::find(grid, mapping)?;
-    let mut reader = Reader { header: &header, mapping, known, read: Read::default() };
+    let width = (grid.format == Format::Csv && !header.names.is_empty()).then_some(header.names.len());
+    let mut reader = Reader { header: &header, width, mapping, known, read: Read::default() };
     for row in grid.rows.iter().skip(header.data_from) {
         reader.read.rows += 1;
         reader.row(row);
@@ -50,6 +51,8 @@ pub fn parse(grid: &Grid, mapping: &Mapping, known: Known<'_>) -> Result<Read, N
 
 struct Reader<'a> {
     header: &'a Header,
+    /// Columns that a row may have, where a cut cell could make more of them.
+    width: Option<usize>,
     mapping: &'a Mapping,
     known: Known<'a>,
     read: Read,
@@ -91,6 +94,12 @@ impl Reader<'_> {
             return;
         }
         spoilt(row, &mut faults);
+        let beyond = self.width.and_then(|width| {
+            row.cells.iter().enumerate().skip(width).find(|(_, cell)| **cell != Cell::Empty).map(|(column, _)| column)
+        });
+        if let Some(column) = beyond {
+            faults.add(Some(column), (Reason::TooManyCells, "is a decimal comma taken for a separator?".to_owned()));
+        }
         if faults.found.is_empty() {
             let offers = self.offers(row, &mut faults);
             if faults.found.is_empty() {
@@ -179,8 +188,8 @@ impl Reader<'_> {
             (Some(Ok(joint)), Some(Ok(pair))) if pair.iter().all(|one| joint.iter().all(|j| j.country() == *one)) => {
                 Some(joint)
             }
-            (Some(Ok(joint)), Some(Err((Reason::MncLostZero, _)))) => Some(joint),
-            (Some(Err((Reason::MncLostZero, _))), Some(Ok(pair))) => Some(pair),
+            (Some(Ok(joint)), Some(Err((Reason::MncLostZero | Reason::MncPadded, _)))) => Some(joint),
+            (Some(Err((Reason::MncLostZero | Reason::MncPadded, _))), Some(Ok(pair))) => Some(pair),
             (Some(Err(refusal)), Some(_)) => {
                 faults.add(header.mccmnc, refusal);
                 None
@@ -284,31 +293,49 @@ fn spoilt(row: &Row, faults: &mut Faults<'_>) {
 
 type Key = (Network, Option<TrafficClass>, Option<DateTime<Utc>>);
 
-/// Of rows for the same network, class and date, those that say the same are duplicates; those that say another price
-/// are all refused: nobody knows which is meant.
+/// Rows that say another price for the same network, class and date are all refused, with everything they say: nobody knows
+/// what is meant. Of the others, those that say the same are duplicates.
 fn refuse_contradictions(read: &mut Read) {
-    let mut alike: HashMap<Key, Vec<usize>> = HashMap::new();
-    for (at, offer) in read.offers.iter().enumerate() {
-        alike.entry((offer.network, offer.traffic_class, offer.from)).or_default().push(at);
-    }
-    let mut refused: Vec<(usize, Reason, u32)> = Vec::new();
-    for group in alike.values().filter(|group| group.len() > 1) {
-        let said = |at: usize| (read.offers[at].price, read.offers[at].currency, read.offers[at].to);
+    let said = |offer: &Offer| (offer.price, offer.currency, offer.to);
+    let mut contradict: BTreeMap<u32, (usize, u32)> = BTreeMap::new();
+    for group in alike(&read.offers) {
         let first = group[0];
-        if group.iter().all(|at| said(*at) == said(first)) {
-            refused.extend(group[1..].iter().map(|at| (*at, Reason::DuplicateRow, read.offers[first].row)));
-        } else {
+        if group.iter().any(|at| said(&read.offers[*at]) != said(&read.offers[first])) {
             let other = |at: usize| read.offers[if at == first { group[1] } else { first }].row;
-            refused.extend(group.iter().map(|at| (*at, Reason::RowsContradict, other(*at))));
+            for at in &group {
+                contradict.entry(read.offers[*at].row).or_insert((*at, other(*at)));
+            }
         }
     }
-    refused.sort_unstable_by_key(|(at, ..)| *at);
-    for (at, reason, other) in refused.iter().rev() {
-        let offer = read.offers.remove(*at);
-        let hint = format!("row {other} is for the same network and date");
-        let (row, cell) = (offer.row, format!("{} {} {}", offer.network, offer.price, offer.currency));
-        read.faults.push(Fault { row, column: String::new(), reason: *reason, cell, hint });
+    for (at, other) in contradict.values() {
+        let fault = fault(&read.offers[*at], Reason::RowsContradict, *other);
+        read.faults.push(fault);
     }
+    read.offers.retain(|offer| !contradict.contains_key(&offer.row));
+    let mut twice: Vec<(usize, u32)> = Vec::new();
+    for group in alike(&read.offers) {
+        twice.extend(group[1..].iter().map(|at| (*at, read.offers[group[0]].row)));
+    }
+    twice.sort_unstable();
+    for (at, other) in twice.into_iter().rev() {
+        let offer = read.offers.remove(at);
+        read.faults.push(fault(&offer, Reason::DuplicateRow, other));
+    }
+}
+
+/// Which offers are for the same network, class and date, where there are several; the first rows first.
+fn alike(offers: &[Offer]) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+    for (at, offer) in offers.iter().enumerate() {
+        groups.entry((offer.network, offer.traffic_class, offer.from)).or_default().push(at);
+    }
+    groups.into_values().filter(|group| group.len() > 1).collect()
+}
+
+fn fault(offer: &Offer, reason: Reason, other: u32) -> Fault {
+    let hint = format!("row {other} is for the same network and date");
+    let cell = format!("{} {} {}", offer.network, offer.price, offer.currency);
+    Fault { row: offer.row, column: String::new(), reason, cell, hint }
 }
 
 #[cfg(test)]

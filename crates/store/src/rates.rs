@@ -31,6 +31,22 @@ pub struct NewRate {
     pub from: DateTime<Utc>,
 }
 
+/// Would a rate change what held more than five minutes ago? Messages were bought by it.
+pub async fn changes_the_past(tx: &mut PgConnection, new: &NewRate) -> Result<bool, Error> {
+    let found = query!(
+        r#"SELECT $5 < now() - interval '5 minutes' AND EXISTS (SELECT FROM operator_rates
+           WHERE operator_id = $1 AND mcc = $2 AND coalesce(mnc, '') = coalesce($3, '')
+             AND coalesce(traffic_class, '') = coalesce($4, '')
+             AND effective_from < $5 AND (effective_to IS NULL OR effective_to > $5)) AS "is!""#,
+        new.operator.uuid(),
+        new.network.mcc.to_string(),
+        new.network.mnc.map(|mnc| mnc.to_string()),
+        new.traffic_class.as_ref().map(TrafficClass::as_str),
+        new.from,
+    );
+    Ok(found.fetch_one(tx).await?.is)
+}
+
 /// Publishes a rate: closes the one that holds at its moment, and ends where a later one begins. The constraint
 /// `operator_rates_do_not_overlap` refuses a second rate of the same moment. `false`: no such operator.
 pub async fn publish(tx: &mut PgConnection, new: &NewRate) -> Result<bool, Error> {

@@ -43,7 +43,9 @@ async fn release(
 ) -> Result<Vec<Released>, Error> {
     let rows = query!(
         r#"WITH due AS (
-               SELECT id FROM messages WHERE state = 'scheduled' AND released_at IS NULL AND scheduled_at <= $1
+               SELECT id FROM messages w WHERE state = 'scheduled' AND released_at IS NULL AND scheduled_at <= $1
+                 AND NOT EXISTS (SELECT FROM accounts a JOIN accounts above ON above.id = ANY (a.path)
+                   WHERE a.id = w.account_id AND above.status <> 'active')
                ORDER BY scheduled_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
            )
            UPDATE messages m SET released_at = $3 FROM due WHERE m.id = due.id

@@ -45,6 +45,12 @@ pub async fn lock(tx: &mut Tx) -> Result<bool, Error> {
     Ok(row.taken)
 }
 
+/// Keeps whoever judges away until this transaction ends: what a person says is not overwritten by who looked before.
+pub async fn hold_off(tx: &mut Tx) -> Result<(), Error> {
+    query!(r#"SELECT pg_advisory_xact_lock($1) AS "taken!: ()""#, JUDGE).fetch_one(&mut **tx).await?;
+    Ok(())
+}
+
 pub(crate) fn network_of(stored: &str) -> Result<Option<Network>, Error> {
     match stored {
         "" => Ok(None),

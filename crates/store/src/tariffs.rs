@@ -129,6 +129,24 @@ pub async fn plan_owner(tx: &mut PgConnection, tenant: AccountId, plan: PlanId) 
     Ok(row.map(|row| AccountId::from_uuid(row.owner_account_id)))
 }
 
+/// Would a price change what held more than five minutes ago? Messages were priced by it, and lists exported.
+pub async fn changes_the_past(tx: &mut PgConnection, new: &NewTariff) -> Result<bool, Error> {
+    let mcc = new.network.map(|network| network.mcc.to_string());
+    let mnc = new.network.and_then(|network| network.mnc).map(|mnc| mnc.to_string());
+    let found = query!(
+        r#"SELECT $5 < now() - interval '5 minutes' AND EXISTS (SELECT FROM tariffs
+           WHERE plan_id = $1 AND coalesce(mcc, '') = coalesce($2, '') AND coalesce(mnc, '') = coalesce($3, '')
+             AND coalesce(traffic_class, '') = coalesce($4, '')
+             AND effective_from < $5 AND (effective_to IS NULL OR effective_to > $5)) AS "is!""#,
+        new.plan.uuid(),
+        mcc,
+        mnc,
+        new.traffic_class.as_ref().map(TrafficClass::as_str),
+        new.from,
+    );
+    Ok(found.fetch_one(tx).await?.is)
+}
+
 /// Publishes a price: closes the one that holds at its moment, and ends where a later one begins. The
 /// constraint `tariffs_do_not_overlap` refuses a second price of the same moment.
 /// `false`: the plan is not in the tenant's subtree.

@@ -76,6 +76,17 @@ impl Caller {
         }
     }
 
+    /// Somebody must be logged in, for where two people are needed: whoever holds a key could be both.
+    pub(crate) fn is_person(&self, why: &str) -> Result<(), Problem> {
+        match self.actor {
+            Actor::User(_) => Ok(()),
+            Actor::Key(_) => Err(Problem::new(
+                Code::Forbidden,
+                format!("{why} two people are needed: log in instead of using a key"),
+            )),
+        }
+    }
+
     /// The account must be one that has others below it.
     pub(crate) fn is_seller(&self) -> Result<(), Problem> {
         match self.role {

@@ -5,7 +5,7 @@
 
 mod adjustments;
 mod caps;
-mod once;
+pub(crate) mod once;
 mod refunds;
 mod revenue;
 mod statement;

@@ -63,7 +63,10 @@ async fn export_prices(
             vec![
                 Cell::plain(tariff.network.map(|network| network.mcc)),
                 Cell::plain(tariff.network.and_then(|network| network.mnc)),
-                Cell::text(tariff.network.and_then(|network| names.get(&network)).map(String::as_str)),
+                Cell::text(tariff.network.and_then(|network| match names.get(&network) {
+                    Some(name) => Some(name.as_str()),
+                    None => domain::world::world().name(network),
+                })),
                 Cell::plain(tariff.traffic_class),
                 Cell::plain(Some(tariff.price)),
                 Cell::plain(Some(tariff.currency)),

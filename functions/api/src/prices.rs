@@ -170,6 +170,9 @@ async fn publish_tariff(
     let new = read_tariff(&raw.parse()?)?;
     let mut tx = api.db.begin().await?;
     let owner = tariffs::plan_owner(&mut tx, caller.account, new.plan).await?.ok_or_else(Problem::not_found)?;
+    if tariffs::changes_the_past(&mut tx, &new).await? {
+        return Err(past("price"));
+    }
     let made = tariffs::publish(&mut tx, caller.account, &new).await;
     let twice = |error| conflict(error, "tariffs_do_not_overlap", "a price of this moment is there already");
     found(made.map_err(twice)?)?;
@@ -179,6 +182,12 @@ async fn publish_tariff(
     let change = Change { account: owner, action: "tariff.publish", subject: new.id.to_string(), detail };
     api.commit(tx, &caller, change).await?;
     Ok((StatusCode::CREATED, Json(view(&made))))
+}
+
+/// What is to hold before now must not replace what held: messages were priced by it.
+pub(crate) fn past(what: &str) -> Problem {
+    let detail = format!("another {what} held at this moment, and what was is not changed: say a moment from now on");
+    Problem::field("/effective_from", Code::InvalidRequest, detail)
 }
 
 fn read_tariff(body: &PublishTariff) -> Result<NewTariff, Problem> {

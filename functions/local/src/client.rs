@@ -95,7 +95,7 @@ impl Client {
 
     /// Posts a file as it is; its bytes say what it is.
     pub(crate) async fn upload(&self, path: &str, query: &[(&str, String)], file: Vec<u8>) -> Result<Value> {
-        let request = self.request(Method::POST, path).query(query);
+        let request = self.request(Method::POST, path).query(query).timeout(SHEET_LIMIT);
         self.send(request.header("content-type", "application/octet-stream").body(file)).await
     }
 

@@ -77,8 +77,9 @@ impl Sweep {
         Ok(moved)
     }
 
-    /// Moves what of an envelope another operator may carry. Crashes may come anywhere: what has moved has another hop, and
-    /// whoever gets the envelope a second time asks for that.
+    /// Moves what of an envelope another operator may carry; what stays goes back in an envelope of its own. Both are one
+    /// transaction, which marks the envelope as used: it may come a second time, and nothing of it is lost then. What has moved
+    /// has another hop, and whoever gets an old envelope asks for that.
     async fn move_one(
         &self,
         operator: OperatorId,
@@ -96,21 +97,36 @@ impl Sweep {
         let mut waiting = outages::waiting(&mut tx, operator, &keys).await?;
         waiting.retain(|one| finds_another(one, catalogue, now));
         let gone: Vec<(MessageId, u8)> = waiting.iter().map(|one| (one.item.message_id, one.hop)).collect();
-        if !gone.is_empty() {
-            outages::take_back(&mut tx, &gone, now).await?;
-            append_events(&mut tx, "sweep", &gone.iter().map(|(id, _)| event(*id, operator, now)).collect::<Vec<_>>())
-                .await?;
-            let items: Vec<_> = waiting.into_iter().map(|one| one.item).collect();
-            publish::publish(&mut tx, self.db.publishing(), queues::ROUTE, seal(&items, now)?, 0).await?;
-            tx.commit().await?;
+        if gone.is_empty() {
+            drop(tx);
+            return self.put_back(operator, &envelope.items, now).await;
         }
+        outages::take_back(&mut tx, &gone, now).await?;
+        append_events(&mut tx, "sweep", &gone.iter().map(|(id, _)| event(*id, operator, now)).collect::<Vec<_>>())
+            .await?;
+        let items: Vec<_> = waiting.into_iter().map(|one| one.item).collect();
+        let how = self.db.publishing();
+        publish::publish(&mut tx, how, queues::ROUTE, seal(&items, now)?, 0).await?;
         let stays = envelope.items.into_iter().filter(|item| gone.iter().all(|(id, _)| *id != item.message_id));
-        let stays: Vec<Out> =
-            seal(&stays.collect::<Vec<_>>(), now)?.into_iter().map(|sealed| Out::after(STAYS, sealed.body)).collect();
-        for sent in self.queue.send(&queues::submit(operator), &stays).await {
+        let stays = seal(&stays.collect::<Vec<_>>(), now)?;
+        let delay_ms = i64::try_from(STAYS.as_millis())?;
+        publish::publish(&mut tx, how, &queues::submit(operator), stays, delay_ms).await?;
+        tx.commit().await?;
+        Ok((u64::try_from(gone.len())?, Settle::Ack))
+    }
+
+    /// An envelope of which nothing moves, in a new one: how often the old one came says nothing against it.
+    async fn put_back(
+        &self,
+        operator: OperatorId,
+        items: &[Routed],
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<(u64, Settle)> {
+        let again: Vec<Out> = seal(items, now)?.into_iter().map(|sealed| Out::after(STAYS, sealed.body)).collect();
+        for sent in self.queue.send(&queues::submit(operator), &again).await {
             sent?;
         }
-        Ok((u64::try_from(gone.len())?, Settle::Ack))
+        Ok((0, Settle::Ack))
     }
 }
 

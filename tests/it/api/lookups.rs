@@ -206,6 +206,18 @@ async fn a_provider_that_hangs_holds_messages_up_for_its_time_at_most() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_nobody_has_switch_look_ups_off_for_nobody() {
+    let fake = Fake::default();
+    fake.knows("998931234567", "43404");
+    let rig = rig(&fake, "always").await;
+    for number in 0..10 {
+        assert_eq!(rig.priced(&format!("+9989312346{number:02}")).await.0, "43405");
+    }
+    assert_eq!((fake.asked(), rig.spent().await[0].0), (10, 0), "each is asked about, and costs nothing");
+    assert_eq!(rig.priced("+998931234567").await.0, "43404");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn portability_override_wins() {
     let fake = Fake::default();
     fake.knows("998931234567", "43408");

@@ -43,7 +43,7 @@ async fn a_customer_exports_what_it_pays_with_all_that_is_to_come() {
     let later = later.replace('Z', ".000Z");
     let expected = [
         "mcc,mnc,network,traffic_class,price,currency,charge_on,effective_from,effective_to".to_owned(),
-        "434,04,,,90.00,UZS,delivered,2020-01-01T00:00:00.000Z,".to_owned(),
+        "434,04,Beeline,,90.00,UZS,delivered,2020-01-01T00:00:00.000Z,".to_owned(),
         format!("434,05,\"'=HYPERLINK(\"\"http://x\"\")\",,80.00,UZS,submit,2020-01-01T00:00:00.000Z,{later}"),
         format!("434,05,\"'=HYPERLINK(\"\"http://x\"\")\",,81.00,UZS,submit,{later},"),
     ];
@@ -233,5 +233,12 @@ async fn prices_are_made_for_each_class_that_has_a_cost_or_a_price_of_its_own() 
     let proposal =
         rig.post(&rig.reseller, &own, &json!({"rules": [{"margin_permille": 500}]})).await.expect(200).json();
     let told: Vec<String> = proposal["prices"].as_array().unwrap().iter().map(short).collect();
-    assert_eq!(told, ["434 - 60.00 - 90.00 new", "434 ads 66.00 - 99.00 new"]);
+    // What it sells by network and buys by country costs it the country's price.
+    let expected = [
+        "434 - 60.00 - 90.00 new",
+        "434 ads 66.00 - 99.00 new",
+        "434 - 60.00 90.00 90.00 unchanged",
+        "434 - 60.00 80.00 90.00 up",
+    ];
+    assert_eq!(told, expected);
 }

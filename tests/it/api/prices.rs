@@ -59,6 +59,30 @@ async fn rig() -> Rig {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_held_is_not_changed_afterwards() {
+    let rig = Rig::new().await;
+    let plan = rig.post(&rig.house, "/v1/tariff-plans", &json!({"name": "past"})).await.expect(201).text("id");
+    let hours_ago = |hours| (Utc::now() - TimeDelta::hours(hours)).to_rfc3339();
+    let operator = rig.world.operators[0];
+    for (path, name, own) in
+        [("/v1/tariffs", "plan_id", json!(plan)), ("/v1/operator-rates", "operator_id", json!(operator))]
+    {
+        let body = |price: &str, from: String| {
+            let mut body = json!({"mcc": "450", "price": price, "effective_from": from});
+            body[name] = own.clone();
+            if path.ends_with("rates") {
+                body["currency"] = json!("UZS");
+            }
+            body
+        };
+        rig.post(&rig.house, path, &body("5", hours_ago(9))).await.expect(201);
+        let refused = rig.post(&rig.house, path, &body("6", hours_ago(3))).await.expect(400).json();
+        assert_eq!(refused["errors"][0]["pointer"], "/effective_from");
+        rig.post(&rig.house, path, &body("6", Utc::now().to_rfc3339())).await.expect(201);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_costs_the_price_that_names_most_of_it() {
     let rig = rig().await;
     let plan = rig.plan().await;

@@ -6,7 +6,7 @@ use http::{Request, header};
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
-use super::rig::{ALL, Answer, Rig};
+use super::rig::{Answer, Rig};
 
 /// The first moment of the day so many days from now.
 pub(super) fn midnight(days: u64) -> DateTime<Utc> {
@@ -34,9 +34,12 @@ impl Rig {
         (sheet["id"].as_str().unwrap().to_owned(), sheet["summary"].clone())
     }
 
+    fn rules_path(&self) -> String {
+        format!("/v1/operators/{}/rate-sheet-rules", self.world.operators[0])
+    }
+
     async fn rules(&self, rules: &Value) {
-        let path = format!("/v1/operators/{}/rate-sheet-rules", self.world.operators[0]);
-        self.call("PUT", &path, Some(&self.house), Some(rules)).await.expect(200);
+        self.call("PUT", &self.rules_path(), Some(&self.house), Some(rules)).await.expect(200);
     }
 
     async fn step(&self, token: &str, id: &str, verb: &str, body: Value) -> Answer {
@@ -77,7 +80,7 @@ fn many(rows: u32) -> Vec<(Vec<String>, Option<&'static str>)> {
         (&["", "01", "No code", "1.5", "UZS", ""], "mcc_missing"),
         (&["43", "01", "Short code", "1.5", "UZS", ""], "mcc_invalid"),
         (&["901", "12345", "Long code", "1.5", "UZS", ""], "mnc_invalid"),
-        (&["901", "7", "Lost zero", "1.5", "UZS", ""], "mnc_lost_zero"),
+        (&["999", "7", "Lost zero", "1.5", "UZS", ""], "mnc_lost_zero"),
         (&["901.5", "01", "Fraction", "1.5", "UZS", ""], "code_is_decimal"),
         (&["9.01E+02", "01", "Exponent", "1.5", "UZS", ""], "code_is_decimal"),
         (&["901", "02", "No price", "", "UZS", ""], "price_missing"),
@@ -248,17 +251,31 @@ async fn an_increase_waits_for_its_notice_or_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_uploads_a_sheet_may_not_approve_it_where_two_must() {
     let rig = Rig::new().await;
-    rig.rules(&json!({"mapping": {"currency": "UZS"}, "second_person": true})).await;
-    let other = rig.key(rig.world.house, &ALL).await;
-    let (id, _) = rig.sheet(format!("mcc;price;effective\n436;5;{}\n", day(3))).await;
-    assert_eq!(rig.step(&other, &id, "apply", json!({})).await.refusal(), (409, "conflict".to_owned()));
-    assert_eq!(rig.step(&rig.house, &id, "approve", json!({})).await.refusal(), (403, "forbidden".to_owned()));
-    let approved = rig.step(&other, &id, "approve", json!({})).await.expect(200);
+    let (ann, bob) =
+        (rig.person(rig.world.house, "ann@h.example").await, rig.person(rig.world.house, "bob@h.example").await);
+    let rules = json!({"mapping": {"currency": "UZS"}, "second_person": true});
+    rig.call("PUT", &rig.rules_path(), Some(&ann), Some(&rules)).await.expect(200);
+    let sheet = format!("mcc;price;effective\n436;5;{}\n", day(3));
+    // Whoever holds a key could be both people: neither uploads it one, nor approves, nor lifts the rule.
+    assert_eq!(rig.upload(&rig.house, "", sheet.clone()).await.refusal(), (403, "forbidden".to_owned()));
+    for path in [rig.rules_path(), "/v1/rate-sheet-rules".to_owned()] {
+        let rules = json!({"second_person": path.ends_with("/v1/rate-sheet-rules")});
+        assert_eq!(
+            rig.call("PUT", &path, Some(&rig.house), Some(&rules)).await.refusal(),
+            (403, "forbidden".to_owned())
+        );
+    }
+    let id = rig.upload(&ann, "", sheet).await.expect(201).text("id");
+    let forbidden = (403, "forbidden".to_owned());
+    assert_eq!(rig.step(&bob, &id, "apply", json!({})).await.refusal(), (409, "conflict".to_owned()));
+    assert_eq!(rig.step(&ann, &id, "approve", json!({})).await.refusal(), forbidden);
+    assert_eq!(rig.step(&rig.house, &id, "approve", json!({})).await.refusal(), forbidden);
+    let approved = rig.step(&bob, &id, "approve", json!({})).await.expect(200);
     assert_eq!(approved.text("state"), "approved");
     assert_ne!(approved.text("approved_by"), approved.text("uploaded_by"));
     let applied = rig.step(&rig.house, &id, "apply", json!({})).await.expect(200);
     assert_eq!(applied.text("state"), "applied");
-    assert_eq!(rig.step(&other, &id, "reject", json!({"reason": "late"})).await.refusal().0, 409);
+    assert_eq!(rig.step(&bob, &id, "reject", json!({"reason": "late"})).await.refusal().0, 409);
     let audit = rig.get(&rig.house, "/v1/audit-logs").await.expect(200).json();
     let actions: Vec<&str> =
         audit["data"].as_array().unwrap().iter().map(|one| one["action"].as_str().unwrap()).collect();
@@ -326,6 +343,37 @@ async fn a_sheet_is_not_applied_when_the_rates_have_changed_since_its_dry_run() 
     assert_eq!(rig.step(&rig.house, &id, "apply", json!({})).await.refusal().0, 409);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_later_row_replaces_before_it_begins_holds_nothing_up_and_never_holds() {
+    let rig = Rig::new().await;
+    rig.rules(&json!({"mapping": {"currency": "UZS"}})).await;
+    let (id, summary) = rig.sheet("mcc;price;effective\n437;5;2026-01-01\n437;6;2026-02-01\n".to_owned()).await;
+    assert_eq!((&summary["refused"], &summary["new"]), (&json!(1), &json!(1)));
+    assert_eq!(rig.lines(&id, "&kind=refused").await[0]["reason"], "superseded");
+    rig.step(&rig.house, &id, "apply", json!({})).await.expect(200);
+    let rates =
+        rig.world.count("SELECT count(*) FROM operator_rates WHERE mcc = '437' AND price_micros = 6000000").await;
+    assert_eq!((rates, rig.world.count("SELECT count(*) FROM operator_rates WHERE mcc = '437'").await), (1, 1));
+
+    // What a person saw is no longer true when a date of a later row has come.
+    let dates = [Utc::now() + TimeDelta::seconds(1), Utc::now() + TimeDelta::seconds(2)];
+    let rows: Vec<String> = [7, 8].iter().zip(dates).map(|(price, at)| format!("438;{price};{}", text(at))).collect();
+    let (id, summary) = rig.sheet(format!("mcc;price;effective\n{}\n", rows.join("\n"))).await;
+    assert_eq!((&summary["refused"], &summary["new"], &summary["up"]), (&json!(0), &json!(1), &json!(1)));
+    testkit::eventually(std::time::Duration::from_secs(5), async || Utc::now() > dates[1]).await;
+    assert_eq!(rig.step(&rig.house, &id, "apply", json!({})).await.refusal(), (409, "conflict".to_owned()));
+    assert_eq!(rig.world.count("SELECT count(*) FROM operator_rates WHERE mcc = '438'").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_that_lost_their_zeros_are_found_in_the_worlds_list() {
+    let rig = Rig::new().await;
+    rig.rules(&json!({"mapping": {"currency": "UZS"}})).await;
+    let (id, _) = rig.sheet("mcc;mnc;price\n334;20;1\n722;10;1\n262;1;1\n".to_owned()).await;
+    let networks: Vec<String> = rig.lines(&id, "").await.iter().map(short).collect();
+    assert_eq!(networks, ["2 new 334020 - -> 1.00", "3 new 722010 - -> 1.00", "4 new 26201 - -> 1.00"]);
+}
+
 /// Writes the record of a message of the client that went over the first operator a while ago.
 pub(super) async fn carried(rig: &Rig, network: &str, segments: i16) {
     let message = rig.world.message("43405", 1, Utc::now());
@@ -366,6 +414,35 @@ async fn a_dry_run_tells_what_the_changes_do_to_the_margin_of_a_week() {
     let total =
         json!([{"currency": "UZS", "segments": 9, "old_cost": "450.00", "new_cost": "470.00", "difference": "20.00"}]);
     assert_eq!(summary["impact"], total);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_counts_what_was_earned_and_not_what_was_sent() {
+    let rig = Rig::new().await;
+    rig.rules(&json!({"mapping": {"currency": "UZS"}})).await;
+    for segments in [3, 2] {
+        carried(&rig, "43405", segments).await;
+    }
+    let pool = rig.world.pool();
+    sqlx::query("UPDATE sms_cdr SET state = 'undelivered' WHERE segments = 2").execute(pool).await.unwrap();
+    let sheet = format!("mcc;mnc;price;effective\n434;05;62;{}\n", day(3));
+    for (charge_on, earned) in [("submit", "300.00"), ("delivered", "180.00")] {
+        sqlx::query(
+            "WITH made AS (
+               INSERT INTO charge_chains (id, chain)
+               SELECT gen_random_uuid(), jsonb_set(chain, '{links}',
+                 (SELECT jsonb_agg(l || jsonb_build_object('charge_on', $1::text) ORDER BY nth)
+                  FROM jsonb_array_elements(chain -> 'links') WITH ORDINALITY AS x(l, nth)))
+               FROM charge_chains WHERE id = (SELECT chain_id FROM sms_cdr LIMIT 1) RETURNING id)
+             UPDATE sms_cdr SET chain_id = made.id FROM made",
+        )
+        .bind(charge_on)
+        .execute(pool)
+        .await
+        .unwrap();
+        let (id, _) = rig.sheet(sheet.clone()).await;
+        assert_eq!(rig.lines(&id, "").await[0]["impact"]["earned"]["UZS"], earned, "by {charge_on}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -99,7 +99,120 @@ fn a_whole_sheet_closes_what_it_does_not_list() {
     assert_eq!(told, expected);
 }
 
+/// The price that holds at a moment once the lines have been applied to one stored rate without an end.
+fn holds(stored: Option<i64>, lines: &[Line], moment: DateTime<Utc>) -> Option<i64> {
+    let published = lines.iter().filter(|line| line.publishes() && line.from <= moment);
+    published.max_by_key(|line| line.from).and_then(|line| Some(line.new?.0.get())).or(stored)
+}
+
+/// Rows as price and day, days of notice, what holds on a day, and which rows never hold.
+type Words = (&'static [(i64, i64)], u16, &'static [(i64, i64)], &'static [u32]);
+
+#[test]
+fn the_last_word_about_a_moment_counts() {
+    let rates = [held("43405", 50, -30, None)];
+    let rows: [Words; 7] = [
+        // An old price and the one of today.
+        (&[(60, -30), (55, -10)], 0, &[(0, 55)], &[1]),
+        (&[(60, -30), (55, -10), (70, 4)], 0, &[(0, 55), (4, 70)], &[1]),
+        // What the notice moves behind a later row is replaced before it begins.
+        (&[(60, 1), (50, 3)], 7, &[(0, 50), (8, 50)], &[1]),
+        (&[(60, 1), (40, 3)], 7, &[(0, 50), (3, 40), (8, 40)], &[1]),
+        (&[(60, 1), (70, 3)], 7, &[(0, 50), (6, 50), (8, 70)], &[1]),
+        (&[(60, 1), (55, 10)], 7, &[(0, 50), (8, 60), (10, 55)], &[]),
+        (&[(40, 1), (60, 3)], 7, &[(1, 40), (6, 40), (8, 60)], &[]),
+    ];
+    for (said, notice_days, expected, never) in rows {
+        let offers: Vec<Offer> =
+            (1..).zip(said).map(|(row, (price, day))| offer(row, "43405", *price, Some(*day))).collect();
+        let lines = compare(&offers, &rates, &Terms { notice_days, ..terms() });
+        for (day, price) in expected {
+            assert_eq!(holds(Some(50), &lines, at(*day)), Some(*price), "{said:?} on day {day}");
+        }
+        let refused = lines.iter().filter(|line| line.refused == Some(Refusal::Superseded)).filter_map(|line| line.row);
+        assert_eq!(refused.collect::<Vec<_>>(), never, "{said:?}");
+    }
+}
+
+#[test]
+fn an_increase_over_what_traffic_cost_so_far_has_its_notice() {
+    let otp = |offer: Offer| Offer { traffic_class: "otp".parse().ok(), ..offer };
+    let rates = [held("434", 50, -5, None), held("43404", 40, -5, None)];
+    let soon = Some(2);
+    let rows = [
+        (offer(1, "43405", 62, soon), true),
+        (offer(1, "43405", 50, soon), false),
+        (otp(offer(1, "43404", 45, soon)), true),
+        (otp(offer(1, "43404", 40, soon)), false),
+        (otp(offer(1, "434", 51, soon)), true),
+        (Offer { currency: "USD".parse().unwrap(), ..offer(1, "43405", 1, soon) }, true),
+        (offer(1, "436", 99, soon), false),
+    ];
+    for (offer, waits) in rows {
+        let terms = Terms { notice_days: 7, ..terms() };
+        let lines = compare(std::slice::from_ref(&offer), &rates, &terms);
+        let moved = if waits { (terms.notice_ends(), Some(at(2))) } else { (at(2), None) };
+        assert_eq!((lines[0].change, lines[0].from, lines[0].moved_from), (Change::New, moved.0, moved.1), "{offer:?}");
+        let strict = Terms { on_short_notice: ShortNotice::Refuse, ..terms };
+        let refused = compare(std::slice::from_ref(&offer), &rates, &strict)[0].refused;
+        assert_eq!(refused, waits.then_some(Refusal::ShortNotice));
+    }
+    // Of a first sheet everything begins when it says, whatever stands beside it.
+    let first = [offer(1, "434", 50, soon), offer(2, "43405", 62, soon)];
+    let lines = compare(&first, &[], &Terms { notice_days: 7, ..terms() });
+    assert!(lines.iter().all(|line| line.from == at(2)));
+}
+
+#[test]
+fn an_end_where_another_row_begins_is_a_change_of_price() {
+    let rates = [held("43405", 50, -5, None)];
+    let ending = |row, price, from, to| Offer { to: Some(at(to)), ..offer(row, "43405", price, Some(from)) };
+    let terms = Terms { notice_days: 7, ..terms() };
+    let lines = compare(&[ending(1, 50, -5, 1), offer(2, "43405", 100, Some(1))], &rates, &terms);
+    let told: Vec<_> = lines.iter().map(|line| (line.change, line.from, line.refused)).collect();
+    assert_eq!(told, [(Change::Unchanged, at(0), None), (Change::Up, terms.notice_ends(), None)]);
+}
+
+#[test]
+fn a_rate_that_ends_goes_on_where_the_sheet_says_so() {
+    let rates = [held("43404", 10, -5, Some(5)), held("43405", 10, -5, Some(5)), held("43405", 12, 5, None)];
+    let until = |day, offer| Offer { to: Some(at(day)), ..offer };
+    let rows = [
+        (offer(1, "43404", 10, None), Change::New, at(5), None),
+        (until(9, offer(1, "43404", 10, None)), Change::New, at(5), Some(at(9))),
+        (until(5, offer(1, "43404", 10, None)), Change::Unchanged, at(0), None),
+        (until(4, offer(1, "43404", 10, None)), Change::Closed, at(4), None),
+        // Another rate follows already.
+        (offer(1, "43405", 10, None), Change::Unchanged, at(0), None),
+    ];
+    for (offer, change, from, to) in rows {
+        let line = &compare(std::slice::from_ref(&offer), &rates, &Terms { notice_days: 7, ..terms() })[0];
+        assert_eq!((line.change, line.from, line.to, line.refused), (change, from, to, None), "{offer:?}");
+    }
+}
+
 proptest! {
+    /// When every notice is over, what holds is what the last row says whose date has come.
+    #[test]
+    fn a_sheet_is_taken_at_its_last_word(
+        stored in proptest::option::of(1_i64..5),
+        said in proptest::collection::btree_map(-9_i64..20, 1_i64..5, 0..8),
+        notice_days in 0_u16..9,
+    ) {
+        let rates: Vec<Held> = stored.iter().map(|price| held("43405", *price, -30, None)).collect();
+        let offers: Vec<Offer> =
+            (1..).zip(&said).map(|(row, (day, price))| offer(row, "43405", *price, Some(*day))).collect();
+        let terms = Terms { notice_days, ..terms() };
+        let lines = compare(&offers, &rates, &terms);
+        for day in 0..30 {
+            let last = said.range(..=day).next_back().map(|(_, price)| *price).or(stored);
+            let told = holds(stored, &lines, at(day));
+            if at(day) >= terms.notice_ends() {
+                prop_assert_eq!(told, last, "on day {}", day);
+            }
+        }
+    }
+
     /// Whatever comes: what is published begins in order, never before now, never two at one moment; increases wait.
     #[test]
     fn lines_keep_their_promises(

@@ -189,24 +189,24 @@ impl<'a> Watch<'a> {
     }
 
     /// What becomes of a route at this cost in the currency of the price, where it earns less than is asked; `None` for a
-    /// cost: nobody can convert it. A guard that somebody made takes a margin that nobody knows for one that is too small.
+    /// cost: nobody can convert it. A guard that somebody made takes a margin that nobody knows for one that is too small. The
+    /// one that is always there takes `least`, what it costs without those who were paid before, where that alone is too much.
     #[inline]
-    pub(super) fn breach(&self, asked: &Asked<'_>, cost: Option<Micros>) -> Option<Breach> {
-        let is_enough = cost.map_or(asked.guard.is_none(), |cost| self.margin(cost).get() >= asked.least);
+    pub(super) fn breach(&self, asked: &Asked<'_>, cost: Option<Micros>, least: Option<Micros>) -> Option<Breach> {
+        let covers = |cost| self.margin(cost).get() >= asked.least;
+        let is_enough = cost.map_or_else(|| asked.guard.is_none() && least.is_none_or(covers), covers);
         (!is_enough).then_some(asked.on_breach)
     }
 
-    /// What the guards say of an operator at this cost; `None` for a cost: nobody can convert it. Without a guard that somebody made there
-    /// is no verdict on a margin that nobody knows.
-    pub fn verdict(&self, operator: OperatorId, cost: Option<Micros>) -> Option<Verdict> {
+    /// What the guards say of an operator at this cost; `None` for a cost: nobody can convert it, and `least` is what is known of
+    /// it. Without a guard that somebody made, and with a least cost that is covered, there is no verdict on a margin that nobody
+    /// knows.
+    pub fn verdict(&self, operator: OperatorId, cost: Option<Micros>, least: Option<Micros>) -> Option<Verdict> {
         let asked = self.asked(operator);
         let guard = asked.guard.map(|guard| guard.id);
-        let is_known = cost.is_some() || guard.is_some();
-        is_known.then(|| Verdict {
-            margin: cost.map(|cost| self.margin(cost)),
-            breach: self.breach(asked, cost),
-            guard,
-        })
+        let breach = self.breach(asked, cost, least);
+        let is_known = cost.is_some() || guard.is_some() || breach.is_some();
+        is_known.then(|| Verdict { margin: cost.map(|cost| self.margin(cost)), breach, guard })
     }
 }
 

@@ -153,7 +153,7 @@ impl<'q, 'a> Look<'q, 'a> {
             let id = operator.id;
             let rate = exact.of(id, class, at).or_else(|| country.of(id, class, at));
             let total = rate.and_then(|rate| exchanges.total(rate.currency, rate.price));
-            let breach = guards.as_mut().and_then(|(watch, walk)| watch.breach(walk.of(id), self.all(total)));
+            let breach = guards.as_mut().and_then(|(watch, walk)| watch.breach(walk.of(id), self.all(total), total));
             let mut one = Found {
                 operator,
                 rate,
@@ -240,9 +240,12 @@ impl<'q, 'a> Look<'q, 'a> {
         let Self { question, offer, .. } = self;
         let Some(rate) = one.rate else { return (None, None) };
         let mut exchanges = Exchanges::new(offer.fx, offer.currency, question.at);
-        let all = self.all(exchanges.total(rate.currency, rate.price));
+        let total = exchanges.total(rate.currency, rate.price);
         let watch = offer.watch.as_ref().map(|(_, watch)| watch);
-        (exchanges.convert(rate.currency, rate.price), watch.and_then(|watch| watch.verdict(one.operator.id, all)))
+        (
+            exchanges.convert(rate.currency, rate.price),
+            watch.and_then(|watch| watch.verdict(one.operator.id, self.all(total), total)),
+        )
     }
 
     fn taken(&self, one: &Found<'a>) -> Option<Taken<'a>> {

@@ -384,6 +384,10 @@ fn costs_are_compared_and_guarded_in_the_currency_of_the_price() {
     let again = Question { paid: &unknown, ..question };
     let margins = decided(&again, &offer, At::default()).candidates.iter().filter(|one| one.margin.is_some()).count();
     assert_eq!(margins, 0, "nobody knows what was paid in francs");
+    // What is too dear even without them is refused all the same.
+    let refused = decided(&again, &offer, At::default());
+    let refused = refused.candidates.iter().filter(|one| one.excluded == Some(Exclusion::Margin));
+    assert_eq!(refused.map(|one| one.operator_id).collect::<Vec<_>>(), [id(3)]);
     let by_quality = Offer { rule: Some(&quality), ..offer };
     assert_eq!(told(&decided(&question, &by_quality, At::default()))[..2], ["op2", "op1"]);
 }

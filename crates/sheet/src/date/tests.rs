@@ -14,7 +14,7 @@ fn dates_are_read_or_refused() {
     let short =
         Mapping { date_formats: vec!["dd/mm/yy hh:mi".to_owned(), "d mmm yy".to_owned()], ..Mapping::default() };
     let east = Mapping { utc_offset_minutes: 120, ..Mapping::default() };
-    let rows: [(&Mapping, &str, Expected); 26] = [
+    let rows: [(&Mapping, &str, Expected); 28] = [
         (&usual, "", Ok(None)),
         (&usual, "Immediate", Ok(None)),
         (&usual, "2026-12-01", Ok(Some("2026-12-01 00:00"))),
@@ -41,6 +41,8 @@ fn dates_are_read_or_refused() {
         (&short, "01/02/26 10:15", Ok(Some("2026-02-01 10:15"))),
         (&short, "1 Feb 26", Ok(Some("2026-02-01 00:00"))),
         (&east, "2026-12-01", Ok(Some("2026-11-30 22:00"))),
+        (&east, "2026-12-01T00:00:00Z", Ok(Some("2026-12-01 00:00"))),
+        (&east, "1999-12-01T00:00:00+03:00", Err(Reason::DateInvalid)),
     ];
     for (mapping, text, expected) in rows {
         assert_eq!(read(text, mapping), expected.map(|at| at.map(str::to_owned)), "{text}");

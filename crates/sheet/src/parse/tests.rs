@@ -104,6 +104,13 @@ fn every_kind_of_broken_row_is_named() {
     for (cells, expected) in rows {
         assert_eq!(row(cells), (Vec::new(), expected.into_iter().map(str::to_owned).collect()), "{cells}");
     }
+    assert_eq!(row(";434;005;;0.05;EUR;;;").1, ["2 C MNC mnc_padded"]);
+    assert_eq!(row("434005;;;;0.05;EUR;;;").1, ["2 A MCCMNC mnc_padded"]);
+    assert_eq!(row(";404;001;;0.05;EUR;;;").0, ["2 404001 0.05 EUR"]);
+    let two = Mapping { mnc_digits: Some(2), currency: Some("EUR".to_owned()), ..Mapping::default() };
+    assert_eq!(told(&read("MCC;MNC;Price\n434;005;0.05\n", &two)).0, ["2 43405 0.05 EUR"]);
+    let (offers, faults) = told(&read("MCC,MNC,Price\n434,04,0.05\n434,05,0,045\n", &two));
+    assert_eq!((offers, faults), (vec!["2 43404 0.05 EUR".to_owned()], vec!["3 D too_many_cells".to_owned()]));
     let long = format!("43405;;;{};0.05;EUR;;;", "x".repeat(CELL_CHARS_MAX + 1));
     assert_eq!(row(&long).1, ["2 D Network cell_too_long"]);
 }
@@ -114,6 +121,11 @@ fn rows_that_contradict_are_all_refused_and_duplicates_lose_nothing() {
     let (offers, faults) = told(&read(text, &Mapping::default()));
     assert_eq!(offers, ["3 43404 0.04 EUR"]);
     assert_eq!(faults, ["2  rows_contradict", "4  rows_contradict", "5  duplicate_row"]);
+    // A row is refused with all networks that it lists, and leaves another row's word alone.
+    let text = "MCC;MNC;Price;Currency\n434;04,05;0.05;EUR\n434;05;0.06;EUR\n434;04;0.05;EUR\n";
+    let (offers, faults) = told(&read(text, &Mapping::default()));
+    assert_eq!(offers, ["4 43404 0.05 EUR"]);
+    assert_eq!(faults, ["2  rows_contradict", "3  rows_contradict"]);
 }
 
 #[test]
@@ -124,6 +136,10 @@ fn headers_are_found_where_suppliers_put_them() {
         "Destination,,Rate,\nMCC,MNC,EUR,Valid from\n434,05,0.05,2027-01-01\n",
         "Country;Operator;MCC/MNC;New rate;CCY\nUzbekistan;Ucell;434/05;0.05;EUR\n",
         "mobile country code\tmobile network code\tcost\tcurrency\n434\t05\t0.05\tEUR\n",
+        // Beside an old price the new one counts.
+        "MCCMNC;Price;New price;Currency\n43405;0.04;0.05;EUR\n",
+        "MCCMNC;Rate (USD);New rate (EUR)\n43405;0.04;0.05\n",
+        "MCCMNC;Price (USD);Price;New cost (EUR)\n43405;0.04;0.04;0.05\n",
     ];
     for text in rows {
         let read = read(text, &Mapping::default());

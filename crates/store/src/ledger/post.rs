@@ -31,11 +31,16 @@ impl Balance {
 
 /// Reads the wallet of `account`.
 pub async fn balance(db: &Db, account: AccountId) -> Result<Option<Balance>, Error> {
+    balance_within(&db.pool, account).await
+}
+
+/// The same as a transaction sees it.
+pub async fn balance_within(executor: impl sqlx::PgExecutor<'_>, account: AccountId) -> Result<Option<Balance>, Error> {
     let row = query!(
         "SELECT currency, posted_micros, held_micros, credit_limit_micros FROM account_balances WHERE account_id = $1",
         account.uuid()
     )
-    .fetch_optional(&db.pool)
+    .fetch_optional(executor)
     .await?;
     row.map(|row| {
         Ok(Balance {

@@ -153,7 +153,8 @@ fn as_json(Publish { row, rate }: &Publish) -> Value {
 }
 
 /// Takes back what a sheet did: its rates go, and what it ended holds on as before. Nothing is done where something of it is
-/// in force at `now`, or where rates that it touched were changed since.
+/// in force at `now`, or where rates that it touched were changed since, or one was published since that ends where one of its
+/// own begins. A rate that ended there before the sheet came ends there still.
 pub async fn undo(tx: &mut PgConnection, sheet: SheetId, now: DateTime<Utc>) -> Result<Result<(), NotUndone>, Error> {
     let state = query!(
         r#"SELECT
@@ -164,6 +165,7 @@ pub async fn undo(tx: &mut PgConnection, sheet: SheetId, now: DateTime<Utc>) -> 
                WHERE before.operator_id = r.operator_id AND before.mcc = r.mcc
                  AND coalesce(before.mnc, '') = coalesce(r.mnc, '')
                  AND coalesce(before.traffic_class, '') = coalesce(r.traffic_class, '') AND before.effective_to = r.effective_from
+                 AND before.id > r.id
                  AND NOT EXISTS (SELECT FROM rate_sheet_ends o WHERE o.sheet_id = $1 AND o.rate_id = before.id))),
                false) AS "joined!"
            FROM rate_sheet_ends e LEFT JOIN operator_rates r ON r.id = e.rate_id WHERE e.sheet_id = $1"#,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use domain::tariff::ChargeOn;
 use domain::{AccountId, ChainId, Currency, Network, OperatorId, TrafficClass};
 use sqlx::query;
 
@@ -25,7 +26,8 @@ pub struct Carried {
     pub class: Option<TrafficClass>,
     /// Segments that the operator took.
     pub segments: i64,
-    /// What the house earned for them, in micros: the price of the last payer before the house. `None` for its own messages.
+    /// What the house earned for them, in micros: the price of the last payer before the house, for delivered segments alone where
+    /// that is what it pays for. `None` for its own messages.
     pub earned: Option<(Currency, i128)>,
 }
 
@@ -39,7 +41,8 @@ pub async fn carried(
     let mut tx = db.begin_picture().await?;
     let rows = query!(
         r#"SELECT account_id, mcc_mnc, operator_id AS "operator_id!", traffic_class, chain_id,
-             sum(accepted_segments)::bigint AS "segments!"
+             sum(accepted_segments)::bigint AS "segments!",
+             coalesce(sum(accepted_segments) FILTER (WHERE state = 'delivered'), 0)::bigint AS "delivered!"
            FROM sms_cdr
            WHERE message_id >= uuid_at($2) AND message_id < uuid_at($3) AND correction = 0 AND accepted_segments > 0
              AND operator_id IS NOT NULL AND ($1::uuid IS NULL OR operator_id = $1)
@@ -63,7 +66,9 @@ pub async fn carried(
         let chain = chains.get(&ChainId::from_uuid(row.chain_id));
         let top = chain.and_then(|chain| Some((chain.currency, chain.links.last()?)));
         let earned = top.filter(|(_, link)| link.seller != link.account);
-        let earned = earned.map(|(currency, link)| (currency, i128::from(link.price.get()) * i128::from(row.segments)));
+        let paid_for = |charge_on| if charge_on == ChargeOn::Delivered { row.delivered } else { row.segments };
+        let earned = earned
+            .map(|(currency, link)| (currency, i128::from(link.price.get()) * i128::from(paid_for(link.charge_on))));
         let entry = carried.entry((account, network, operator, class)).or_insert_with(|| Carried {
             account,
             network,

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use domain::{AccountId, Micros, Role};
-use http::StatusCode;
+use http::{HeaderMap, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::ledger::{self, TopUp, Transfer, TransferError};
@@ -21,6 +21,7 @@ use crate::change::Change;
 use crate::check::Check;
 use crate::list::path_id;
 use crate::money::AMOUNT_MAX;
+use crate::money::once::{Begun, Once};
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
 
@@ -55,19 +56,32 @@ struct Credited {
 
 /// Give money to an account.
 ///
-/// The house posts money that came from outside. A reseller gives from its own balance.
-#[utoipa::path(post, path = "/v1/accounts/{id}/credit", tag = "accounts", params(("id" = String, Path, description = "`acc_…`")),
-    request_body = Credit, responses((status = 201, body = Credited), Refusals))]
+/// The house posts money that came from outside. A reseller gives from its own balance, to those right below it.
+#[utoipa::path(post, path = "/v1/accounts/{id}/credit", tag = "accounts", request_body = Credit,
+    params(("id" = String, Path, description = "`acc_…`"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Up to 255 characters; the same key and body get the same answer for 48 hours")),
+    responses((status = 201, body = Credited), Refusals))]
 async fn give_credit(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Path(id): Path<String>,
+    (uri, headers): (Uri, HeaderMap),
     raw: Raw,
-) -> Result<(StatusCode, Json<Credited>), Problem> {
+) -> Result<Response, Problem> {
     caller.may(Scope::AdminWrite)?;
     caller.is_seller()?;
     let account: AccountId = path_id(&id)?;
-    caller.sees(&api.catalogue.get(), account)?;
+    let catalogue = api.catalogue.get();
+    caller.sees(&catalogue, account)?;
+    let parent = catalogue.accounts.get(&account).and_then(|account| account.parent);
+    if caller.role == Role::Reseller && account != caller.account && parent != Some(caller.account) {
+        return Err(Problem::new(Code::Forbidden, "it is the account right above that gives it money"));
+    }
+    drop(catalogue);
+    let once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
+        Begun::New(once) => once,
+        Begun::Answered(answer) => return Ok(*answer),
+    };
     let Credit { amount, reason } = raw.parse()?;
     let mut check = Check::default();
     let amount: Option<Micros> = check.parse("/amount", &amount);
@@ -79,15 +93,14 @@ async fn give_credit(
     let entry = give(&mut tx, &caller, account, (amount, reason.clone())).await?;
     let detail = json!({"amount": amount, "reason": reason, "entry_id": entry});
     let change = Change { account, action: "account.credit", subject: account.to_string(), detail };
-    api.commit(tx, &caller, change).await?;
-    let wallet = ledger::balance(&api.db, account).await?.ok_or_else(Problem::not_found)?;
+    let wallet = ledger::balance_within(&mut *tx, account).await?.ok_or_else(Problem::not_found)?;
     let credited = Credited {
         entry_id: entry.to_string(),
         account_id: account.to_string(),
         amount: amount.to_string(),
         balance: Balance::of(&wallet),
     };
-    Ok((StatusCode::CREATED, Json(credited)))
+    once.finish((&api, &caller), tx, change, &credited).await
 }
 
 async fn give(

@@ -199,15 +199,23 @@ impl Lookups {
         let mut asking = std::pin::pin!(stream::iter(each).buffer_unordered(AT_ONCE_MAX));
         let mut answers = Vec::with_capacity(wanted.numbers.len());
         let end = tokio::time::Instant::now() + WAIT_MAX;
+        let mut unknown = 0;
         while let Ok(Some(found)) = tokio::time::timeout_at(end, asking.next()).await {
-            answers.extend(found);
+            match found {
+                Some((number, Some(answer))) => answers.push((number, answer)),
+                Some((_, None)) => unknown += 1,
+                None => {}
+            }
         }
         count("provider", answers.len());
-        count("failed", wanted.numbers.len() - answers.len());
+        count("unknown", unknown);
+        count("failed", wanted.numbers.len() - answers.len() - unknown);
         answers
     }
 
-    async fn ask_one(&self, http: &Http<'_>, number: Number) -> Option<(Number, Answer)> {
+    /// What the provider knows of a number; `None`: nobody could be asked. That it knows nothing is an answer: numbers that
+    /// nobody has, which a customer may send to by the thousand, switch look-ups off for nobody.
+    async fn ask_one(&self, http: &Http<'_>, number: Number) -> Option<(Number, Option<Answer>)> {
         let _seat = self.under_way.acquire().await.ok()?;
         if self.rests() {
             return None;

@@ -20,11 +20,11 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// Where numbers are looked up.
 #[async_trait]
 pub(super) trait Provider: Send + Sync {
-    /// Asks about one number.
+    /// Asks about one number. `None`: the provider knows no network of it, by an answer that names none or by 404.
     ///
     /// # Errors
-    /// When nobody answers in time, or the answer names no network. The text holds no number and no secret.
-    async fn look_up(&self, number: Number, now: DateTime<Utc>) -> anyhow::Result<Answer>;
+    /// When nobody answers in time, or not in JSON. The text holds no number and no secret.
+    async fn look_up(&self, number: Number, now: DateTime<Utc>) -> anyhow::Result<Option<Answer>>;
 }
 
 /// A provider over HTTP.
@@ -59,7 +59,7 @@ impl<'a> Http<'a> {
 
 #[async_trait]
 impl Provider for Http<'_> {
-    async fn look_up(&self, number: Number, now: DateTime<Utc>) -> anyhow::Result<Answer> {
+    async fn look_up(&self, number: Number, now: DateTime<Utc>) -> anyhow::Result<Option<Answer>> {
         let url: reqwest::Url =
             self.settings.url.replace("{number}", &number.digits()).parse().context("the URL cannot be read")?;
         egress::check(self.reach, &url)?;
@@ -68,17 +68,20 @@ impl Provider for Http<'_> {
             request = request.header(name.clone(), value.clone());
         }
         let response = request.send().await.map_err(reqwest::Error::without_url)?;
+        if response.status() == reqwest::StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
         anyhow::ensure!(response.status().is_success(), "the provider answered {}", response.status().as_u16());
         let body = egress::body(response, ANSWER_BYTES_MAX).await?;
         let body: Value = serde_json::from_slice(&body).context("the answer is not JSON")?;
-        let (network, ported, reachable) = read(&body, &self.settings.fields)?;
+        let Some((network, ported, reachable)) = read(&body, &self.settings.fields) else { return Ok(None) };
         let lifetime = TimeDelta::seconds(self.settings.lifetime_seconds.into());
-        Ok(Answer { network, ported, reachable, looked_up_at: now, expires_at: now + lifetime })
+        Ok(Some(Answer { network, ported, reachable, looked_up_at: now, expires_at: now + lifetime }))
     }
 }
 
-/// The facts of an answer.
-fn read(body: &Value, fields: &Fields) -> anyhow::Result<(Network, Option<bool>, Option<bool>)> {
+/// The facts of an answer; `None`: it names no network where the settings say.
+fn read(body: &Value, fields: &Fields) -> Option<(Network, Option<bool>, Option<bool>)> {
     let at = |pointer: &Option<String>| pointer.as_deref().and_then(|pointer| body.pointer(pointer));
     let network = if let Some(joint) = at(&fields.network).and_then(digits) {
         joint.parse().ok()
@@ -86,8 +89,7 @@ fn read(body: &Value, fields: &Fields) -> anyhow::Result<(Network, Option<bool>,
         let mcc: Option<Mcc> = at(&fields.mcc).and_then(digits).and_then(|mcc| mcc.parse().ok());
         mcc.map(|mcc| Network { mcc, mnc: at(&fields.mnc).and_then(mnc) })
     };
-    let network = network.context("the answer names no network where the settings say")?;
-    Ok((network, at(&fields.ported).and_then(flag), at(&fields.reachable).and_then(flag)))
+    Some((network?, at(&fields.ported).and_then(flag), at(&fields.reachable).and_then(flag)))
 }
 
 /// Codes are strings or, where somebody has lost the zeros before them, numbers.
@@ -156,7 +158,7 @@ mod tests {
         ];
         for (fields, body, expected) in rows {
             let found =
-                read(&body, fields).ok().map(|(network, ported, reachable)| (network.to_string(), ported, reachable));
+                read(&body, fields).map(|(network, ported, reachable)| (network.to_string(), ported, reachable));
             assert_eq!(found, expected.map(|(network, p, r)| (network.to_owned(), p, r)), "{body}");
         }
     }

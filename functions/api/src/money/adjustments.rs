@@ -20,7 +20,7 @@ use super::AMOUNT_MAX;
 use super::once::{Begun, Once};
 use super::transfers::refused;
 use crate::Api;
-use crate::auth::{Actor, Caller, Scope};
+use crate::auth::{Caller, Scope};
 use crate::body::Raw;
 use crate::change::Change;
 use crate::check::Check;
@@ -135,13 +135,16 @@ async fn adjust_balance(
     let mut tx = api.db.begin().await?;
     let made = adjust::request(&mut tx, &new).await.map_err(refused)?;
     if made.status == Status::Pending {
-        is_person(&caller)?;
+        caller.is_person(ABOVE)?;
     }
     let detail = json!({"account_id": account, "amount": amount, "reason": made.reason, "status": made.status.name(),
         "entry_id": made.entry});
     let change = Change { account, action: "adjustment.request", subject: made.id.to_string(), detail };
     once.finish((&api, &caller), tx, change, &view(made)).await
 }
+
+/// Where two people are needed.
+const ABOVE: &str = "above the limit";
 
 fn read(body: &NewBody) -> Result<(AccountId, Micros, String), Problem> {
     let mut check = Check::default();
@@ -152,16 +155,6 @@ fn read(body: &NewBody) -> Result<(AccountId, Micros, String), Problem> {
     super::reason(&mut check, &body.reason);
     let (account, amount) = check.finish_with(account.zip(amount))?;
     Ok((account, amount, body.reason.trim().to_owned()))
-}
-
-/// A key has no name of its own: whoever holds it could be both people.
-fn is_person(caller: &Caller) -> Result<(), Problem> {
-    match caller.actor {
-        Actor::User(_) => Ok(()),
-        Actor::Key(_) => {
-            Err(Problem::new(Code::Forbidden, "above the limit two people are needed: log in instead of using a key"))
-        }
-    }
 }
 
 /// Which adjustments.
@@ -230,7 +223,7 @@ async fn decide(
 ) -> Result<Json<Adjustment>, Problem> {
     caller.may(Scope::AdminWrite)?;
     caller.is_house()?;
-    is_person(caller)?;
+    caller.is_person(ABOVE)?;
     let id: AdjustmentId = path_id(id)?;
     let DecisionBody { reason } = raw.parse()?;
     let mut check = Check::default();

@@ -15,12 +15,12 @@ use crate::problem::Problem;
 
 /// An act that was not done before, as far as its key tells.
 #[derive(Debug)]
-pub(super) struct Once {
+pub(crate) struct Once {
     key: Option<Key>,
 }
 
 /// How an act begins.
-pub(super) enum Begun {
+pub(crate) enum Begun {
     /// It is to be done.
     New(Once),
     /// It was done; this was answered.
@@ -29,7 +29,7 @@ pub(super) enum Begun {
 
 impl Once {
     /// Reads the key, and answers what was answered before, where it was used.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         api: &Api,
         caller: &Caller,
         (headers, uri): (&HeaderMap, &Uri),
@@ -46,7 +46,7 @@ impl Once {
 
     /// Remembers the key with its answer, records `change`, commits and answers 201 with `body`. When the same key was
     /// used meanwhile, nothing of this act remains.
-    pub(super) async fn finish(
+    pub(crate) async fn finish(
         self,
         (api, caller): (&Api, &Caller),
         mut tx: Tx,

@@ -79,6 +79,7 @@ async fn turn_breaker(
     let id: OperatorId = path_id(&id)?;
     let (network, breaker, reason) = read(&network, &raw.parse()?)?;
     let mut tx = api.db.begin().await?;
+    standings::hold_off(&mut tx).await?;
     let operator = operators::get_for_update(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
     let made_by = caller.actor.to_string();
     breakers::put(&mut tx, &breakers::Stored { operator: id, network, breaker, reason: reason.clone(), made_by })

@@ -122,6 +122,9 @@ async fn publish_rate(
     let new = read(&raw.parse()?)?;
     let mut tx = api.db.begin().await?;
     let twice = |error| conflict(error, "operator_rates_do_not_overlap", "a rate of this moment is there already");
+    if rates::changes_the_past(&mut tx, &new).await? {
+        return Err(crate::prices::past("rate"));
+    }
     if !rates::publish(&mut tx, &new).await.map_err(twice)? {
         return Err(Problem::field("/operator_id", Code::InvalidRequest, "there is no such operator"));
     }

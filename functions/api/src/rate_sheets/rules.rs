@@ -23,6 +23,9 @@ use crate::list::path_id;
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
 
+/// Where two people are needed.
+pub(super) const TWO: &str = "for these sheets";
+
 /// Days of notice at most.
 const NOTICE_DAYS_MAX: u16 = 365;
 
@@ -49,7 +52,8 @@ pub(super) struct PutRules {
     /// What becomes of an increase that is effective sooner: `move` (default) or `refuse`.
     #[serde(default)]
     pub(super) on_short_notice: Option<String>,
-    /// Who uploads a sheet may not approve it, and none is applied before it is approved.
+    /// Who uploads a sheet may not approve it, and none is applied before it is approved. Both must be logged in, as must
+    /// whoever sets or clears this: a key could be anybody's.
     #[serde(default)]
     pub(super) second_person: bool,
     /// Sheets list everything: rates for networks that a sheet does not list are closed.
@@ -114,8 +118,8 @@ fn view(rules: Option<Rules>, operator: Option<OperatorId>) -> Result<RateSheetR
 }
 
 /// The rules that a sheet of an operator is taken under: its own, else the platform's, else the defaults.
-pub(super) async fn of(api: &Api, operator: OperatorId) -> Result<PutRules, Problem> {
-    let own = rules::get(&api.db, Some(operator)).await?;
+pub(super) async fn in_force(api: &Api, operator: Option<OperatorId>) -> Result<PutRules, Problem> {
+    let own = rules::get(&api.db, operator).await?;
     let rules = match own {
         Some(own) => Some(own),
         None => rules::get(&api.db, None).await?,
@@ -179,6 +183,9 @@ async fn put(api: &Api, caller: &Caller, operator: Option<&str>, raw: &Raw) -> R
     let operator: Option<OperatorId> = operator.map(path_id).transpose()?;
     let body: PutRules = raw.parse()?;
     check(&body)?;
+    if body.second_person || in_force(api, operator).await?.second_person {
+        caller.is_person(TWO)?;
+    }
     let rules = Rules {
         operator_id: operator.map(OperatorId::uuid),
         mapping: serde_json::to_value(&body.mapping).map_err(Problem::internal)?,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
-use domain::rate_sheet::{Held, Line, Terms, compare};
+use domain::rate_sheet::{Held, Line, Refusal, Terms, compare};
 use domain::{OperatorId, RateId, SheetId};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::dry_run::{offer, put_row_dates, show as show_line};
-use super::rules::PutRules;
+use super::rules::{PutRules, TWO};
 use super::view::{RateSheet, RateSheetLine};
 use crate::Api;
 use crate::auth::{Caller, Scope};
@@ -105,8 +105,11 @@ async fn approve_sheet(
     Path(id): Path<String>,
 ) -> Result<Json<RateSheet>, Problem> {
     let step = Step::begin(&api, &caller, &id, &["draft"]).await?;
-    if step.sheet.second_person && step.sheet.uploaded_by == caller.actor.to_string() {
-        return Err(Problem::new(Code::Forbidden, "who uploaded a sheet may not approve it"));
+    if step.sheet.second_person {
+        caller.is_person(TWO)?;
+        if step.sheet.uploaded_by == caller.actor.to_string() {
+            return Err(Problem::new(Code::Forbidden, "who uploaded a sheet may not approve it"));
+        }
     }
     step.end(&api, &caller, "approved", json!({})).await
 }
@@ -193,7 +196,13 @@ fn reason(raw: &Raw) -> Result<String, Problem> {
 /// What the sheet changes now. The dry run that a person saw must still be true.
 async fn changes(step: &mut Step, leave_out: bool) -> Result<Vec<Line>, Problem> {
     let stored = rate_sheets::all_lines(&mut step.tx, step.id).await?;
-    let bad = stored.iter().filter(|line| matches!(line.kind.as_str(), "broken" | "refused")).count();
+    // What a later row of the sheet replaces before it could begin is nobody's mistake.
+    let is_bad = |line: &&rate_sheets::Line| match line.kind.as_str() {
+        "broken" => true,
+        "refused" => line.body["reason"] != Refusal::Superseded.name(),
+        _ => false,
+    };
+    let bad = stored.iter().filter(is_bad).count();
     if bad > 0 && !leave_out {
         let detail = format!("{bad} rows are broken or refused; with leave_out the others are applied");
         return Err(Problem::new(Code::Conflict, detail));
@@ -218,14 +227,12 @@ async fn changes(step: &mut Step, leave_out: bool) -> Result<Vec<Line>, Problem>
     let mut again: Vec<RateSheetLine> = compare(&offers, &held, &then).iter().map(show_line).collect();
     put_row_dates(&mut again, &offers);
     let now = compare(&offers, &held, &Terms { now: step.now, ..then });
-    let kinds = now
-        .iter()
-        .map(|line| (line.row, line.change))
-        .eq(compare(&offers, &held, &then).iter().map(|line| (line.row, line.change)));
-    if !kinds || !is_same(shown, again) {
+    let told = |line: &Line| (line.row, line.change, line.refused);
+    if !now.iter().map(told).eq(compare(&offers, &held, &then).iter().map(told)) || !is_same(shown, again) {
         return Err(Problem::new(
             Code::Conflict,
-            "the rates of this operator were changed since the upload: upload the sheet again",
+            "since the upload the rates of this operator were changed, or a row is replaced by one whose date has come: upload \
+             the sheet again",
         ));
     }
     Ok(now)

@@ -107,14 +107,19 @@ async fn upload_sheet(
     caller.may(Scope::AdminWrite)?;
     caller.is_house()?;
     let operator: OperatorId = path_id(&id)?;
-    let mut rules = rules::of(&api, operator).await?;
+    let mut rules = rules::in_force(&api, Some(operator)).await?;
+    if rules.second_person {
+        caller.is_person(rules::TWO)?;
+    }
     let (name, terms) = terms(&about, &mut rules, crate::time::now())?;
     let known = rate_sheets::known_networks(&api.db).await?;
     let (mapping, file) = (rules.mapping.clone(), bytes.clone());
     let (grid, read) = read(mapping, move |mapping| {
         let grid =
             Grid::read(&file, mapping.sheet.as_deref(), mapping.separator()).map_err(|error| unreadable(&error))?;
-        let read = sheet::parse(&grid, mapping, &|network| known.contains(&network));
+        let read = sheet::parse(&grid, mapping, &|network| {
+            known.contains(&network) || domain::world::world().name(network).is_some()
+        });
         let read = read.map_err(|missing| {
             let pointer = if missing.field == "header_row" {
                 "/mapping/header_row".to_owned()

@@ -156,7 +156,7 @@ pub(super) struct RateSheetLine {
     /// Of a refused row: what it would change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) change: Option<String>,
-    /// Why a row is refused (`short_notice`, `same_moment`, `over`) or broken.
+    /// Why a row is refused (`short_notice`, `same_moment`, `over`, `superseded`) or broken.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<String>,
     /// Of a broken row: its column.

@@ -5,6 +5,28 @@ use serde_json::json;
 use crate::api::rig::Rig;
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_top_up_is_made_once_for_its_key_and_by_who_is_right_above() {
+    let rig = Rig::with_balance(100_000_000).await;
+    let (client, reseller) = (rig.world.client, rig.world.reseller);
+    let body = json!({"amount": "7", "reason": "invoice 17"});
+    for (token, account) in [(&rig.house, reseller), (&rig.reseller, client)] {
+        let (path, before) = (format!("/v1/accounts/{account}/credit"), rig.world.wallet(account).await.0);
+        let first = rig.post_once(token, &path, "top-up", &body).await.expect(201).json();
+        let again = rig.post_once(token, &path, "top-up", &body).await.expect(201).json();
+        assert_eq!((&first, rig.world.wallet(account).await.0), (&again, before + 7_000_000));
+    }
+    // Who is further below is paid by the one between.
+    let new = json!({"name": "Sub", "role": "reseller"});
+    let sub = rig.post(&rig.reseller, "/v1/accounts", &new).await.expect(201).text("id");
+    let token = rig.key(sub.parse().unwrap(), &crate::api::rig::ALL).await;
+    let new = json!({"name": "Shop", "role": "client"});
+    let below = rig.post(&token, "/v1/accounts", &new).await.expect(201).text("id");
+    let refused = rig.post(&rig.reseller, &format!("/v1/accounts/{below}/credit"), &body).await.refusal();
+    assert_eq!(refused, (403, "forbidden".to_owned()));
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn money_moves_between_neighbours_in_both_directions_and_nowhere_else() {
     let rig = Rig::with_balance(100_000_000).await;
     let (house, reseller, client) = (rig.world.house, rig.world.reseller, rig.world.client);

@@ -93,6 +93,22 @@ async fn a_scheduled_message_goes_once_when_its_time_has_come() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_scheduled_waits_while_its_sender_or_who_is_above_is_suspended() {
+    let rig = Rig::new().await;
+    let at = Utc::now() + TimeDelta::hours(1);
+    let message = Submission { scheduled_at: Some(at), ..submission(&rig, SmppSystemId::generate()) };
+    assert_eq!(one(&rig, message).await.0, 0);
+    let turn = async |status: &str| {
+        let path = format!("/v1/accounts/{}", rig.world.reseller);
+        rig.call("PATCH", &path, Some(&rig.house), Some(&serde_json::json!({"status": status}))).await.expect(200);
+    };
+    turn("suspended").await;
+    assert_eq!(sweep_at(&rig, at).scheduled().await.unwrap(), 0);
+    turn("active").await;
+    assert_eq!(sweep_at(&rig, at).scheduled().await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn over_https_a_message_is_scheduled_and_canceled_too() {
     let rig = Rig::new().await;
     let before = rig.world.wallet(rig.world.client).await;

@@ -29,7 +29,7 @@ fn asked(guards: Vec<Guard>) -> Option<i64> {
     let guards = Guards::new(guards);
     let earned = Earned { price: Micros::new(100), currency: "UZS".parse().unwrap() };
     let watch = guards.watch(earned, &[account(1), account(2)], "43405".parse().unwrap(), DateTime::UNIX_EPOCH);
-    let verdict = watch.verdict(operator(1), Some(Micros::new(1_000))).unwrap();
+    let verdict = watch.verdict(operator(1), Some(Micros::new(1_000)), None).unwrap();
     assert!(verdict.breach.is_some());
     verdict.guard.map(|guard| i64::try_from(guard.uuid().as_u128()).unwrap())
 }
@@ -76,7 +76,7 @@ fn margins_are_exact() {
         let guards = Guards::new(vec![Guard { min: Micros::new(min), min_permille: permille, ..guard(0) }]);
         let earned = Earned { price: Micros::new(price), currency: uzs };
         let watch = guards.watch(earned, &[], "434".parse().unwrap(), DateTime::UNIX_EPOCH);
-        let verdict = watch.verdict(operator(1), Some(Micros::new(cost))).unwrap();
+        let verdict = watch.verdict(operator(1), Some(Micros::new(cost)), None).unwrap();
         assert_eq!(verdict.breach.is_none(), is_enough, "{price} {cost} {min} {permille:?}");
         assert_eq!(verdict.margin, Some(Micros::new(price - cost)));
     }
@@ -92,7 +92,7 @@ fn what_nobody_can_convert_earns_too_little_where_somebody_made_a_guard() {
         let guards = Guards::new(guards);
         let earned = Earned { price: Micros::new(100), currency: "UZS".parse().unwrap() };
         let watch = guards.watch(earned, &[], "434".parse().unwrap(), DateTime::UNIX_EPOCH);
-        let verdict = watch.verdict(operator(1), None);
+        let verdict = watch.verdict(operator(1), None, None);
         assert_eq!(verdict.and_then(|verdict| verdict.breach), expected);
         assert_eq!(verdict.and_then(|verdict| verdict.margin), None);
     }

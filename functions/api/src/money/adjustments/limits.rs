@@ -12,7 +12,7 @@ use store::ledger::adjust;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::is_person;
+use super::ABOVE;
 use crate::Api;
 use crate::auth::{Caller, Scope};
 use crate::body::Raw;
@@ -90,7 +90,7 @@ async fn set_adjustment_limit(
 ) -> Result<Json<AdjustmentLimits>, Problem> {
     caller.may(Scope::AdminWrite)?;
     caller.is_house()?;
-    is_person(&caller)?;
+    caller.is_person(ABOVE)?;
     let currency: Currency = path_id(&currency)?;
     let SetLimit { amount } = raw.parse()?;
     let mut check = Check::default();

@@ -36,13 +36,12 @@ impl<'a> Costs<'a> {
     }
 
     /// All that costs something at that time, in order: each network, and each class of traffic that has a cost or a price of its
-    /// own there.
+    /// own there. What is sold by network and bought by country is in it, too.
     pub(super) fn traffic(&self) -> BTreeSet<Traffic> {
         let mut all = self.costly();
-        let networks: BTreeSet<Network> = all.iter().map(|(network, _)| *network).collect();
         let sold = self.list.prices.iter().filter(|t| in_force(t.from, t.to, self.at));
-        let sold = sold.filter_map(|t| Some((t.network?, Some(t.traffic_class?))));
-        all.extend(sold.filter(|(network, _)| networks.contains(network)));
+        let sold = sold.filter_map(|t| Some((t.network?, t.traffic_class)));
+        all.extend(sold.filter(|traffic| self.of(*traffic).is_some()));
         all
     }
 

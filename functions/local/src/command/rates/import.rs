@@ -37,6 +37,9 @@ pub(super) struct Options {
     /// When the supplier's message came, such as 2026-11-27T09:00:00Z; now when not given
     #[arg(long, value_name = "TIME")]
     received_at: Option<String>,
+    /// From when rows hold that say no date; from receipt when not given
+    #[arg(long, value_name = "TIME")]
+    effective_from: Option<String>,
     /// Show rows without a change, too
     #[arg(long)]
     all: bool,
@@ -52,6 +55,7 @@ pub(super) async fn run(common: &Common, options: Options, out: &Output) -> Resu
     let name = options.file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut query = vec![("name", name)];
     query.extend(options.received_at.clone().map(|at| ("received_at", at)));
+    query.extend(options.effective_from.clone().map(|at| ("effective_from", at)));
     query.extend(options.whole.then(|| ("is_whole", "true".to_owned())));
     let path = format!("/v1/operators/{operator}/rate-sheets");
     let mut sheet = client.upload(&path, &query, bytes).await?;

@@ -241,7 +241,9 @@ struct Span {
 /// costs until then, such as its country's.
 pub fn compare(offers: &[Offer], held: &[Held], terms: &Terms) -> Vec<Line> {
     let mut timelines: BTreeMap<Key, Vec<Span>> = BTreeMap::new();
+    let mut stored: BTreeMap<Key, Vec<&Held>> = BTreeMap::new();
     for rate in held {
+        stored.entry((rate.network, rate.traffic_class)).or_default().push(rate);
         let Held { id, price, currency, from, to, .. } = *rate;
         let span = Span { id: Some(id), price, currency, from, to };
         timelines.entry((rate.network, rate.traffic_class)).or_default().push(span);
@@ -257,9 +259,10 @@ pub fn compare(offers: &[Offer], held: &[Held], terms: &Terms) -> Vec<Line> {
     for offer in order {
         let key = (offer.network, offer.traffic_class);
         let next = dates[&key].iter().find(|date| **date > said(offer)).copied();
-        let behind = |at| behind(key, held, at);
-        let line = compare_one(offer, timelines.entry(key).or_default(), next, behind, terms);
-        apply(&line, timelines.entry(key).or_default());
+        let behind = |at| behind(key, &stored, at);
+        let timeline = timelines.entry(key).or_default();
+        let line = compare_one(offer, timeline, next, behind, terms);
+        apply(&line, timeline);
         lines.push(line);
     }
     if terms.is_whole {
@@ -270,12 +273,13 @@ pub fn compare(offers: &[Offer], held: &[Held], terms: &Terms) -> Vec<Line> {
 }
 
 /// What traffic costs for which no rate of its own is held, by the rates that are stored.
-fn behind((network, class): Key, held: &[Held], at: DateTime<Utc>) -> Option<&Held> {
+fn behind<'a>((network, class): Key, stored: &BTreeMap<Key, Vec<&'a Held>>, at: DateTime<Utc>) -> Option<&'a Held> {
     let country = Network { mnc: None, ..network };
     let places = [(network, None), (country, class), (country, None)];
-    places.into_iter().filter(|place| *place != (network, class)).find_map(|place| {
-        held.iter().find(|rate| (rate.network, rate.traffic_class) == place && in_force(rate.from, rate.to, at))
-    })
+    places
+        .into_iter()
+        .filter(|place| *place != (network, class))
+        .find_map(|place| stored.get(&place)?.iter().find(|rate| in_force(rate.from, rate.to, at)).copied())
 }
 
 fn compare_one<'a>(

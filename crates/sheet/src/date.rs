@@ -36,18 +36,16 @@ pub(crate) fn date(cell: &Cell, mapping: &Mapping) -> Result<Option<DateTime<Utc
         Cell::Date(at) => *at,
         Cell::Number(text) => serial(text).or_else(|| usual(text)).ok_or(Reason::DateInvalid)?,
         Cell::Text(text) if AT_ONCE.contains(&text.to_lowercase().as_str()) => return Ok(None),
-        // It says itself where its day begins.
-        Cell::Text(text) if DateTime::parse_from_rfc3339(text).is_ok() => return with_offset(text),
-        Cell::Text(text) => from_text(text, mapping)?,
+        Cell::Text(text) => match DateTime::parse_from_rfc3339(text) {
+            // It says itself where its day begins.
+            Ok(at) => return within_years(at.with_timezone(&Utc)),
+            Err(_) => from_text(text, mapping)?,
+        },
     };
     let offset =
         mapping.utc_offset_minutes.checked_mul(60).and_then(FixedOffset::east_opt).ok_or(Reason::DateInvalid)?;
     let at = offset.from_local_datetime(&local).single().ok_or(Reason::DateInvalid)?;
     within_years(at.with_timezone(&Utc))
-}
-
-fn with_offset(text: &str) -> Result<Option<DateTime<Utc>>, Reason> {
-    within_years(DateTime::parse_from_rfc3339(text).map_err(|_| Reason::DateInvalid)?.with_timezone(&Utc))
 }
 
 fn within_years(at: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Reason> {

@@ -14,7 +14,7 @@ use domain::routing::margin::{Breach, Guard, Guards};
 use domain::routing::rule::{Body as RuleBody, Rule, Rules, Strategy, Then, When};
 use domain::routing::standing::{Known, Standings};
 use domain::routing::{Book, Operator, Question};
-use domain::tariff::{ChargeOn, Rate, Tariff};
+use domain::tariff::{ChargeOn, OnUnconfirmed, Rate, Tariff};
 use domain::world::world;
 use domain::{
     Account, AccountId, Catalogue, Encoding, ExchangeRateId, GuardId, Micros, Network, Number, OperatorId, PlanId,
@@ -122,6 +122,7 @@ fn routing(rows: &mut Vec<Vec<String>>) -> Result<()> {
             class: None,
             price: Micros::new(i64::try_from(OPERATORS - number)?),
             currency: "UZS".parse().context("a currency")?,
+            charge_on: ChargeOn::Submit,
             from: DateTime::UNIX_EPOCH,
             to: None,
         };
@@ -206,6 +207,7 @@ fn payers(catalogue: &mut Catalogue, client: AccountId, network: Network) -> Res
             price: Micros::new(60),
             currency,
             charge_on: ChargeOn::Submit,
+            on_unconfirmed: OnUnconfirmed::Release,
             from: DateTime::UNIX_EPOCH,
             to: None,
         };

@@ -16,6 +16,7 @@ mod lambda;
 mod ledger;
 mod ops;
 mod outbox;
+mod outcomes;
 mod queue;
 mod reroute;
 mod road;

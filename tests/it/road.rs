@@ -159,7 +159,7 @@ impl Road {
         self.hears(&[Receipt { meaning, ..receipt }]).await;
     }
 
-    async fn hears(&self, receipts: &[Receipt]) {
+    pub(crate) async fn hears(&self, receipts: &[Receipt]) {
         self.publish(queues::DLR, receipts).await;
         pump(&self.world, &self.dlr, queues::DLR).await;
         self.route().await;

@@ -111,6 +111,9 @@ pub struct Otherwise {
     /// Segments that the last operator took; counts where no submit was settled yet.
     #[serde(default)]
     pub accepted: u8,
+    /// Its error is charged like a delivery by tariffs that charge on delivery.
+    #[serde(default)]
+    pub billable: bool,
 }
 
 /// What operators were paid.

@@ -140,6 +140,7 @@ impl Catalogue {
             tariff: tariff.id,
             price: tariff.price,
             charge_on: tariff.charge_on,
+            on_unconfirmed: tariff.on_unconfirmed,
         })
     }
 
@@ -292,7 +293,7 @@ mod tests {
     use super::*;
     use crate::account::Role;
     use crate::id::TariffId;
-    use crate::tariff::ChargeOn;
+    use crate::tariff::{ChargeOn, OnUnconfirmed};
 
     fn account(parent: Option<AccountId>, plan: Option<PlanId>) -> Account {
         Account {
@@ -314,6 +315,7 @@ mod tests {
             price: Micros::new(price),
             currency: "UZS".parse().unwrap(),
             charge_on: ChargeOn::Submit,
+            on_unconfirmed: OnUnconfirmed::Release,
             from: DateTime::from_timestamp(from, 0).unwrap(),
             to: to.and_then(|t| DateTime::from_timestamp(t, 0)),
         }

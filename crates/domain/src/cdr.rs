@@ -3,17 +3,8 @@
 
 use crate::id::{AccountId, TariffId};
 use crate::money::Micros;
-use crate::settlement::captured_segments;
+use crate::settlement::{Ended, captured_segments};
 use crate::tariff::{Chain, ChargeOn, Link};
-
-/// How a message ended, as far as money is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
-    /// Segments that operators accepted.
-    pub accepted: u16,
-    /// Tariffs that charge on delivery took their money.
-    pub billable: bool,
-}
 
 /// An amount and the tariff that it follows from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +43,15 @@ pub fn shares(chain: &Chain, viewer: AccountId, ended: Ended) -> Shares {
 }
 
 fn share(link: &Link, ended: Ended) -> Option<Share> {
-    let total = link.price.times(captured_segments(link, ended.accepted, ended.billable))?;
+    let total = link.price.times(captured_segments(link, ended))?;
     Some(Share { unit: link.price, total, tariff: link.tariff, charge_on: link.charge_on })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settlement::Outcome;
+    use crate::tariff::OnUnconfirmed;
 
     #[test]
     fn each_sees_its_own_price_and_what_it_earned() {
@@ -69,6 +62,7 @@ mod tests {
             tariff: TariffId::generate(),
             price: Micros::new(price),
             charge_on,
+            on_unconfirmed: OnUnconfirmed::Release,
         };
         let links = vec![
             link(client, below, 9, ChargeOn::Delivered),
@@ -77,7 +71,8 @@ mod tests {
         ];
         let chain = Chain { currency: "UZS".parse().unwrap(), links };
         let seen = |viewer, billable| {
-            let shares = shares(&chain, viewer, Ended { accepted: 2, billable });
+            let outcome = if billable { Outcome::Billable } else { Outcome::Free };
+            let shares = shares(&chain, viewer, Ended { accepted: 2, outcome });
             (shares.price.map(|share| share.total.get()), shares.cost.map(|share| share.total.get()))
         };
         let rows = [
@@ -93,7 +88,7 @@ mod tests {
             assert_eq!(seen(viewer, billable), expected);
         }
         let own = Chain { links: vec![link(house, house, 3, ChargeOn::Submit)], ..chain.clone() };
-        let shares = shares(&own, house, Ended { accepted: 1, billable: false });
+        let shares = shares(&own, house, Ended { accepted: 1, outcome: Outcome::Free });
         assert_eq!((shares.price.map(|share| share.total.get()), shares.cost), (Some(3), None));
     }
 }

@@ -33,6 +33,38 @@ impl ChargeOn {
     }
 }
 
+/// What becomes of a hold where a tariff charges on delivery and no receipt came in validity and grace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnconfirmed {
+    /// It is given back. A receipt that comes later and says delivered is charged then.
+    #[default]
+    Release,
+    /// It is taken. A receipt that comes later and says otherwise gives it back.
+    Capture,
+}
+
+impl OnUnconfirmed {
+    /// The name in SQL, API and docs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Capture => "capture",
+        }
+    }
+
+    /// Reads the name; `None` when it is neither.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Release, Self::Capture].into_iter().find(|c| c.name() == name)
+    }
+
+    /// Is it what most tariffs say?
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's `skip_serializing_if` passes references")]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// One dated sell price of a plan for a network, a country or wherever the plan has no other. Never edited: a new one
 /// closes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +79,8 @@ pub struct Tariff {
     pub currency: Currency,
     /// When the money is taken.
     pub charge_on: ChargeOn,
+    /// What becomes of a hold without a receipt.
+    pub on_unconfirmed: OnUnconfirmed,
     /// From when it holds, inclusive.
     pub from: DateTime<Utc>,
     /// Until when it holds, exclusive; `None` means open.
@@ -66,6 +100,8 @@ pub struct Rate {
     pub price: Micros,
     /// Currency of the price.
     pub currency: Currency,
+    /// When the operator takes its money: for what it accepts, or for what it delivers.
+    pub charge_on: ChargeOn,
     /// From when it holds, inclusive.
     pub from: DateTime<Utc>,
     /// Until when it holds, exclusive; `None` means open.
@@ -91,6 +127,10 @@ pub struct Link {
     pub price: Micros,
     /// When it is taken.
     pub charge_on: ChargeOn,
+    /// What becomes of a hold without a receipt. Left out of stored chains where it is released, as before there was a word
+    /// for it: a chain is known by the hash of its text.
+    #[serde(default, skip_serializing_if = "OnUnconfirmed::is_default")]
+    pub on_unconfirmed: OnUnconfirmed,
 }
 
 /// Who pays for a message: the sender first, then every ancestor below the house.

@@ -1,11 +1,13 @@
 //! Moving messages from state to state: the one statement that every step after the route goes through.
 
 use chrono::{DateTime, Utc};
+use domain::settlement::Outcome;
 use domain::{AccountId, ChainId, Currency, MessageId, Micros, Number, OperatorId, SmppSystemId, State};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use crate::Error;
+use crate::page::outcome;
 use crate::receipts::Submitter;
 
 /// A step that a message shall take. At most one for a message in one call.
@@ -21,6 +23,8 @@ pub struct Advance {
     pub to: State,
     /// Why, where there is a code.
     pub code: Option<String>,
+    /// What those make of the end who pay on delivery; counts where `to` is final.
+    pub outcome: Outcome,
     /// Segments that the operator of `hop` accepted; counts only while the submit is not settled.
     pub accepted: u8,
     /// The journal entry in which the caller settles this step.
@@ -48,6 +52,12 @@ pub struct Moved {
     pub settles_submit: bool,
     /// This step settles the end.
     pub settles_final: bool,
+    /// This step corrects an end without a receipt.
+    pub settles_late: bool,
+    /// What those make of the end who pay on delivery; where it has not ended, nothing.
+    pub outcome: Outcome,
+    /// The try at a route that it is on.
+    pub hop: i16,
     /// Its state changed, so that its customer is told; else only an operator's cost is to be booked.
     pub has_moved: bool,
     /// Segments that the operator is to be paid for by this step.
@@ -78,10 +88,21 @@ pub struct Moved {
 ///
 /// `IS TRUE` keeps the comparison of accounts out of the choice of an index: on a new partition the planner knows
 /// no better than to take the one that begins with the account.
-#[expect(clippy::too_many_lines, reason = "one statement: its text and its parameters")]
 pub async fn advance(
     connection: &mut PgConnection,
+    items: Vec<Advance>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Moved>, Error> {
+    take(connection, items, false, now).await
+}
+
+/// The same; `is_late`: the caller has locked the wallets that pay for what ends billable after it had ended without a
+/// receipt, and they have enough. Else that is left alone: see [`crate::late`].
+#[expect(clippy::too_many_lines, reason = "one statement: its text and its parameters")]
+pub(crate) async fn take(
+    connection: &mut PgConnection,
     mut items: Vec<Advance>,
+    is_late: bool,
     now: DateTime<Utc>,
 ) -> Result<Vec<Moved>, Error> {
     if items.is_empty() {
@@ -97,7 +118,7 @@ pub async fn advance(
     let ranks: Vec<i16> = items.iter().map(|i| i.to.rank()).collect();
     let codes: Vec<Option<&str>> = items.iter().map(|i| i.code.as_deref()).collect();
     let accepted: Vec<i16> = items.iter().map(|i| i16::from(i.accepted)).collect();
-    let billable: Vec<bool> = items.iter().map(|i| i.to == State::Delivered).collect();
+    let outcomes: Vec<&str> = items.iter().map(|i| i.outcome.name()).collect();
     let entries: Vec<Uuid> = items.iter().map(|i| i.entry).collect();
     let rows = query!(
         r#"
@@ -107,53 +128,69 @@ pub async fn advance(
                 captured_micros = m.captured_micros
                     + CASE WHEN m.charge_on = 'submit' AND m.accepted_segments IS NULL
                         THEN m.unit_price_micros * greatest(i.accepted, m.accepted_before) ELSE 0 END
-                    + CASE WHEN m.charge_on = 'delivered' AND m.final_entry_id IS NULL AND i.rank >= 8 AND i.billable
-                        THEN m.unit_price_micros
-                            * coalesce(m.accepted_segments, greatest(i.accepted, m.accepted_before)) ELSE 0 END,
+                    + CASE WHEN m.charge_on = 'delivered' AND i.rank >= 8 THEN m.unit_price_micros
+                            * coalesce(m.accepted_segments, greatest(i.accepted, m.accepted_before))
+                            * (CASE WHEN i.outcome = 'billable' THEN 1
+                                    WHEN i.outcome = 'unconfirmed' OR m.state = 'unconfirmed'
+                                        AND EXISTS (SELECT FROM message_refunds r WHERE r.message_id = m.id)
+                                        THEN sender_charges(m.chain_id, 'unconfirmed')::int ELSE 0 END
+                                - CASE WHEN m.outcome = 'unconfirmed'
+                                    THEN sender_charges(m.chain_id, m.outcome)::int ELSE 0 END)
+                        ELSE 0 END,
+                outcome = CASE WHEN i.rank < 8 THEN NULL
+                    -- What somebody has given back already is not given back again.
+                    WHEN m.state = 'unconfirmed' AND i.outcome = 'free'
+                        AND EXISTS (SELECT FROM message_refunds r WHERE r.message_id = m.id) THEN m.outcome
+                    ELSE i.outcome END,
+                late_entry_id = CASE WHEN m.state = 'unconfirmed' THEN i.entry END,
                 submit_entry_id = CASE WHEN m.accepted_segments IS NULL THEN i.entry ELSE m.submit_entry_id END,
                 final_entry_id = CASE WHEN i.rank >= 8 THEN coalesce(m.final_entry_id, i.entry) END,
                 accepted_segments = coalesce(m.accepted_segments, greatest(i.accepted, m.accepted_before)),
-                -- What an operator took, it is paid for once: at the first word of it.
-                hop_accepted = CASE WHEN i.hop = m.hop AND i.accepted > 0
-                        AND (m.hop > 0 OR coalesce(m.accepted_segments, 0) = 0)
+                -- What an operator took, or delivered, it is paid for once: at the first word of it.
+                hop_accepted = CASE WHEN (i.hop = m.hop AND CASE WHEN m.cost_charge_on = 'delivered' THEN i.rank >= 8 AND i.outcome = 'billable'
+                        ELSE i.accepted > 0 AND (m.hop > 0 OR coalesce(m.accepted_segments, 0) = 0) END)
                     THEN coalesce(m.hop_accepted, i.accepted) ELSE m.hop_accepted END,
-                hop_entry_id = CASE WHEN i.hop = m.hop AND i.accepted > 0 AND m.hop_accepted IS NULL
-                        AND (m.hop > 0 OR coalesce(m.accepted_segments, 0) = 0)
-                    THEN i.entry ELSE m.hop_entry_id END,
+                hop_entry_id = CASE WHEN (i.hop = m.hop AND CASE WHEN m.cost_charge_on = 'delivered' THEN i.rank >= 8 AND i.outcome = 'billable'
+                        ELSE i.accepted > 0 AND (m.hop > 0 OR coalesce(m.accepted_segments, 0) = 0) END)
+                        AND m.hop_accepted IS NULL THEN i.entry ELSE m.hop_entry_id END,
                 corrections = m.corrections + CASE WHEN m.state = 'unconfirmed' THEN 1 ELSE 0 END,
                 -- What ended before its time is not looked at when that comes.
                 released_at = CASE WHEN m.scheduled_at IS NOT NULL AND i.rank >= 8
                     THEN coalesce(m.released_at, $11) ELSE m.released_at END
             FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::smallint[], $6::text[],
-                $7::smallint[], $8::bool[], $9::uuid[])
-                AS i (id, account, hop, state, rank, code, accepted, billable, entry)
+                $7::smallint[], $8::text[], $9::uuid[])
+                AS i (id, account, hop, state, rank, code, accepted, outcome, entry)
             WHERE m.id = i.id AND (m.account_id = i.account) IS TRUE AND m.id >= $10
                 AND m.state_rank < i.rank
                 AND (i.hop IS NULL OR i.hop = m.hop OR i.hop < m.hop AND i.state = 'delivered')
+                AND (m.state <> 'unconfirmed' OR i.outcome <> 'billable' OR $12)
             RETURNING m.*, i.entry,
                 -- Rows of before hops were counted have nothing there.
-                coalesce(m.hop_accepted, CASE WHEN m.hop = 0 THEN m.accepted_segments END, 0)::smallint AS hop_taken
+                coalesce(m.hop_accepted, CASE WHEN m.hop = 0 AND m.cost_charge_on = 'submit' THEN m.accepted_segments END, 0)::smallint
+                    AS hop_taken
         ), cdr AS (
             INSERT INTO sms_cdr (message_id, correction, account_id, recipient, sender, mcc_mnc, encoding, segments,
                 accepted_segments, state, code, operator_id, hop, chain_id, rate_id, decision_id, unit_price_micros,
                 price_micros, currency, cost_micros, cost_currency, hops, capture_entry_id, client_reference, accepted_at,
-                ended_at, traffic_class, template, exchange_rate_id, exchanged_micros, spread_micros, converted_micros)
+                ended_at, traffic_class, template, exchange_rate_id, exchanged_micros, spread_micros, converted_micros, outcome)
             SELECT id, corrections + late_costs, account_id, recipient, sender, mcc_mnc, encoding, segments,
                 accepted_segments, state, code, operator_id, hop, chain_id, rate_id, decision_id, unit_price_micros,
                 captured_micros, currency, coalesce(unit_cost_micros, 0) * hop_taken
                     + CASE WHEN hop > 0 THEN hops_cost(id, hop, cost_currency) ELSE 0 END,
                 cost_currency, CASE WHEN hop > 0 THEN hops_record(id, hop) END,
                 CASE WHEN captured_micros = 0 THEN NULL WHEN charge_on = 'submit' THEN submit_entry_id
+                    WHEN late_entry_id IS NOT NULL AND NOT sender_charges(chain_id, 'unconfirmed') THEN late_entry_id
                     ELSE final_entry_id END,
                 client_reference, created_at, $11, traffic_class, template, exchange_rate_id,
                 coalesce(unit_exchanged_micros * hop_taken, 0) + CASE WHEN hop > 0 THEN hops_exchanged(id, hop) ELSE 0 END,
                 coalesce(unit_spread_micros * hop_taken, 0) + CASE WHEN hop > 0 THEN hops_spread(id, hop) ELSE 0 END,
                 converted(unit_cost_micros, cost_currency, currency, unit_exchanged_micros, unit_spread_micros, hop_taken)
-                    + CASE WHEN hop > 0 THEN hops_converted(id, hop, currency) ELSE 0 END
+                    + CASE WHEN hop > 0 THEN hops_converted(id, hop, currency) ELSE 0 END, outcome
             FROM moved WHERE state_rank >= 8
         )
         SELECT id, account_id, state, code, chain_id, segments, accepted_segments AS "accepted!",
             submit_entry_id = entry AS "settles_submit!", coalesce(final_entry_id = entry, false) AS "settles_final!",
+            coalesce(late_entry_id = entry, false) AS "settles_late!", outcome, hop,
             coalesce(hop_entry_id = entry, false) AS "settles_cost!", hop_accepted, operator_id, unit_cost_micros,
             cost_currency, unit_exchanged_micros, unit_spread_micros, entry AS "entry!", captured_micros, currency,
             status_url, recipient, client_reference, smpp_system_id, registered_delivery, receipt_id, sender,
@@ -168,10 +205,11 @@ pub async fn advance(
         &ranks,
         &codes as &[Option<&str>],
         &accepted,
-        &billable,
+        &outcomes as &[&str],
         &entries,
         low,
-        now
+        now,
+        is_late
     )
     .fetch_all(connection)
     .await?;
@@ -201,6 +239,9 @@ pub async fn advance(
                 accepted: count(row.accepted)?,
                 settles_submit: row.settles_submit,
                 settles_final: row.settles_final,
+                settles_late: row.settles_late,
+                outcome: outcome(row.outcome.as_deref())?,
+                hop: row.hop,
                 has_moved: true,
                 taken: if row.settles_cost { row.hop_accepted.map(count).transpose()?.unwrap_or(0) } else { 0 },
                 cost,

@@ -7,12 +7,12 @@ use domain::overrides::Overrides;
 use domain::routing::Operator;
 use domain::routing::margin::Guards;
 use domain::routing::rule::Rules;
-use domain::tariff::{ChargeOn, Rate, Tariff};
+use domain::tariff::{Rate, Tariff};
 use domain::{Account, AccountId, Catalogue, Micros, Network, OperatorId, PlanId, RateId, TariffId};
 use sqlx::{PgConnection, query};
 
 use crate::advance::currency_of;
-use crate::page::parse;
+use crate::page::{charge_on, on_unconfirmed, parse};
 use crate::{Db, Error, exchange_rates, lookups, margin_guards, overrides, routing_rules, standings};
 
 /// A status of binds older than this many seconds says nothing.
@@ -88,7 +88,7 @@ fn network(mcc: &str, mnc: Option<&str>) -> Result<Network, Error> {
 async fn tariffs(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
     // What has ended is of no use to a message of now.
     let rows = query!(
-        "SELECT t.id, t.plan_id, t.mcc, t.mnc, t.traffic_class, t.price_micros, t.charge_on, t.effective_from, t.effective_to,
+        "SELECT t.id, t.plan_id, t.mcc, t.mnc, t.traffic_class, t.price_micros, t.charge_on, t.on_unconfirmed, t.effective_from, t.effective_to,
             p.currency
          FROM tariffs t JOIN tariff_plans p ON p.id = t.plan_id
          WHERE t.effective_to IS NULL OR t.effective_to > now() - interval '1 hour'"
@@ -101,7 +101,8 @@ async fn tariffs(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Re
             class: row.traffic_class.map(|name| parse(&name, "traffic_class")).transpose()?,
             price: Micros::new(row.price_micros),
             currency: currency_of(&row.currency)?,
-            charge_on: ChargeOn::parse(&row.charge_on).ok_or_else(|| Error::Corrupt("charge_on".into()))?,
+            charge_on: charge_on(&row.charge_on)?,
+            on_unconfirmed: on_unconfirmed(&row.on_unconfirmed)?,
             from: row.effective_from,
             to: row.effective_to,
         };
@@ -143,7 +144,8 @@ async fn operators(connection: &mut PgConnection, catalogue: &mut Catalogue) -> 
 
 async fn rates(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
     let rows = query!(
-        "SELECT id, operator_id, mcc, mnc, traffic_class, price_micros, currency, effective_from, effective_to
+        "SELECT id, operator_id, mcc, mnc, traffic_class, price_micros, currency, charge_on, effective_from,
+            effective_to
          FROM operator_rates
          WHERE effective_to IS NULL OR effective_to > now() - interval '1 hour'"
     )
@@ -156,6 +158,7 @@ async fn rates(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Resu
             class: row.traffic_class.map(|name| parse(&name, "traffic_class")).transpose()?,
             price: Micros::new(row.price_micros),
             currency: currency_of(&row.currency)?,
+            charge_on: charge_on(&row.charge_on)?,
             from: row.effective_from,
             to: row.effective_to,
         };

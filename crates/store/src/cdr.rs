@@ -45,8 +45,10 @@ pub struct Cdr {
     pub accepted_segments: i16,
     /// Segments accepted that the record before did not tell of.
     pub added_segments: i16,
-    /// The message's first record says `delivered`: tariffs that charge on delivery took their money.
-    pub is_billable: bool,
+    /// What tariffs that charge on delivery make of it: see `domain::settlement::Outcome`.
+    pub outcome: String,
+    /// What the record before said of that; `None`: there is none.
+    pub outcome_before: Option<String>,
     /// How it ended.
     pub state: String,
     /// Why.
@@ -216,7 +218,7 @@ async fn fitting(
         r#"SELECT c.message_id, c.correction, c.account_id, c.recipient, c.sender, c.mcc_mnc, c.encoding, c.segments,
                c.accepted_segments,
                (c.accepted_segments - coalesce(p.accepted_segments, 0))::smallint AS "added_segments!",
-               f.state = 'delivered' AS "is_billable!", c.state, c.code, c.operator_id, c.hop, c.chain_id, c.rate_id, c.decision_id,
+               c.outcome, p.outcome AS "outcome_before?", c.state, c.code, c.operator_id, c.hop, c.chain_id, c.rate_id, c.decision_id,
                d.decision #>> '{rule,id}' AS rule_id, d.decision #>> '{rule,version}' AS rule_version,
                c.price_micros - coalesce(p.price_micros, 0) AS "price_micros!", c.currency AS "currency!",
                c.cost_micros, coalesce(p.cost_micros, 0) AS "cost_before_micros!", c.cost_currency, c.exchange_rate_id,
@@ -230,7 +232,6 @@ async fn fitting(
            FROM unnest($1::uuid[], $2::smallint[]) AS i (id, correction)
            JOIN sms_cdr c ON c.message_id = i.id AND c.correction = i.correction
            JOIN accounts a ON a.id = c.account_id AND a.path @> ARRAY[$3::uuid] AND a.path @> ARRAY[$4::uuid]
-           JOIN sms_cdr f ON f.message_id = c.message_id AND f.correction = 0
            LEFT JOIN sms_cdr p ON p.message_id = c.message_id AND p.correction = c.correction - 1
            LEFT JOIN messages m ON m.id = c.message_id
            LEFT JOIN routing_decisions d ON d.id = c.decision_id

@@ -32,7 +32,7 @@ pub async fn conclude(tx: &mut Tx, db: &Db, moved: &[Moved], at: DateTime<Utc>) 
     receipts::publish(tx, db, moved, at).await?;
     let chains = chain::load(tx, db, moved.iter().map(|m| m.chain)).await?;
     let mut entries = Entries::new();
-    for step in moved.iter().filter(|m| m.settles_submit || m.settles_final || m.taken > 0) {
+    for step in moved.iter().filter(|m| m.settles_submit || m.settles_final || m.settles_late || m.taken > 0) {
         let chain = chains.get(&step.chain).ok_or_else(|| Error::Corrupt("a message without its chain".into()))?;
         entries.add(step, chain)?;
     }
@@ -79,7 +79,9 @@ fn news(moved: &Moved, at: DateTime<Utc>) -> Vec<News> {
         segments: moved.segments,
     };
     let mut news = vec![News::Change(change)];
-    if moved.settles_submit && moved.accepted > 0 || moved.settles_final && moved.captured.get() > 0 {
+    if moved.settles_submit && moved.accepted > 0
+        || (moved.settles_final || moved.settles_late) && moved.captured.get() > 0
+    {
         news.push(News::Charge(Charge {
             id: Uuid::now_v7(),
             account_id: moved.account,

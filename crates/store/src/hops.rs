@@ -6,12 +6,14 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use contract::{Accepted, Otherwise, Paid, Reroute};
 use domain::reroute::{Part, Policy, Standing};
-use domain::{AccountId, ChainId, Currency, MessageId, Micros, Number, State};
+use domain::tariff::ChargeOn;
+use domain::{AccountId, ChainId, Currency, MessageId, Micros, Number, OperatorId, State};
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
 use crate::advance::{Moved, cost_of, count, currency_of, exchange_of};
 use crate::again::Row;
+use crate::page::outcome;
 use crate::{Db, Error};
 
 /// Where messages stand with all their operators. The caller has locked them.
@@ -144,50 +146,149 @@ pub struct Taken {
     pub entry: Uuid,
 }
 
+/// Notes what operators delivered that bill deliveries, of messages that did not move by it: they are with their next
+/// operator, or have ended. Each hop counts once. Answers what is to be booked.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delivered(
+    connection: &mut PgConnection,
+    delivered: &[Taken],
+    now: DateTime<Utc>,
+) -> Result<Vec<Moved>, Error> {
+    if delivered.is_empty() {
+        return Ok(Vec::new());
+    }
+    let left = delivered_before(connection, delivered).await?;
+    let mut moved = book(connection, (delivered, ChargeOn::Delivered), &left, now).await?;
+    for one in &mut moved {
+        if let Some(before) = left.get(&one.message) {
+            (one.cost, one.exchange, one.taken) = (before.cost, before.exchange, before.taken);
+        }
+    }
+    Ok(moved)
+}
+
+/// What an operator before the last is paid for one message.
+struct Before {
+    cost: Option<(OperatorId, Micros, Currency)>,
+    exchange: Option<(Micros, Micros)>,
+    taken: u8,
+}
+
+async fn delivered_before(
+    connection: &mut PgConnection,
+    delivered: &[Taken],
+) -> Result<HashMap<MessageId, Before>, Error> {
+    let ids: Vec<Uuid> = delivered.iter().map(|one| one.message.uuid()).collect();
+    let hops: Vec<i16> = delivered.iter().map(|one| one.hop).collect();
+    let accepted: Vec<i16> = delivered.iter().map(|one| i16::from(one.accepted)).collect();
+    let entries: Vec<Uuid> = delivered.iter().map(|one| one.entry).collect();
+    let rows = query!(
+        r#"UPDATE message_hops h SET accepted_segments = i.accepted, entry_id = i.entry
+           FROM unnest($1::uuid[], $2::smallint[], $3::smallint[], $4::uuid[]) AS i (id, hop, accepted, entry)
+           WHERE h.message_id = i.id AND h.hop = i.hop AND h.cost_charge_on = 'delivered' AND h.entry_id IS NULL
+           RETURNING h.message_id, h.operator_id, h.unit_cost_micros, h.cost_currency, h.unit_exchanged_micros,
+               h.unit_spread_micros, i.accepted AS "taken!""#,
+        &ids,
+        &hops,
+        &accepted,
+        &entries
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let cost = cost_of(Some(row.operator_id), row.unit_cost_micros, row.cost_currency.as_deref())?;
+            let exchange = exchange_of(row.unit_exchanged_micros, row.unit_spread_micros);
+            Ok((MessageId::from_uuid(row.message_id), Before { cost, exchange, taken: count(row.taken)? }))
+        })
+        .collect()
+}
+
 /// Notes what operators took of messages whose state no longer changed by it: they are with their second operator, or have
 /// ended. Each hop counts once. What comes after the end is a further record of the message. Answers what is to be booked.
-#[expect(clippy::too_many_lines, reason = "one statement: its text and its parameters")]
 pub async fn taken(connection: &mut PgConnection, taken: &[Taken], now: DateTime<Utc>) -> Result<Vec<Moved>, Error> {
     if taken.is_empty() {
         return Ok(Vec::new());
     }
+    accepted_unpaid(connection, taken).await?;
+    book(connection, (taken, ChargeOn::Submit), &HashMap::new(), now).await
+}
+
+/// Notes what operators accepted that bill deliveries only: their customers may pay for it.
+async fn accepted_unpaid(connection: &mut PgConnection, taken: &[Taken]) -> Result<(), Error> {
+    let ids: Vec<Uuid> = taken.iter().map(|one| one.message.uuid()).collect();
+    let accounts: Vec<Uuid> = taken.iter().map(|one| one.account.uuid()).collect();
+    let hops: Vec<i16> = taken.iter().map(|one| one.hop).collect();
+    let accepted: Vec<i16> = taken.iter().map(|one| i16::from(one.accepted)).collect();
+    query!(
+        "UPDATE messages m SET accepted_before = greatest(m.accepted_before, i.accepted)
+         FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::smallint[]) AS i (account, id, hop, accepted)
+         WHERE m.id = i.id AND (m.account_id = i.account) IS TRUE AND m.hop = i.hop AND m.state_rank < 8
+             AND m.cost_charge_on = 'delivered'",
+        &accounts,
+        &ids,
+        &hops,
+        &accepted
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Books `taken` for those operators that take their money so; of the messages in `left` an operator before the last has
+/// been noted already.
+#[expect(clippy::too_many_lines, reason = "one statement: its text and its parameters")]
+async fn book(
+    connection: &mut PgConnection,
+    (taken, charge_on): (&[Taken], ChargeOn),
+    left: &HashMap<MessageId, Before>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Moved>, Error> {
     let accounts: Vec<Uuid> = taken.iter().map(|one| one.account.uuid()).collect();
     let ids: Vec<Uuid> = taken.iter().map(|one| one.message.uuid()).collect();
     let hops: Vec<i16> = taken.iter().map(|one| one.hop).collect();
     let accepted: Vec<i16> = taken.iter().map(|one| i16::from(one.accepted)).collect();
     let entries: Vec<Uuid> = taken.iter().map(|one| one.entry).collect();
+    let before: Vec<bool> = taken.iter().map(|one| left.contains_key(&one.message)).collect();
     let rows = query!(
         r#"
         WITH current AS (
-            UPDATE messages m SET hop_accepted = i.accepted, hop_entry_id = i.entry,
+            UPDATE messages m SET hop_accepted = CASE WHEN i.before THEN m.hop_accepted ELSE i.accepted END,
+                hop_entry_id = CASE WHEN i.before THEN m.hop_entry_id ELSE i.entry END,
                 late_costs = m.late_costs + CASE WHEN m.state_rank >= 8 THEN 1 ELSE 0 END
-            FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::smallint[], $5::uuid[])
-                AS i (account, id, hop, accepted, entry)
-            WHERE m.id = i.id AND (m.account_id = i.account) IS TRUE AND m.hop = i.hop AND m.operator_id IS NOT NULL
-                AND m.hop_accepted IS NULL AND (m.hop > 0 OR coalesce(m.accepted_segments, 0) = 0)
-            RETURNING m.*, i.entry, i.accepted AS taken
+            FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::smallint[], $5::uuid[], $7::bool[])
+                AS i (account, id, hop, accepted, entry, before)
+            WHERE m.id = i.id AND (m.account_id = i.account) IS TRUE AND (i.before OR m.hop = i.hop
+                AND m.operator_id IS NOT NULL AND m.hop_accepted IS NULL AND m.cost_charge_on = $8
+                AND ($8 = 'delivered' OR m.hop > 0 OR coalesce(m.accepted_segments, 0) = 0))
+            RETURNING m.*, i.entry, i.accepted AS taken,
+                coalesce(m.hop_accepted, CASE WHEN m.hop = 0 AND m.cost_charge_on = 'submit' THEN m.accepted_segments END, 0)
+                    AS hop_taken
         ), cdr AS (
             INSERT INTO sms_cdr (message_id, correction, account_id, recipient, sender, mcc_mnc, encoding, segments,
                 accepted_segments, state, code, operator_id, hop, chain_id, rate_id, decision_id, unit_price_micros,
                 price_micros, currency, cost_micros, cost_currency, hops, capture_entry_id, client_reference,
                 accepted_at, ended_at, traffic_class, template, exchange_rate_id, exchanged_micros, spread_micros,
-                converted_micros)
+                converted_micros, outcome)
             SELECT id, corrections + late_costs, account_id, recipient, sender, mcc_mnc, encoding, segments,
                 coalesce(accepted_segments, 0), state, code, operator_id, hop, chain_id, rate_id, decision_id,
-                unit_price_micros, captured_micros, currency, coalesce(unit_cost_micros, 0) * taken
+                unit_price_micros, captured_micros, currency, coalesce(unit_cost_micros, 0) * hop_taken
                     + CASE WHEN hop > 0 THEN hops_cost(id, hop, cost_currency) ELSE 0 END,
                 cost_currency, CASE WHEN hop > 0 THEN hops_record(id, hop) END,
                 CASE WHEN captured_micros = 0 THEN NULL WHEN charge_on = 'submit' THEN submit_entry_id
+                    WHEN late_entry_id IS NOT NULL AND NOT sender_charges(chain_id, 'unconfirmed') THEN late_entry_id
                     ELSE final_entry_id END,
                 client_reference, created_at, $6, traffic_class, template, exchange_rate_id,
-                coalesce(unit_exchanged_micros * taken, 0) + CASE WHEN hop > 0 THEN hops_exchanged(id, hop) ELSE 0 END,
-                coalesce(unit_spread_micros * taken, 0) + CASE WHEN hop > 0 THEN hops_spread(id, hop) ELSE 0 END,
-                converted(unit_cost_micros, cost_currency, currency, unit_exchanged_micros, unit_spread_micros, taken)
-                    + CASE WHEN hop > 0 THEN hops_converted(id, hop, currency) ELSE 0 END
+                coalesce(unit_exchanged_micros * hop_taken, 0) + CASE WHEN hop > 0 THEN hops_exchanged(id, hop) ELSE 0 END,
+                coalesce(unit_spread_micros * hop_taken, 0) + CASE WHEN hop > 0 THEN hops_spread(id, hop) ELSE 0 END,
+                converted(unit_cost_micros, cost_currency, currency, unit_exchanged_micros, unit_spread_micros, hop_taken)
+                    + CASE WHEN hop > 0 THEN hops_converted(id, hop, currency) ELSE 0 END, outcome
             FROM current WHERE state_rank >= 8
         )
         SELECT id, account_id, state, code, chain_id, segments, operator_id, unit_cost_micros, cost_currency,
-            unit_exchanged_micros, unit_spread_micros, entry AS "entry!", taken AS "taken!", captured_micros, currency, recipient
+            unit_exchanged_micros, unit_spread_micros, entry AS "entry!", taken AS "taken!", captured_micros, currency, recipient, outcome, hop
         FROM current
         "#,
         &accounts,
@@ -195,7 +296,9 @@ pub async fn taken(connection: &mut PgConnection, taken: &[Taken], now: DateTime
         &hops,
         &accepted,
         &entries,
-        now
+        now,
+        &before,
+        charge_on.name()
     )
     .fetch_all(connection)
     .await?;
@@ -212,6 +315,9 @@ pub async fn taken(connection: &mut PgConnection, taken: &[Taken], now: DateTime
                 accepted: 0,
                 settles_submit: false,
                 settles_final: false,
+                settles_late: false,
+                outcome: outcome(row.outcome.as_deref())?,
+                hop: row.hop,
                 has_moved: false,
                 taken: count(row.taken)?,
                 cost,
@@ -240,9 +346,10 @@ pub(crate) async fn leave(
     crate::dlr::lock(connection, &all).await?;
     query!(
         "INSERT INTO message_hops (message_id, hop, operator_id, rate_id, decision_id, unit_cost_micros, cost_currency,
-             accepted_segments, entry_id, left_at, exchange_rate_id, unit_exchanged_micros, unit_spread_micros)
+             accepted_segments, entry_id, left_at, exchange_rate_id, unit_exchanged_micros, unit_spread_micros, cost_charge_on)
          SELECT m.id, m.hop, m.operator_id, m.rate_id, m.decision_id, m.unit_cost_micros, m.cost_currency,
-             m.hop_accepted, m.hop_entry_id, $3, m.exchange_rate_id, m.unit_exchanged_micros, m.unit_spread_micros
+             m.hop_accepted, m.hop_entry_id, $3, m.exchange_rate_id, m.unit_exchanged_micros, m.unit_spread_micros,
+             m.cost_charge_on
          FROM unnest($1::uuid[], $2::smallint[]) AS i (id, hop) JOIN messages m ON m.id = i.id AND m.hop = i.hop - 1
          WHERE m.operator_id IS NOT NULL AND m.state_rank < 8
          ON CONFLICT DO NOTHING",

@@ -33,6 +33,7 @@ pub mod inbound;
 pub mod inbound_rules;
 pub mod inbox;
 pub mod keys;
+pub mod late;
 pub mod ledger;
 pub mod long;
 pub mod lookups;

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use domain::settlement::Outcome;
+use domain::tariff::{ChargeOn, OnUnconfirmed};
 use uuid::Uuid;
 
 use crate::error::Error;
@@ -50,4 +52,20 @@ pub(crate) fn parse<T: FromStr>(stored: &str, what: &str) -> Result<T, Error> {
 /// Reads a stored integer into a narrower type.
 pub(crate) fn narrow<T, S: TryInto<T> + Copy + std::fmt::Debug>(stored: S, what: &str) -> Result<T, Error> {
     stored.try_into().map_err(|_| Error::Corrupt(format!("{what} {stored:?}")))
+}
+
+/// Reads when a stored price or rate is taken.
+pub(crate) fn charge_on(stored: &str) -> Result<ChargeOn, Error> {
+    ChargeOn::parse(stored).ok_or_else(|| Error::Corrupt(format!("charge_on {stored:?}")))
+}
+
+/// Reads what becomes of a hold without a receipt.
+pub(crate) fn on_unconfirmed(stored: &str) -> Result<OnUnconfirmed, Error> {
+    OnUnconfirmed::parse(stored).ok_or_else(|| Error::Corrupt(format!("on_unconfirmed {stored:?}")))
+}
+
+/// Reads what became of a message for those who pay on delivery; nothing is taken for one that has not ended.
+pub(crate) fn outcome(stored: Option<&str>) -> Result<Outcome, Error> {
+    let Some(stored) = stored else { return Ok(Outcome::Free) };
+    Outcome::parse(stored).ok_or_else(|| Error::Corrupt(format!("outcome {stored:?}")))
 }

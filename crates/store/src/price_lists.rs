@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use domain::tariff::ChargeOn;
 use domain::{AccountId, Currency, Micros, Network, PlanId, TariffId, TrafficClass};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, query};
 
-use crate::page::parse;
+use crate::page::{charge_on, on_unconfirmed, parse};
 use crate::tariffs::{NewTariff, Tariff};
 use crate::{Db, Error};
 
@@ -49,7 +48,7 @@ pub async fn read(
     .await?;
     let Some(head) = head else { return Ok(None) };
     let rows = query!(
-        "SELECT id, mcc, mnc, traffic_class, price_micros, charge_on, effective_from, effective_to FROM tariffs
+        "SELECT id, mcc, mnc, traffic_class, price_micros, charge_on, on_unconfirmed, effective_from, effective_to FROM tariffs
          WHERE plan_id = $1 AND (effective_to IS NULL OR effective_to > $2)
          ORDER BY mcc NULLS FIRST, mnc NULLS FIRST, traffic_class NULLS FIRST, effective_from LIMIT $3",
         head.id,
@@ -68,7 +67,8 @@ pub async fn read(
             traffic_class: row.traffic_class.map(|name| parse(&name, "traffic_class")).transpose()?,
             price: Micros::new(row.price_micros),
             currency,
-            charge_on: ChargeOn::parse(&row.charge_on).ok_or_else(|| Error::Corrupt(row.charge_on.clone()))?,
+            charge_on: charge_on(&row.charge_on)?,
+            on_unconfirmed: on_unconfirmed(&row.on_unconfirmed)?,
             from: row.effective_from,
             to: row.effective_to,
         })
@@ -118,9 +118,9 @@ pub async fn publish(
     .execute(&mut *tx)
     .await?;
     query!(
-        r#"INSERT INTO tariffs (id, plan_id, mcc, mnc, traffic_class, price_micros, charge_on, effective_from,
-             effective_to)
-           SELECT n.id, $1, n.mcc, n.mnc, n.class, n.price_micros, n.charge_on, n."from",
+        r#"INSERT INTO tariffs (id, plan_id, mcc, mnc, traffic_class, price_micros, charge_on, on_unconfirmed,
+             effective_from, effective_to)
+           SELECT n.id, $1, n.mcc, n.mnc, n.class, n.price_micros, n.charge_on, n.on_unconfirmed, n."from",
              least(n.next, (SELECT min(t.effective_from) FROM tariffs t
                WHERE t.plan_id = $1 AND coalesce(t.mcc, '') = coalesce(n.mcc, '')
                  AND coalesce(t.mnc, '') = coalesce(n.mnc, '') AND coalesce(t.traffic_class, '') = coalesce(n.class, '')
@@ -128,7 +128,7 @@ pub async fn publish(
            FROM (SELECT r.*, lead(r."from") OVER (PARTITION BY coalesce(r.mcc, ''), coalesce(r.mnc, ''), coalesce(r.class, '')
                    ORDER BY r."from") AS next
                  FROM jsonb_to_recordset($2) AS r(id uuid, mcc text, mnc text, class text, price_micros bigint, charge_on text,
-                   "from" timestamptz)) n"#,
+                   on_unconfirmed text, "from" timestamptz)) n"#,
         plan.uuid(),
         rows,
     )
@@ -145,6 +145,7 @@ fn as_json(new: &NewTariff) -> Value {
         "class": new.traffic_class.as_ref().map(TrafficClass::as_str),
         "price_micros": new.price.get(),
         "charge_on": new.charge_on.name(),
+        "on_unconfirmed": new.on_unconfirmed.name(),
         "from": new.from,
     })
 }

@@ -5,11 +5,11 @@ mod ending;
 pub use ending::{end, get_for_update, withdraw};
 
 use chrono::{DateTime, Utc};
-use domain::{Currency, Micros, Network, OperatorId, RateId, TrafficClass, tariff::Rate};
+use domain::{Currency, Micros, Network, OperatorId, RateId, TrafficClass, tariff::ChargeOn, tariff::Rate};
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
-use crate::page::{Page, parse};
+use crate::page::{Page, charge_on, parse};
 use crate::{Db, Error};
 
 /// A rate to publish.
@@ -27,6 +27,8 @@ pub struct NewRate {
     pub price: Micros,
     /// The currency of the price.
     pub currency: Currency,
+    /// When the operator takes its money.
+    pub charge_on: ChargeOn,
     /// From when it holds, inclusive.
     pub from: DateTime<Utc>,
 }
@@ -70,9 +72,9 @@ pub async fn publish(tx: &mut PgConnection, new: &NewRate) -> Result<bool, Error
     .execute(&mut *tx)
     .await?;
     let made = query!(
-        "INSERT INTO operator_rates (id, operator_id, mcc, mnc, traffic_class, price_micros, currency, effective_from,
-           effective_to)
-         SELECT $1, o.id, $3, $4, $5, $6, $7, $8,
+        "INSERT INTO operator_rates (id, operator_id, mcc, mnc, traffic_class, price_micros, currency, charge_on,
+           effective_from, effective_to)
+         SELECT $1, o.id, $3, $4, $5, $6, $7, $9, $8,
            (SELECT min(r.effective_from) FROM operator_rates r
             WHERE r.operator_id = $2 AND r.mcc = $3 AND coalesce(r.mnc, '') = coalesce($4, '')
               AND coalesce(r.traffic_class, '') = coalesce($5, '') AND r.effective_from > $8)
@@ -85,6 +87,7 @@ pub async fn publish(tx: &mut PgConnection, new: &NewRate) -> Result<bool, Error
         new.price.get(),
         new.currency.code(),
         new.from,
+        new.charge_on.name(),
     )
     .execute(tx)
     .await?;
@@ -99,6 +102,7 @@ struct Row {
     traffic_class: Option<String>,
     price_micros: i64,
     currency: String,
+    charge_on: String,
     effective_from: DateTime<Utc>,
     effective_to: Option<DateTime<Utc>>,
 }
@@ -112,6 +116,7 @@ impl Row {
             class: self.traffic_class.map(|name| parse(&name, "traffic_class")).transpose()?,
             price: Micros::new(self.price_micros),
             currency: parse(&self.currency, "currency")?,
+            charge_on: charge_on(&self.charge_on)?,
             from: self.effective_from,
             to: self.effective_to,
         };
@@ -123,7 +128,7 @@ impl Row {
 pub async fn list(db: &Db, operator: Option<OperatorId>, page: Page) -> Result<Vec<(Network, Rate)>, Error> {
     let rows = query_as!(
         Row,
-        r#"SELECT id, operator_id, mcc, mnc, traffic_class, price_micros, currency AS "currency!", effective_from,
+        r#"SELECT id, operator_id, mcc, mnc, traffic_class, price_micros, currency AS "currency!", charge_on, effective_from,
              effective_to
            FROM operator_rates WHERE ($1::uuid IS NULL OR operator_id = $1) AND id < $2 ORDER BY id DESC LIMIT $3"#,
         operator.map(OperatorId::uuid),

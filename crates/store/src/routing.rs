@@ -124,7 +124,8 @@ pub async fn choose(
                 rate_id = i.rate, unit_cost_micros = i.cost, cost_currency = i.currency, decision_id = i.decision,
                 updated_at = $9, hops_max = i.hops_max, accepted_before = greatest(m.accepted_before, m.hop_accepted),
                 hop_accepted = NULL, hop_entry_id = NULL, exchange_rate_id = i.exchange,
-                unit_exchanged_micros = i.exchanged, unit_spread_micros = i.spread
+                unit_exchanged_micros = i.exchanged, unit_spread_micros = i.spread,
+                cost_charge_on = coalesce((SELECT r.charge_on FROM operator_rates r WHERE r.id = i.rate), 'submit')
             FROM unnest($1::uuid[], $2::smallint[], $3::uuid[], $4::uuid[], $5::bigint[], $6::text[], $7::uuid[],
                 $10::smallint[], $11::uuid[], $12::bigint[], $13::bigint[])
                 AS i (id, hop, operator, rate, cost, currency, decision, hops_max, exchange, exchanged, spread)

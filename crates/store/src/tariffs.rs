@@ -5,11 +5,13 @@ mod ending;
 pub use ending::{end, get_for_update, withdraw};
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Currency, Micros, Network, PlanId, TariffId, TrafficClass, tariff::ChargeOn};
+use domain::{
+    AccountId, Currency, Micros, Network, PlanId, TariffId, TrafficClass, tariff::ChargeOn, tariff::OnUnconfirmed,
+};
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
-use crate::page::{Page, parse};
+use crate::page::{Page, charge_on, on_unconfirmed, parse};
 use crate::{Db, Error};
 
 /// A price list.
@@ -44,6 +46,8 @@ pub struct Tariff {
     pub currency: Currency,
     /// When the money is taken.
     pub charge_on: ChargeOn,
+    /// What becomes of a hold without a receipt.
+    pub on_unconfirmed: OnUnconfirmed,
     /// From when it holds, inclusive.
     pub from: DateTime<Utc>,
     /// Until when, exclusive.
@@ -65,6 +69,8 @@ pub struct NewTariff {
     pub price: Micros,
     /// When the money is taken.
     pub charge_on: ChargeOn,
+    /// What becomes of a hold without a receipt.
+    pub on_unconfirmed: OnUnconfirmed,
     /// From when it holds, inclusive.
     pub from: DateTime<Utc>,
 }
@@ -175,8 +181,9 @@ pub async fn publish(tx: &mut PgConnection, tenant: AccountId, new: &NewTariff) 
     .execute(&mut *tx)
     .await?;
     query!(
-        "INSERT INTO tariffs (id, plan_id, mcc, mnc, traffic_class, price_micros, charge_on, effective_from, effective_to)
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, min(t.effective_from) FROM tariffs t
+        "INSERT INTO tariffs (id, plan_id, mcc, mnc, traffic_class, price_micros, charge_on, on_unconfirmed, effective_from,
+            effective_to)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $9, $8, min(t.effective_from) FROM tariffs t
          WHERE t.plan_id = $2 AND coalesce(t.mcc, '') = coalesce($3, '') AND coalesce(t.mnc, '') = coalesce($4, '')
            AND coalesce(t.traffic_class, '') = coalesce($5, '') AND t.effective_from > $8",
         new.id.uuid(),
@@ -187,6 +194,7 @@ pub async fn publish(tx: &mut PgConnection, tenant: AccountId, new: &NewTariff) 
         new.price.get(),
         new.charge_on.name(),
         new.from,
+        new.on_unconfirmed.name(),
     )
     .execute(tx)
     .await?;
@@ -202,6 +210,7 @@ struct Row {
     price_micros: i64,
     currency: String,
     charge_on: String,
+    on_unconfirmed: String,
     effective_from: DateTime<Utc>,
     effective_to: Option<DateTime<Utc>>,
 }
@@ -212,7 +221,7 @@ pub async fn list(db: &Db, tenant: AccountId, plan: Option<PlanId>, page: Page) 
     let rows = query_as!(
         Row,
         r#"SELECT t.id, t.plan_id, t.mcc, t.mnc, t.traffic_class, t.price_micros, p.currency AS "currency!", t.charge_on,
-             t.effective_from, t.effective_to
+             t.on_unconfirmed, t.effective_from, t.effective_to
            FROM tariffs t JOIN tariff_plans p ON p.id = t.plan_id JOIN accounts a ON a.id = p.owner_account_id
            WHERE (a.path @> ARRAY[$1::uuid] OR p.id = (SELECT plan_id FROM accounts WHERE id = $1))
              AND ($2::uuid IS NULL OR t.plan_id = $2) AND t.id < $3
@@ -237,7 +246,8 @@ impl Row {
             traffic_class: self.traffic_class.map(|name| parse(&name, "traffic_class")).transpose()?,
             price: Micros::new(self.price_micros),
             currency: parse(&self.currency, "currency")?,
-            charge_on: ChargeOn::parse(&self.charge_on).ok_or_else(|| Error::Corrupt(self.charge_on.clone()))?,
+            charge_on: charge_on(&self.charge_on)?,
+            on_unconfirmed: on_unconfirmed(&self.on_unconfirmed)?,
             from: self.effective_from,
             to: self.effective_to,
         })

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::{Encoding, SmppFields};
+use domain::settlement::Outcome;
 use domain::{AccountId, MessageId, Private, SmppSystemId, State};
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
@@ -137,6 +138,7 @@ pub async fn cancel(tx: &mut Tx, db: &Db, standing: &Standing, now: DateTime<Utc
         message,
         hop: None,
         to: State::Canceled,
+        outcome: Outcome::Free,
         code: code.clone(),
         accepted: 0,
         entry: Uuid::now_v7(),

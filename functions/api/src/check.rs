@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use domain::tariff::ChargeOn;
 use domain::{Micros, Network};
 
 use crate::problem::{Code, FieldError, Problem};
@@ -59,6 +60,13 @@ impl Check {
             return None;
         }
         Some(price)
+    }
+
+    /// When a price or a rate is taken; on submit where nothing is said.
+    pub(crate) fn charge_on(&mut self, name: Option<&str>) -> Option<ChargeOn> {
+        let read = name.map_or(Some(ChargeOn::default()), ChargeOn::parse);
+        self.that(read.is_some(), "/charge_on", "expected submit or delivered");
+        read
     }
 
     /// A network, or a country where there is no MNC.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use domain::tariff::ChargeOn;
+use domain::tariff::OnUnconfirmed;
 use domain::{Network, PlanId, TariffId};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -85,6 +85,10 @@ struct PublishTariff {
     price: String,
     /// When the money is taken: `submit` (default) or `delivered`.
     charge_on: Option<String>,
+    /// Where it is taken on delivery: what becomes of the hold when no receipt comes in validity and an hour: `release`
+    /// (default; charged after all when a receipt says delivered later and the balance suffices) or `capture` (given back
+    /// when a receipt says otherwise later).
+    on_unconfirmed: Option<String>,
     /// From when it holds; now when nothing is said.
     effective_from: Option<String>,
 }
@@ -178,7 +182,8 @@ async fn publish_tariff(
     found(made.map_err(twice)?)?;
     let (_, made) = tariffs::get_for_update(&mut tx, caller.account, new.id).await?.ok_or_else(Problem::not_found)?;
     let detail = json!({"plan_id": new.plan, "mcc_mnc": new.network, "traffic_class": new.traffic_class,
-        "price": new.price, "charge_on": new.charge_on.name(), "effective_from": new.from});
+        "price": new.price, "charge_on": new.charge_on.name(), "on_unconfirmed": new.on_unconfirmed.name(),
+        "effective_from": new.from});
     let change = Change { account: owner, action: "tariff.publish", subject: new.id.to_string(), detail };
     api.commit(tx, &caller, change).await?;
     Ok((StatusCode::CREATED, Json(view(&made))))
@@ -196,16 +201,13 @@ fn read_tariff(body: &PublishTariff) -> Result<NewTariff, Problem> {
     let network = place(&mut check, body.mcc.as_deref(), body.mnc.as_deref());
     let traffic_class = check.parse_some("/traffic_class", body.traffic_class.as_deref());
     let price = check.price("/price", &body.price);
-    let charge_on = match body.charge_on.as_deref() {
-        None => Some(ChargeOn::default()),
-        Some(name) => {
-            let read = ChargeOn::parse(name).ok_or("expected submit or delivered");
-            check.value("/charge_on", Code::InvalidRequest, read)
-        }
-    };
+    let charge_on = check.charge_on(body.charge_on.as_deref());
+    let on_unconfirmed = body.on_unconfirmed.as_deref().map_or(Some(OnUnconfirmed::default()), OnUnconfirmed::parse);
+    check.that(on_unconfirmed.is_some(), "/on_unconfirmed", "expected release or capture");
     let from = check.time("/effective_from", body.effective_from.as_deref()).unwrap_or_else(crate::time::now);
-    let ((plan, price), charge_on) = check.finish_with(plan.zip(price).zip(charge_on))?;
-    Ok(NewTariff { id: TariffId::generate(), plan, network, traffic_class, price, charge_on, from })
+    let all = plan.zip(price).zip(charge_on).zip(on_unconfirmed);
+    let (((plan, price), charge_on), on_unconfirmed) = check.finish_with(all)?;
+    Ok(NewTariff { id: TariffId::generate(), plan, network, traffic_class, price, charge_on, on_unconfirmed, from })
 }
 
 /// A network, a country, or neither; `None` also where it was refused.

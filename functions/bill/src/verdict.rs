@@ -95,7 +95,7 @@ impl Verdicts {
         match reroute::verdict(standing, outcome.hop, Why::Submit { elsewhere }, now) {
             Verdict::Ignore | Verdict::Wait => (State::Queued, false),
             Verdict::Reroute { waits } => {
-                let otherwise = Otherwise { state, code: code(outcome), accepted: accepted(outcome) };
+                let otherwise = Otherwise { state, code: code(outcome), accepted: accepted(outcome), billable: false };
                 self.go_on(outcome, is_taken, (!waits).then_some(otherwise));
                 (State::Queued, false)
             }
@@ -114,6 +114,7 @@ impl Verdicts {
             message: outcome.message_id,
             hop: Some(i16::from(outcome.hop)),
             to,
+            outcome: domain::settlement::Outcome::of(to),
             code: code(outcome),
             accepted: accepted(outcome),
             entry: entries.of(outcome.account_id),

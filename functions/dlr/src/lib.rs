@@ -6,13 +6,17 @@
 
 mod verdict;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use contract::{Envelope, Receipt, queues, seal};
 use domain::MessageId;
+use domain::settlement::Outcome;
 use host::{Clock, Delivery, Failure, Handler};
+use store::advance::{Advance, Moved, advance};
+use store::hops::Taken;
 use store::{Db, conclude, dlr, hops, inbox, publish};
 
 use crate::verdict::{Matched, Verdicts};
@@ -66,7 +70,7 @@ impl Dlr {
         dlr::store(&mut tx, &matched.receipts).await?;
         let standings = hops::standing(&mut tx, &undecided).await?;
         let verdicts = Verdicts::of(&matched.receipts, &standings, now);
-        let moved = store::advance::advance(&mut tx, verdicts.advances, now).await?;
+        let moved = self.take(&mut tx, (verdicts.advances, verdicts.delivered), now).await?;
         store::advance::append_events(&mut tx, Self::NAME, &verdicts.events).await?;
         let again = hops::again(&mut tx, verdicts.agains).await?;
         publish::publish(&mut tx, self.db.publishing(), queues::ROUTE, seal(&again, now)?, 0).await?;
@@ -74,6 +78,27 @@ impl Dlr {
         conclude::conclude(&mut tx, &self.db, &moved, now).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Takes the steps that receipts ask for, and books what they owe operators that bill deliveries.
+    async fn take(
+        &self,
+        tx: &mut store::Tx,
+        (advances, mut delivered): (Vec<Advance>, Vec<Taken>),
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Moved>, store::Error> {
+        let billable = advances.iter().filter(|one| one.outcome == Outcome::Billable && one.to.is_final());
+        let mut late: Vec<Advance> = billable.cloned().collect();
+        let mut moved = advance(tx, advances, now).await?;
+        let at: HashMap<MessageId, i16> = moved.iter().map(|moved| (moved.message, moved.hop)).collect();
+        late.retain(|one| !at.contains_key(&one.message));
+        let corrected = store::late::correct(tx, &self.db, (late, &moved), now).await?;
+        moved.extend(corrected);
+        let at: HashMap<MessageId, i16> = moved.iter().map(|moved| (moved.message, moved.hop)).collect();
+        // The step of a message has booked what its own operator gets.
+        delivered.retain(|one| at.get(&one.message) != Some(&one.hop));
+        moved.extend(hops::delivered(tx, &delivered, now).await?);
+        Ok(moved)
     }
 
     async fn look_again(

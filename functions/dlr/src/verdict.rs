@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use contract::{Otherwise, Receipt, ReceiptState};
 use domain::reroute::{self, Standing, Verdict, Why};
+use domain::settlement::Outcome;
 use domain::state::of_segments;
 use domain::{AccountId, MessageId, OperatorId, State};
 use store::advance::{Advance, Event};
 use store::dlr::{Part, PartReceipt};
-use store::hops::Again;
+use store::hops::{Again, Taken};
 use store::ledger::EntryIds;
 
 /// The receipts of an envelope, apart: those that found their part, and those that did not.
@@ -69,6 +70,8 @@ pub(crate) struct Verdicts {
     pub(crate) advances: Vec<Advance>,
     pub(crate) events: Vec<Event>,
     pub(crate) agains: Vec<Again>,
+    /// What operators delivered, or failed billably: to be paid for where they bill that, whether or not the message moves.
+    pub(crate) delivered: Vec<Taken>,
 }
 
 /// What one receipt asks for.
@@ -102,7 +105,11 @@ impl Verdicts {
         for one in receipts {
             verdicts.events.push(event(&one.part, one.state, one.receipt));
             let message = one.part.message;
-            let Some(step) = step(one, standings.get(&message), &mut entries, now) else { continue };
+            let end = Whole::of(one, standings.get(&message));
+            if end.outcome() == Outcome::Billable {
+                verdicts.note_delivered(&end, &mut entries);
+            }
+            let Some(step) = step(&end, standings.get(&message), &mut entries, now) else { continue };
             // Receipts are in order of rank, so of equal words the last holds.
             if steps.get(&message).is_none_or(|known| known.rank() <= step.rank()) {
                 steps.insert(message, step);
@@ -116,19 +123,45 @@ impl Verdicts {
         }
         verdicts
     }
+
+    fn note_delivered(&mut self, end: &Whole<'_>, entries: &mut EntryIds) {
+        let Part { account, message, hop, .. } = end.one.part;
+        if !self.delivered.iter().any(|known| known.message == message && known.hop == hop) {
+            let entry = entries.of(account);
+            self.delivered.push(Taken { account, message, hop, accepted: end.accepted, entry });
+        }
+    }
 }
 
-fn step(
-    one: &PartReceipt<'_>,
-    standing: Option<&Standing>,
-    entries: &mut EntryIds,
-    now: DateTime<Utc>,
-) -> Option<Step> {
+/// What a try comes to by one receipt and those before it.
+struct Whole<'a> {
+    one: &'a PartReceipt<'a>,
+    hop: u8,
+    to: State,
+    /// Segments that the operator took.
+    accepted: u8,
+}
+
+impl<'a> Whole<'a> {
+    fn of(one: &'a PartReceipt<'a>, standing: Option<&Standing>) -> Self {
+        let hop = u8::try_from(one.part.hop).unwrap_or(u8::MAX);
+        // Of what was refused in part, its outcome knows best how much was taken.
+        let refused = standing.map_or(0, |standing| standing.refused_at(hop));
+        Self { one, hop, to: whole(one, standing, hop), accepted: one.part.segments.saturating_sub(refused) }
+    }
+
+    fn is_billable(&self) -> bool {
+        is_failure(self.to) && self.one.receipt.meaning.as_ref().is_some_and(|meaning| meaning.billable)
+    }
+
+    fn outcome(&self) -> Outcome {
+        if self.is_billable() { Outcome::Billable } else { Outcome::of(self.to) }
+    }
+}
+
+fn step(end: &Whole<'_>, standing: Option<&Standing>, entries: &mut EntryIds, now: DateTime<Utc>) -> Option<Step> {
+    let Whole { one, hop, to, accepted } = *end;
     let PartReceipt { part, state, receipt } = one;
-    let hop = u8::try_from(part.hop).unwrap_or(u8::MAX);
-    let to = whole(one, standing, hop);
-    // Of what was refused in part, its outcome knows best how much was taken.
-    let accepted = part.segments.saturating_sub(standing.map_or(0, |standing| standing.refused_at(hop)));
     if to == State::Sent || !to.is_final() && accepted < part.segments {
         return None;
     }
@@ -139,14 +172,16 @@ fn step(
         match reroute::verdict(standing, hop, why, now) {
             Verdict::Ignore | Verdict::Wait => return None,
             Verdict::Reroute { waits } => {
-                let otherwise = (!waits).then_some(Otherwise { state: to, code, accepted });
+                let otherwise =
+                    (!waits).then_some(Otherwise { state: to, code, accepted, billable: end.is_billable() });
                 return Some(Step::GoOn(Again { account, message, is_taken: true, otherwise }));
             }
             Verdict::End => {}
         }
     }
     let (hop, entry) = (Some(part.hop), entries.of(account));
-    Some(Step::Advance(Advance { account, message, hop, to, code, accepted, entry }))
+    let outcome = end.outcome();
+    Some(Step::Advance(Advance { account, message, hop, to, outcome, code, accepted, entry }))
 }
 
 /// What the parts of a try come to together, this receipt included.

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::tariff::ChargeOn;
+use domain::tariff::{ChargeOn, OnUnconfirmed};
 use domain::{AccountId, Micros, Network, PlanId, PrefixId, Role, Sender, SenderIdId, TariffId, UserId};
 use store::accounts::NewAccount;
 use store::keys::NewKey;
@@ -154,6 +154,7 @@ async fn make_plan(
             traffic_class: None,
             price: price.parse()?,
             charge_on: ChargeOn::Submit,
+            on_unconfirmed: OnUnconfirmed::Release,
             from: since(now),
         };
         done(store::tariffs::publish(tx, tenant, &tariff).await?, name)?;

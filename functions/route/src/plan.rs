@@ -7,6 +7,7 @@ use contract::{Accepted, Otherwise, Routed};
 use domain::reroute::{HOPS_MAX, Policy};
 use domain::routing::margin::Breach;
 use domain::routing::{Book, Candidate, Decision};
+use domain::settlement::Outcome;
 use domain::{Catalogue, Currency, DecisionId, MessageId, Micros, Network, OperatorId, State};
 use store::advance::{Advance, Event};
 use store::hops::paid_per_segment;
@@ -186,13 +187,14 @@ impl Plan {
     /// No other operator takes a message that one took before: it ends as it did there, or waits for that one's word.
     fn stay(&mut self, item: &Accepted, why: &str, now: DateTime<Utc>) {
         let otherwise = item.reroute.as_ref().and_then(|reroute| reroute.otherwise.as_ref());
-        if let Some(Otherwise { state, code, accepted }) = otherwise {
+        if let Some(Otherwise { state, code, accepted, billable }) = otherwise {
             let hop = i16::try_from(item.tried.len()).unwrap_or(i16::MAX) - 1;
             self.ended.push(Advance {
                 account: item.account_id,
                 message: item.message_id,
                 hop: Some(hop),
                 to: *state,
+                outcome: if *billable { Outcome::Billable } else { Outcome::of(*state) },
                 code: code.clone(),
                 accepted: *accepted,
                 entry: self.entries.of(item.account_id),
@@ -208,6 +210,7 @@ impl Plan {
             message: item.message_id,
             hop: None,
             to: state,
+            outcome: Outcome::of(state),
             code: Some(code.to_owned()),
             accepted: 0,
             entry: self.entries.of(item.account_id),

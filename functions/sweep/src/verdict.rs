@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::State;
+use domain::settlement::Outcome;
 use store::advance::{Advance, Event};
 use store::ledger::EntryIds;
 use store::sweep::Overdue;
@@ -18,6 +19,7 @@ pub(crate) fn end(found: &[Overdue], now: DateTime<Utc>) -> (Vec<Advance>, Vec<E
                 message: overdue.message,
                 hop: Some(overdue.hop),
                 to,
+                outcome: Outcome::of(to),
                 code: code.clone(),
                 accepted: overdue.accepted,
                 entry: entries.of(overdue.account),

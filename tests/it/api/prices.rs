@@ -184,6 +184,7 @@ async fn whatever_is_published_or_taken_back_no_moment_is_without_a_price_or_has
                     traffic_class: "otp".parse().ok(),
                     price: Micros::new(price),
                     charge_on: domain::tariff::ChargeOn::Submit,
+                    on_unconfirmed: domain::tariff::OnUnconfirmed::Release,
                     from: start + TimeDelta::hours(moment),
                 };
                 assert!(store::tariffs::publish(&mut tx, rig.world.house, &new).await.unwrap());

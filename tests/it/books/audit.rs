@@ -70,10 +70,10 @@ impl Life {
 
     /// What the model says.
     pub(super) async fn due(&self) -> Books {
-        type Row = (Uuid, String, i16);
+        type Row = (Uuid, String, i16, Option<String>);
         let pool = self.firm.road.world.pool();
         let messages: Vec<Row> =
-            sqlx::query_as("SELECT id, state, state_rank FROM messages").fetch_all(pool).await.unwrap();
+            sqlx::query_as("SELECT id, state, state_rank, outcome FROM messages").fetch_all(pool).await.unwrap();
         let routed: Vec<(Uuid, Uuid, DateTime<Utc>)> = sqlx::query_as(
             "SELECT message_id, operator_id, at FROM message_events
              WHERE state = 'queued' AND source = 'route' ORDER BY at",
@@ -82,9 +82,19 @@ impl Life {
         .await
         .unwrap();
         let mut stands: HashMap<MessageId, Stand> = HashMap::new();
-        for (id, state, rank) in messages {
+        for (id, state, rank, outcome) in messages {
             let (is_final, is_delivered) = (rank >= 8, state == "delivered");
-            stands.insert(MessageId::from_uuid(id), Stand { is_final, is_delivered, routed_at: Vec::new() });
+            let stand = Stand { is_final, is_delivered, outcome, delivered_hops: Vec::new(), routed_at: Vec::new() };
+            stands.insert(MessageId::from_uuid(id), stand);
+        }
+        let delivered: Vec<(Uuid, i16)> =
+            sqlx::query_as("SELECT message_id, hop FROM message_parts GROUP BY 1, 2 HAVING every(state = 'delivered')")
+                .fetch_all(pool)
+                .await
+                .unwrap();
+        for (id, hop) in delivered {
+            let stand = stands.get_mut(&MessageId::from_uuid(id)).unwrap();
+            stand.delivered_hops.push(u8::try_from(hop).unwrap());
         }
         for (id, operator, at) in routed {
             let stand = stands.get_mut(&MessageId::from_uuid(id)).unwrap();

@@ -8,7 +8,7 @@ use domain::{AccountId, ExchangeRateId, OperatorId};
 use store::exchange_rates::{Made, publish};
 use uuid::Uuid;
 
-use super::model::{Charge, Model};
+use super::model::{Charge, Model, is_odd};
 use crate::road::Road;
 use crate::world::{self, World};
 
@@ -106,8 +106,8 @@ impl Firm {
         .await
         .unwrap();
         sqlx::query(
-            "INSERT INTO tariffs (id, plan_id, mcc, mnc, price_micros, charge_on, effective_from)
-             SELECT $1, plan_id, '434', $3, $4, $5, $6 FROM accounts WHERE id = $2",
+            "INSERT INTO tariffs (id, plan_id, mcc, mnc, price_micros, charge_on, effective_from, on_unconfirmed)
+             SELECT $1, plan_id, '434', $3, $4, $5, $6, $7 FROM accounts WHERE id = $2",
         )
         .bind(Uuid::now_v7())
         .bind(payer.uuid())
@@ -115,6 +115,7 @@ impl Firm {
         .bind(price)
         .bind(if charge == Charge::Submit { "submit" } else { "delivered" })
         .bind(from)
+        .bind(if is_odd(price) { "capture" } else { "release" })
         .execute(pool)
         .await
         .unwrap();
@@ -123,6 +124,7 @@ impl Firm {
 
     /// From `from` on, an operator takes about so much for a segment, in the currency of the prices.
     pub(super) async fn set_rate(&mut self, operator: OperatorId, cost: i64, from: DateTime<Utc>) {
+        let on_delivery = is_odd(cost);
         let (cost, currency) = if operator == self.operators[2] { (cost / PARITY, OTHER) } else { (cost, CURRENCY) };
         let pool = self.road.world.pool();
         sqlx::query("UPDATE operator_rates SET effective_to = $2 WHERE effective_to IS NULL AND operator_id = $1")
@@ -132,18 +134,19 @@ impl Firm {
             .await
             .unwrap();
         sqlx::query(
-            "INSERT INTO operator_rates (id, operator_id, mcc, price_micros, currency, effective_from)
-             VALUES ($1, $2, '434', $3, $5, $4)",
+            "INSERT INTO operator_rates (id, operator_id, mcc, price_micros, currency, effective_from, charge_on)
+             VALUES ($1, $2, '434', $3, $5, $4, $6)",
         )
         .bind(Uuid::now_v7())
         .bind(operator.uuid())
         .bind(cost)
         .bind(from)
         .bind(currency)
+        .bind(if on_delivery { "delivered" } else { "submit" })
         .execute(pool)
         .await
         .unwrap();
-        self.model.set_rate(operator, from, cost);
+        self.model.set_rate(operator, from, (cost, on_delivery));
     }
 
     /// From `from` on, one of the other currency is so much (in 10⁻⁹) of that of the prices, and its exchange costs so many

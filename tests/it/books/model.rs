@@ -21,6 +21,18 @@ struct Price {
     charge: Charge,
 }
 
+impl Price {
+    /// Whether it is taken on delivery though nobody said anything: here, where the price is odd.
+    fn is_captured_unconfirmed(self) -> bool {
+        is_odd(self.micros)
+    }
+}
+
+/// Whether an amount is an odd number of its currency's major unit: what random prices and rates say besides.
+pub(super) const fn is_odd(micros: i64) -> bool {
+    micros / 1_000_000 % 2 == 1
+}
+
 /// What happened to one message, as its operators said it.
 #[derive(Debug, Clone)]
 pub(super) struct Life {
@@ -45,6 +57,11 @@ pub(super) struct Life {
 pub(super) struct Stand {
     pub(super) is_final: bool,
     pub(super) is_delivered: bool,
+    /// What became of it for those who pay on delivery; of interest where it was given up, since a wallet may have had too
+    /// little when a receipt came late.
+    pub(super) outcome: Option<String>,
+    /// Tries at which every segment was delivered.
+    pub(super) delivered_hops: Vec<u8>,
     pub(super) routed_at: Vec<(OperatorId, DateTime<Utc>)>,
 }
 
@@ -76,7 +93,8 @@ pub(super) struct Model {
     house: AccountId,
     parents: HashMap<AccountId, AccountId>,
     prices: HashMap<(AccountId, &'static str), Vec<Price>>,
-    rates: HashMap<OperatorId, Vec<(DateTime<Utc>, i64)>>,
+    /// From when, how much, and whether it is taken for what was delivered only.
+    rates: HashMap<OperatorId, Vec<(DateTime<Utc>, i64, bool)>>,
     /// Operators that take another currency, and by which ratio (in 10⁻⁹) and spread (in 10⁻⁶) it is exchanged from when.
     strangers: Vec<OperatorId>,
     exchange: Vec<(DateTime<Utc>, i128, i128)>,
@@ -114,8 +132,8 @@ impl Model {
         self.prices.entry((payer, network)).or_default().push(Price { from, micros, charge });
     }
 
-    pub(super) fn set_rate(&mut self, operator: OperatorId, from: DateTime<Utc>, micros: i64) {
-        self.rates.entry(operator).or_default().push((from, micros));
+    pub(super) fn set_rate(&mut self, operator: OperatorId, from: DateTime<Utc>, (micros, on_delivery): (i64, bool)) {
+        self.rates.entry(operator).or_default().push((from, micros, on_delivery));
     }
 
     /// An operator takes another currency than customers pay in.
@@ -199,8 +217,10 @@ impl Model {
     }
 
     /// What an operator takes for a segment of a message that it got at a moment.
-    fn rate(&self, operator: OperatorId, at: DateTime<Utc>) -> i64 {
-        self.rates[&operator].iter().filter(|(from, _)| *from <= at).max_by_key(|(from, _)| *from).unwrap().1
+    fn rate(&self, operator: OperatorId, at: DateTime<Utc>) -> (i64, bool) {
+        let rates = self.rates[&operator].iter().filter(|(from, ..)| *from <= at);
+        let (_, micros, on_delivery) = *rates.max_by_key(|(from, ..)| *from).unwrap();
+        (micros, on_delivery)
     }
 
     /// What must be in the books, when messages stand so.
@@ -227,7 +247,10 @@ impl Model {
             for (hop, (operator, took)) in &life.hops {
                 let (routed_to, at) = stand.routed_at[usize::from(*hop)];
                 assert_eq!(routed_to, *operator, "hop {hop} of {message} was answered by somebody else");
-                let unit = self.rate(*operator, at);
+                let (unit, on_delivery) = self.rate(*operator, at);
+                if on_delivery && !stand.delivered_hops.contains(hop) {
+                    continue;
+                }
                 *books.suppliers.entry(*operator).or_default() += took * unit;
                 if self.strangers.contains(operator) {
                     let (amount, spread) = self.exchanged(unit, at);
@@ -263,8 +286,15 @@ fn owed(life: &Life, stand: &Stand, price: Price) -> (i64, i64) {
     let (taken, held) = match (submitted, price.charge) {
         (None, _) => (0, life.segments),
         (Some(submitted), Charge::Submit) => (submitted, 0),
-        // What was given up was released, and stays so whatever is heard of it later.
-        (Some(submitted), Charge::Delivered) if stand.is_delivered && !life.is_given_up => (submitted, 0),
+        (Some(submitted), Charge::Delivered) if life.is_given_up => {
+            let takes = match stand.outcome.as_deref() {
+                Some("billable") => stand.is_delivered,
+                Some("unconfirmed") => price.is_captured_unconfirmed(),
+                _ => false,
+            };
+            (if takes { submitted } else { 0 }, 0)
+        }
+        (Some(submitted), Charge::Delivered) if stand.is_delivered => (submitted, 0),
         (Some(_), Charge::Delivered) if stand.is_final => (0, 0),
         (Some(submitted), Charge::Delivered) => (0, submitted),
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bill::Bill;
 use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
 use contract::{Envelope, Outcome, OutcomeClass, Routed, SegmentOutcome, queues};
-use domain::tariff::ChargeOn;
+use domain::tariff::{ChargeOn, OnUnconfirmed};
 use domain::{MessageId, Micros, OperatorId, PlanId, RateId, TariffId};
 use host::clock::Fake;
 use queue::{Settle, Take};
@@ -51,12 +51,14 @@ async fn change(world: &World, from: DateTime<Utc>) {
     let mut tx = world.db.begin().await.unwrap();
     for (plan, price) in plans {
         let (id, price) = (TariffId::generate(), Micros::new(price));
-        let new = NewTariff { id, plan, network, traffic_class: None, price, charge_on: ChargeOn::Submit, from };
+        let (charge_on, on_unconfirmed) = (ChargeOn::Submit, OnUnconfirmed::Release);
+        let new = NewTariff { id, plan, network, traffic_class: None, price, charge_on, on_unconfirmed, from };
         assert!(store::tariffs::publish(&mut tx, world.house, &new).await.unwrap());
     }
     let (id, price, currency) = (RateId::generate(), Micros::new(BEELINE_NEW), "UZS".parse().unwrap());
     let (operator, network) = (world.operators[1], "434".parse().unwrap());
-    let new = NewRate { id, operator, network, traffic_class: None, price, currency, from };
+    let new =
+        NewRate { id, operator, network, traffic_class: None, price, currency, charge_on: ChargeOn::Submit, from };
     assert!(store::rates::publish(&mut tx, &new).await.unwrap());
     tx.commit().await.unwrap();
     world.catalogue.refresh().await.unwrap();

@@ -6,7 +6,7 @@ use super::standing::{At, Known, Standings};
 use super::*;
 use crate::fx::{ExchangeRate, Fx};
 use crate::id::ExchangeRateId;
-use crate::tariff::Rate;
+use crate::tariff::{ChargeOn, Rate};
 
 fn id(number: u128) -> OperatorId {
     OperatorId::from_uuid(Uuid::from_u128(number))
@@ -35,6 +35,7 @@ fn rate(number: u128, price: i64) -> Rate {
         class: None,
         price: Micros::new(price),
         currency: uzs(),
+        charge_on: ChargeOn::Submit,
         from: DateTime::UNIX_EPOCH,
         to: None,
     }

@@ -6,7 +6,7 @@ use crate::id::{AccountId, OperatorId, PlanId, RateId, RoutingRuleId, TariffId};
 use crate::money::Micros;
 use crate::routing::Operator;
 use crate::routing::rule::{Body, Rule, Rules, Share, Strategy, Then};
-use crate::tariff::{ChargeOn, Rate, Tariff};
+use crate::tariff::{ChargeOn, OnUnconfirmed, Rate, Tariff};
 use crate::{Account, Currency, Encoding, Network, Number, Role};
 
 fn op(number: u128) -> OperatorId {
@@ -27,6 +27,7 @@ fn rate(operator: u128, price: i64) -> Rate {
         operator: op(operator),
         price: Micros::new(price),
         currency: uzs(),
+        charge_on: ChargeOn::Submit,
         class: None,
         from: DateTime::UNIX_EPOCH,
         to: None,
@@ -39,6 +40,7 @@ fn tariff(price: i64) -> Tariff {
         price: Micros::new(price),
         currency: uzs(),
         charge_on: ChargeOn::Submit,
+        on_unconfirmed: OnUnconfirmed::Release,
         class: None,
         from: DateTime::UNIX_EPOCH,
         to: None,

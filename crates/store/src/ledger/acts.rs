@@ -84,7 +84,7 @@ async fn refunds(connection: &mut PgConnection, since: &Since) -> Result<Vec<Str
            WHERE l ->> 'account' = account_text(r.account_id)
                AND r.amount > (l ->> 'price_micros')::bigint * CASE
                    WHEN l ->> 'charge_on' = 'submit' THEN coalesce(m.accepted_segments, 0)
-                   WHEN m.state = 'delivered' AND m.corrections = 0 THEN m.accepted_segments ELSE 0 END LIMIT $1"#,
+                   WHEN charges(l, m.outcome) THEN m.accepted_segments ELSE 0 END LIMIT $1"#,
         FOUND_MAX,
         since.entry,
         &since.late

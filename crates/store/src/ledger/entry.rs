@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map;
 
-use domain::settlement::{self, Step};
+use domain::settlement::{self, Ended, Step};
 use domain::tariff::Chain;
-use domain::{AccountId, Currency, OperatorId};
+use domain::{AccountId, Currency, Micros, OperatorId};
 use uuid::Uuid;
 
 use crate::Error;
 use crate::advance::Moved;
 use crate::ledger::exchange::Exchange;
+
+/// Why money moves after a message had ended: said in the lines. Its messages name the entry that they had ended in.
+const LATE: &str = "late receipt";
 
 /// One line of the journal, before it is written. A nil account means the house.
 #[derive(Debug, Clone)]
@@ -39,7 +42,10 @@ impl Line {
 struct Sum {
     captured: i64,
     released: i64,
+    corrected: i64,
     messages: i32,
+    /// Of which those that are corrected.
+    late: i32,
 }
 
 /// The movements of one sender's messages.
@@ -88,8 +94,12 @@ impl Entries {
         if moved.settles_submit {
             steps.push(Step::Submitted { accepted });
         }
+        let ended = Ended { accepted, outcome: moved.outcome };
         if moved.settles_final {
-            steps.push(Step::Final { accepted, billable: moved.state == domain::State::Delivered });
+            steps.push(Step::Final(ended));
+        }
+        if moved.settles_late {
+            steps.push(Step::Corrected(ended));
         }
         let entry = match self.entries.entry(moved.account) {
             btree_map::Entry::Occupied(slot) => slot.into_mut(),
@@ -102,13 +112,18 @@ impl Entries {
                 exchanges: BTreeMap::new(),
             }),
         };
-        entry.messages.push(moved.message.uuid());
+        // What an operator before the last is paid for comes beside the step of the message itself.
+        if moved.has_moved || !entry.messages.contains(&moved.message.uuid()) {
+            entry.messages.push(moved.message.uuid());
+        }
         for step in steps {
             for movement in settlement::settle(chain, u16::from(moved.segments), step) {
                 let sum = entry.wallets.entry((movement.account, movement.seller)).or_default();
                 sum.captured = sum.captured.checked_add(movement.captured.get()).ok_or(Error::Range)?;
                 sum.released = sum.released.checked_add(movement.released.get()).ok_or(Error::Range)?;
-                sum.messages += 1;
+                sum.corrected = sum.corrected.checked_add(movement.corrected.get()).ok_or(Error::Range)?;
+                sum.messages += i32::from(movement.corrected == Micros::ZERO);
+                sum.late += i32::from(movement.corrected != Micros::ZERO);
             }
         }
         if let (true, Some((operator, cost, currency))) = (moved.taken > 0, moved.cost) {
@@ -155,6 +170,14 @@ impl Entry {
             if sum.released != 0 {
                 let wallet = self.line("release", "wallet", payer.uuid(), 0, sum.messages);
                 lines.push(Line { held: -sum.released, ..wallet });
+            }
+            if sum.late > 0 {
+                let late = |ledger, account: AccountId, posted| Line {
+                    reason: Some(LATE.to_owned()),
+                    ..self.line("capture", ledger, account.uuid(), posted, sum.late)
+                };
+                lines.push(late("wallet", *payer, -sum.corrected));
+                lines.push(late("revenue", *seller, sum.corrected));
             }
         }
         for ((operator, currency), (cost, messages)) in &self.suppliers {

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use domain::settlement::{self, Step};
+use domain::settlement::{self, Ended, Outcome, Step};
 use domain::tariff::Chain;
 use domain::{AccountId, ChainId, MessageId, Micros, Number, State};
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
 use crate::ledger::Entries;
-use crate::page::{Page, narrow, parse};
+use crate::page::{Page, narrow, outcome, parse};
 use crate::{Db, Error, chain};
 
 /// Notes which messages the entries of one transaction cover.
@@ -69,10 +69,12 @@ struct Row {
     state: String,
     segments: i16,
     accepted_segments: Option<i16>,
+    outcome: Option<String>,
     corrections: i16,
     chain_id: Uuid,
     settles_submit: bool,
     settles_final: bool,
+    settles_late: bool,
     holds: bool,
     refunded: i64,
     created_at: DateTime<Utc>,
@@ -86,9 +88,10 @@ pub async fn messages(db: &Db, account: AccountId, entry: Uuid, page: Page) -> R
     let mut connection = db.pool.lend().await?;
     let rows = query_as!(
         Row,
-        r#"SELECT m.id, m.account_id, m.recipient, m.state, m.segments, m.accepted_segments, m.corrections, m.chain_id,
+        r#"SELECT m.id, m.account_id, m.recipient, m.state, m.segments, m.accepted_segments, m.outcome, m.corrections, m.chain_id,
                coalesce(m.submit_entry_id = $2, false) AS "settles_submit!",
                coalesce(m.final_entry_id = $2, false) AS "settles_final!",
+               coalesce(m.late_entry_id = $2, false) AS "settles_late!",
                EXISTS (SELECT FROM balance_ledger l WHERE l.entry_id = $2 AND l.operation = 'hold') AS "holds!",
                coalesce((SELECT sum(r.amount_micros) FROM message_refunds r
                    WHERE r.entry_id = $2 AND r.message_id = m.id AND r.account_id = $1), 0)::bigint AS "refunded!",
@@ -116,18 +119,24 @@ fn open(row: &Row, account: AccountId, chains: &HashMap<ChainId, std::sync::Arc<
     let state: State = parse(&row.state, "state")?;
     let segments: u8 = narrow(row.segments, "segments")?;
     let accepted: u16 = narrow(row.accepted_segments.unwrap_or_default(), "segments")?;
+    let outcome = outcome(row.outcome.as_deref())?;
     let mut steps = Vec::with_capacity(2);
     if row.settles_submit {
         steps.push(Step::Submitted { accepted });
     }
     if row.settles_final {
-        steps.push(Step::Final { accepted, billable: state == State::Delivered && row.corrections == 0 });
+        // What a late receipt corrected had ended without one.
+        let first = if row.corrections > 0 { Outcome::Unconfirmed } else { outcome };
+        steps.push(Step::Final(Ended { accepted, outcome: first }));
+    }
+    if row.settles_late {
+        steps.push(Step::Corrected(Ended { accepted, outcome }));
     }
     let (mut captured, mut released) = (0, 0);
     for step in steps {
         for movement in settlement::settle(chain, u16::from(segments), step) {
             if movement.account == account {
-                captured += movement.captured.get();
+                captured += movement.captured.get() + movement.corrected.get();
                 released += movement.released.get();
             }
         }

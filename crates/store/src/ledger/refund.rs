@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use domain::settlement::captured_segments;
+use domain::settlement::{self, captured_segments};
 use domain::tariff::{Chain, Link};
 use domain::{AccountId, ChainId, Currency, MessageId, Micros, State};
 use sqlx::{PgConnection, query};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::ledger::entry::Line;
 use crate::ledger::post::{blank, post, record};
-use crate::page::parse;
+use crate::page::{outcome, parse};
 use crate::{Db, Error, chain};
 
 /// A refund that somebody asks for.
@@ -83,8 +83,7 @@ pub enum RefundError {
 struct Ended {
     account: AccountId,
     chain: ChainId,
-    accepted: u16,
-    billable: bool,
+    ended: settlement::Ended,
 }
 
 /// Gives back what `new` says: to every payer from the sender up to who buys from the tenant. The house gives back to
@@ -112,7 +111,7 @@ pub async fn refund(
 
 async fn lock(connection: &mut PgConnection, tenant: AccountId, id: MessageId) -> Result<Ended, RefundError> {
     let row = query!(
-        r#"SELECT m.account_id, m.chain_id, m.accepted_segments, m.state, m.corrections
+        r#"SELECT m.account_id, m.chain_id, m.accepted_segments, m.state, m.outcome
            FROM messages m JOIN accounts a ON a.id = m.account_id
            WHERE m.id = $2 AND a.path @> ARRAY[$1::uuid] FOR NO KEY UPDATE OF m"#,
         tenant.uuid(),
@@ -128,9 +127,7 @@ async fn lock(connection: &mut PgConnection, tenant: AccountId, id: MessageId) -
     Ok(Ended {
         account: AccountId::from_uuid(row.account_id),
         chain: ChainId::from_uuid(row.chain_id),
-        accepted,
-        // A late receipt that corrected the end charged nothing: see `store::advance`.
-        billable: state == State::Delivered && row.corrections == 0,
+        ended: settlement::Ended { accepted, outcome: outcome(row.outcome.as_deref())? },
     })
 }
 
@@ -167,7 +164,7 @@ fn shares(
 ) -> Result<Vec<Share>, RefundError> {
     let left = |link: &Link| {
         let before = before.get(&link.account).copied().unwrap_or_default();
-        (before, captured_segments(link, message.accepted, message.billable).saturating_sub(before))
+        (before, captured_segments(link, message.ended).saturating_sub(before))
     };
     let most = links.iter().map(|link| left(link).1).max().unwrap_or_default();
     let asked = asked.map_or(most, u16::from);
@@ -233,7 +230,7 @@ async fn store(
             share.seller.uuid(),
             narrow(share.before)?,
             narrow(share.segments)?,
-            narrow(captured_segments(link, message.accepted, message.billable))?,
+            narrow(captured_segments(link, message.ended))?,
             link.price.get(),
             share.amount.get(),
             refund.currency.code(),

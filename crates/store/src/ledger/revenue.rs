@@ -2,10 +2,11 @@
 //! UTC day and child; nobody but the seller sees it.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{AccountId, ChainId, MessageId, Micros, State};
+use domain::settlement::Ended;
+use domain::{AccountId, ChainId, MessageId, Micros};
 use sqlx::query;
 
-use crate::page::parse;
+use crate::page::outcome;
 use crate::{Db, Error, chain};
 
 /// What a seller earned by one child on one day.
@@ -74,9 +75,9 @@ pub async fn shares(
 pub async fn of_message(db: &Db, seller: AccountId, message: MessageId) -> Result<Option<(Micros, Micros)>, Error> {
     let mut connection = db.pool.lend().await?;
     let row = query!(
-        r#"SELECT m.chain_id, m.state, m.corrections, coalesce(m.accepted_segments, 0) AS "accepted!",
+        r#"SELECT m.chain_id, m.outcome, coalesce(m.accepted_segments, 0) AS "accepted!",
                converted(m.unit_cost_micros, m.cost_currency, m.currency, m.unit_exchanged_micros, m.unit_spread_micros,
-                   coalesce(m.hop_accepted, CASE WHEN m.hop = 0 THEN m.accepted_segments END, 0))
+                   coalesce(m.hop_accepted, CASE WHEN m.hop = 0 AND m.cost_charge_on = 'submit' THEN m.accepted_segments END, 0))
                    + CASE WHEN m.hop > 0 THEN hops_converted(m.id, m.hop, m.currency) ELSE 0 END AS cost,
                ARRAY(SELECT r.account_id FROM message_refunds r WHERE r.message_id = m.id ORDER BY r.account_id, r.before_segments) AS "payers!",
                ARRAY(SELECT r.amount_micros FROM message_refunds r WHERE r.message_id = m.id ORDER BY r.account_id, r.before_segments) AS "back!"
@@ -92,10 +93,9 @@ pub async fn of_message(db: &Db, seller: AccountId, message: MessageId) -> Resul
     connection.done().await?;
     let chain = chains.values().next().ok_or_else(|| Error::Corrupt("a message without its chain".into()))?;
     let accepted = u16::try_from(row.accepted).map_err(|_| Error::Range)?;
-    let state: State = parse(&row.state, "state")?;
-    let billable = state == State::Delivered && row.corrections == 0;
+    let ended = Ended { accepted, outcome: outcome(row.outcome.as_deref())? };
     let net = |link: &domain::tariff::Link| {
-        let segments = domain::settlement::captured_segments(link, accepted, billable);
+        let segments = domain::settlement::captured_segments(link, ended);
         let back = row.payers.iter().zip(&row.back).filter(|(payer, _)| **payer == link.account.uuid());
         let back: i64 = back.map(|(_, amount)| *amount).sum();
         Some(Micros::new(link.price.times(segments)?.get() - back))

@@ -50,7 +50,7 @@ async fn due(connection: &mut PgConnection, from: Uuid, end: Uuid) -> Result<BTr
         )
         SELECT operator_id AS "operator_id!", currency AS "currency!", sum(cost)::text AS "due!" FROM (
             SELECT operator_id, cost_currency::text AS currency, unit_cost_micros
-                * coalesce(hop_accepted, CASE WHEN hop = 0 THEN accepted_segments END, 0) AS cost
+                * coalesce(hop_accepted, CASE WHEN hop = 0 AND cost_charge_on = 'submit' THEN accepted_segments END, 0) AS cost
             FROM messages WHERE operator_id IS NOT NULL AND id >= $1 AND id < $2
             UNION ALL
             SELECT operator_id, cost_currency, unit_cost_micros * coalesce(accepted_segments, 0)

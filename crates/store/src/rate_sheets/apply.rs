@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::rate_sheet::Held;
+use domain::tariff::ChargeOn;
 use domain::{Micros, Network, OperatorId, RateId, SheetId, TrafficClass};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, query};
@@ -83,12 +84,12 @@ pub async fn close(tx: &mut PgConnection, sheet: SheetId, ends: &[Close]) -> Res
 }
 
 /// Publishes rates as [`crate::rates::publish`] does, all at once: each closes the one that holds at its moment, and ends
-/// where a later one begins. The constraint `operator_rates_do_not_overlap` refuses a second rate of the same moment.
+/// where a later one begins. When it is taken is as for the rate before it, or `charge_on` where there was none. The constraint `operator_rates_do_not_overlap` refuses a second rate of the same moment.
 pub async fn publish(
     tx: &mut PgConnection,
     sheet: SheetId,
     operator: OperatorId,
-    rates: &[Publish],
+    (rates, charge_on): (&[Publish], ChargeOn),
 ) -> Result<(), Error> {
     let rows = Value::Array(rates.iter().map(as_json).collect());
     query!(
@@ -118,10 +119,13 @@ pub async fn publish(
              FROM jsonb_to_recordset($2) AS n(id uuid, mcc text, mnc text, class text, price_micros bigint, currency text,
                "from" timestamptz, "to" timestamptz, "row" integer)),
            made AS (
-             INSERT INTO operator_rates (id, operator_id, mcc, mnc, traffic_class, price_micros, currency, effective_from,
-               effective_to,
-               sheet_id, sheet_row)
-             SELECT n.id, $3, n.mcc, n.mnc, n.class, n.price_micros, n.currency, n."from",
+             INSERT INTO operator_rates (id, operator_id, mcc, mnc, traffic_class, price_micros, currency, charge_on,
+               effective_from, effective_to, sheet_id, sheet_row)
+             SELECT n.id, $3, n.mcc, n.mnc, n.class, n.price_micros, n.currency,
+               coalesce((SELECT r.charge_on FROM operator_rates r
+                 WHERE r.operator_id = $3 AND r.mcc = n.mcc AND coalesce(r.mnc, '') = coalesce(n.mnc, '')
+                   AND coalesce(r.traffic_class, '') = coalesce(n.class, '') AND r.effective_from < n."from"
+                 ORDER BY r.effective_from DESC LIMIT 1), $4), n."from",
                least(n."to", n.next, (SELECT min(r.effective_from) FROM operator_rates r
                  WHERE r.operator_id = $3 AND r.mcc = n.mcc AND coalesce(r.mnc, '') = coalesce(n.mnc, '')
                    AND coalesce(r.traffic_class, '') = coalesce(n.class, '') AND r.effective_from > n."from")),
@@ -132,6 +136,7 @@ pub async fn publish(
         sheet.uuid(),
         rows,
         operator.uuid(),
+        charge_on.name(),
     )
     .execute(tx)
     .await?;

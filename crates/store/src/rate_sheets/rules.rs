@@ -23,6 +23,8 @@ pub struct Rules {
     pub second_person: bool,
     /// Sheets list everything.
     pub is_whole: bool,
+    /// `submit` or `delivered`: when rates are taken of networks that had none before.
+    pub charge_on: String,
     /// Who made them.
     pub made_by: String,
     /// When.
@@ -33,7 +35,8 @@ pub struct Rules {
 pub async fn get(db: &Db, operator: Option<OperatorId>) -> Result<Option<Rules>, Error> {
     let row = query_as!(
         Rules,
-        "SELECT operator_id, mapping, notice_days, on_short_notice, second_person, is_whole, made_by, updated_at
+        "SELECT operator_id, mapping, notice_days, on_short_notice, second_person, is_whole, charge_on, made_by,
+            updated_at
          FROM rate_sheet_rules WHERE operator_id IS NOT DISTINCT FROM $1",
         operator.map(OperatorId::uuid),
     )
@@ -47,10 +50,10 @@ pub async fn get(db: &Db, operator: Option<OperatorId>) -> Result<Option<Rules>,
 pub async fn put(tx: &mut PgConnection, rules: &Rules) -> Result<(), Error> {
     query!(
         "INSERT INTO rate_sheet_rules (id, operator_id, mapping, notice_days, on_short_notice, second_person, is_whole,
-           made_by, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+           made_by, updated_at, charge_on)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (operator_id) DO UPDATE SET mapping = $3, notice_days = $4, on_short_notice = $5, second_person = $6,
-           is_whole = $7, made_by = $8, updated_at = $9",
+           is_whole = $7, made_by = $8, updated_at = $9, charge_on = $10",
         Uuid::now_v7(),
         rules.operator_id,
         rules.mapping,
@@ -60,6 +63,7 @@ pub async fn put(tx: &mut PgConnection, rules: &Rules) -> Result<(), Error> {
         rules.is_whole,
         rules.made_by,
         rules.updated_at,
+        rules.charge_on,
     )
     .execute(tx)
     .await?;

@@ -22,7 +22,7 @@ pub async fn get_for_update(tx: &mut PgConnection, id: RateId) -> Result<Option<
     .await?;
     let row = query_as!(
         Row,
-        r#"SELECT id, operator_id, mcc, mnc, traffic_class, price_micros, currency AS "currency!", effective_from,
+        r#"SELECT id, operator_id, mcc, mnc, traffic_class, price_micros, currency AS "currency!", charge_on, effective_from,
              effective_to
            FROM operator_rates WHERE id = $1"#,
         id.uuid(),

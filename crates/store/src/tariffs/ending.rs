@@ -27,7 +27,7 @@ pub async fn get_for_update(
     let row = query_as!(
         Row,
         r#"SELECT t.id, t.plan_id, t.mcc, t.mnc, t.traffic_class, t.price_micros, p.currency AS "currency!", t.charge_on,
-             t.effective_from, t.effective_to
+             t.on_unconfirmed, t.effective_from, t.effective_to
            FROM tariffs t JOIN tariff_plans p ON p.id = t.plan_id WHERE t.id = $1"#,
         id.uuid(),
     );

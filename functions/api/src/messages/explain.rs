@@ -72,6 +72,8 @@ struct Payer {
     currency: String,
     /// `submit` or `delivered`.
     charge_on: &'static str,
+    /// `release` or `capture`: what becomes of the hold without a receipt, where it is taken on delivery.
+    on_unconfirmed: &'static str,
     /// The tariff that said so.
     tariff: DatedPrice,
 }
@@ -215,6 +217,7 @@ async fn payers(api: &Api, caller: &Caller, chain: &Chain) -> Result<Vec<Payer>,
         price: link.price.to_string(),
         currency: chain.currency.to_string(),
         charge_on: link.charge_on.name(),
+        on_unconfirmed: link.on_unconfirmed.name(),
         tariff: dated(link.tariff.to_string(), rows.iter().find(|row| row.id == link.tariff.uuid())),
     };
     Ok(seen.iter().map(payer).collect())

@@ -2,7 +2,7 @@ use std::sync::LazyLock;
 
 use chrono::DateTime;
 use domain::account::Account;
-use domain::tariff::{ChargeOn, Tariff};
+use domain::tariff::{ChargeOn, OnUnconfirmed, Tariff};
 use domain::{PlanId, Role, TariffId};
 use serde_json::json;
 
@@ -34,6 +34,7 @@ fn shop() -> (Catalogue, AccountId) {
         price: Micros::new(50_000_000),
         currency: account.currency,
         charge_on: ChargeOn::Submit,
+        on_unconfirmed: OnUnconfirmed::Release,
         from: DateTime::UNIX_EPOCH,
         to: None,
     };

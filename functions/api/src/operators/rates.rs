@@ -49,6 +49,9 @@ struct PublishRate {
     /// ISO 4217.
     #[schema(example = "UZS")]
     currency: String,
+    /// When the operator takes its money: `submit` (default: for what it accepts) or `delivered` (for what it delivers, and
+    /// errors that its profile says are billable).
+    charge_on: Option<String>,
     /// From when it holds; now when nothing is said.
     effective_from: Option<String>,
 }
@@ -72,6 +75,8 @@ pub(super) struct OperatorRate {
     price: String,
     /// ISO 4217.
     currency: String,
+    /// `submit` or `delivered`: when the operator takes its money.
+    charge_on: &'static str,
     /// From when it holds.
     #[serde(serialize_with = "crate::time::millis")]
     effective_from: DateTime<Utc>,
@@ -104,6 +109,7 @@ pub(super) fn view((network, row): (Network, Row)) -> OperatorRate {
         traffic_class: row.class.map(|class| class.to_string()),
         price: row.price.to_string(),
         currency: row.currency.to_string(),
+        charge_on: row.charge_on.name(),
         effective_from: row.from,
         effective_to: row.to,
     }
@@ -129,9 +135,9 @@ async fn publish_rate(
         return Err(Problem::field("/operator_id", Code::InvalidRequest, "there is no such operator"));
     }
     let made = rates::get_for_update(&mut tx, new.id).await?.ok_or_else(Problem::not_found)?;
-    let NewRate { id, operator, network, traffic_class, price, currency, from } = new;
+    let NewRate { id, operator, network, traffic_class, price, currency, charge_on, from } = new;
     let detail = json!({"operator_id": operator, "mcc_mnc": network, "traffic_class": traffic_class, "price": price,
-        "currency": currency, "effective_from": from});
+        "currency": currency, "charge_on": charge_on.name(), "effective_from": from});
     let change = Change { account: caller.account, action: "operator_rate.publish", subject: id.to_string(), detail };
     api.commit(tx, &caller, change).await?;
     Ok((StatusCode::CREATED, Json(view(made))))
@@ -145,9 +151,10 @@ fn read(body: &PublishRate) -> Result<NewRate, Problem> {
     let price = check.price("/price", &body.price);
     let currency: Option<Currency> = check.parse("/currency", &body.currency);
     let from = check.time("/effective_from", body.effective_from.as_deref()).unwrap_or_else(crate::time::now);
-    let all = operator.zip(network).zip(price).zip(currency);
-    let (((operator, network), price), currency) = check.finish_with(all)?;
-    Ok(NewRate { id: RateId::generate(), operator, network, traffic_class, price, currency, from })
+    let charge_on = check.charge_on(body.charge_on.as_deref());
+    let all = operator.zip(network).zip(price).zip(currency).zip(charge_on);
+    let ((((operator, network), price), currency), charge_on) = check.finish_with(all)?;
+    Ok(NewRate { id: RateId::generate(), operator, network, traffic_class, price, currency, charge_on, from })
 }
 
 /// List rates, newest first.

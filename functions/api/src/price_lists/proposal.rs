@@ -116,6 +116,7 @@ async fn publish_prices(
         traffic_class: one.class,
         price: one.amount,
         charge_on: one.charge_on,
+        on_unconfirmed: one.on_unconfirmed,
         from: ask.at,
     };
     let prices: Vec<NewTariff> = proposal.prices.iter().filter(|one| one.change != "unchanged").map(new).collect();

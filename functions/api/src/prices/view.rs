@@ -28,6 +28,8 @@ pub(super) struct Tariff {
     currency: String,
     /// `submit` or `delivered`.
     charge_on: &'static str,
+    /// `release` or `capture`: what becomes of the hold without a receipt, where it is taken on delivery.
+    on_unconfirmed: &'static str,
     /// From when it holds.
     #[serde(serialize_with = "crate::time::millis")]
     effective_from: DateTime<Utc>,
@@ -48,6 +50,7 @@ pub(super) fn view(row: &tariffs::Tariff) -> Tariff {
         price: row.price.to_string(),
         currency: row.currency.to_string(),
         charge_on: row.charge_on.name(),
+        on_unconfirmed: row.on_unconfirmed.name(),
         effective_from: row.from,
         effective_to: row.to,
     }

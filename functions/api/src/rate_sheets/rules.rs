@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
 use domain::OperatorId;
 use domain::rate_sheet::ShortNotice;
+use domain::tariff::ChargeOn;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sheet::Mapping;
@@ -59,6 +60,10 @@ pub(super) struct PutRules {
     /// Sheets list everything: rates for networks that a sheet does not list are closed.
     #[serde(default)]
     pub(super) is_whole: bool,
+    /// When the supplier takes its money, for networks without a rate before: `submit` (default: for what it accepts) or
+    /// `delivered`. Where there is a rate, it stays as there.
+    #[serde(default)]
+    pub(super) charge_on: Option<String>,
 }
 
 /// Rules that are stored.
@@ -77,6 +82,8 @@ struct RateSheetRules {
     second_person: bool,
     /// Sheets list everything.
     is_whole: bool,
+    /// `submit` or `delivered`: when rates are taken of networks without a rate before.
+    charge_on: String,
     /// Who made them; null: nobody, they are the defaults.
     made_by: Option<String>,
     /// When.
@@ -88,6 +95,10 @@ struct RateSheetRules {
 impl PutRules {
     pub(super) fn on_short_notice(&self) -> ShortNotice {
         self.on_short_notice.as_deref().and_then(ShortNotice::parse).unwrap_or_default()
+    }
+
+    pub(super) fn charge_on(&self) -> ChargeOn {
+        self.charge_on.as_deref().and_then(ChargeOn::parse).unwrap_or_default()
     }
 }
 
@@ -101,6 +112,7 @@ fn view(rules: Option<Rules>, operator: Option<OperatorId>) -> Result<RateSheetR
             on_short_notice: ShortNotice::default().name().to_owned(),
             second_person: false,
             is_whole: false,
+            charge_on: ChargeOn::default().name().to_owned(),
             made_by: None,
             updated_at: None,
         });
@@ -112,6 +124,7 @@ fn view(rules: Option<Rules>, operator: Option<OperatorId>) -> Result<RateSheetR
         on_short_notice: rules.on_short_notice,
         second_person: rules.second_person,
         is_whole: rules.is_whole,
+        charge_on: rules.charge_on,
         made_by: Some(rules.made_by),
         updated_at: Some(rules.updated_at),
     })
@@ -131,6 +144,7 @@ pub(super) async fn in_force(api: &Api, operator: Option<OperatorId>) -> Result<
         on_short_notice: Some(rules.on_short_notice),
         second_person: rules.second_person,
         is_whole: rules.is_whole,
+        charge_on: Some(rules.charge_on),
     })
 }
 
@@ -193,6 +207,7 @@ async fn put(api: &Api, caller: &Caller, operator: Option<&str>, raw: &Raw) -> R
         on_short_notice: body.on_short_notice().name().to_owned(),
         second_person: body.second_person,
         is_whole: body.is_whole,
+        charge_on: body.charge_on().name().to_owned(),
         made_by: caller.actor.to_string(),
         updated_at: crate::time::now(),
     };
@@ -217,5 +232,7 @@ fn check(body: &PutRules) -> Result<(), Problem> {
     check.that(body.notice_days <= NOTICE_DAYS_MAX, "/notice_days", "expected at most 365 days");
     let known = body.on_short_notice.as_deref().is_none_or(|name| ShortNotice::parse(name).is_some());
     check.that(known, "/on_short_notice", "expected move or refuse");
+    let known = body.charge_on.as_deref().is_none_or(|name| ChargeOn::parse(name).is_some());
+    check.that(known, "/charge_on", "expected submit or delivered");
     check.finish()
 }

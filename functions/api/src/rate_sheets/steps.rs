@@ -138,7 +138,8 @@ async fn apply_sheet(
     let operator = OperatorId::from_uuid(step.sheet.operator_id);
     apply::close(&mut step.tx, step.id, &closed).await?;
     let twice = |error| conflict(error, "operator_rates_do_not_overlap", "a rate of this moment is there already");
-    apply::publish(&mut step.tx, step.id, operator, &published).await.map_err(twice)?;
+    let rules: PutRules = serde_json::from_value(step.sheet.rules.clone()).map_err(Problem::internal)?;
+    apply::publish(&mut step.tx, step.id, operator, (&published, rules.charge_on())).await.map_err(twice)?;
     let detail = json!({"operator_id": operator, "published": published.len(), "closed": closed.len(),
         "leave_out": leave_out.unwrap_or(false)});
     step.end(&api, &caller, "applied", detail).await

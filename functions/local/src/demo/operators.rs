@@ -183,6 +183,7 @@ async fn make(
         traffic_class: None,
         price: demo.price.parse()?,
         currency: CURRENCY.parse()?,
+        charge_on: domain::tariff::ChargeOn::Submit,
         from: since(now),
     };
     let mut tx = db.begin().await?;

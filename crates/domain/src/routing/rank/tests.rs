@@ -158,6 +158,7 @@ proptest! {
                 class: None,
                 price: Micros::new(price),
                 currency: if is_foreign { chf } else { uzs },
+                charge_on: crate::tariff::ChargeOn::Submit,
                 from: DateTime::UNIX_EPOCH,
                 to: None,
             })

@@ -23,7 +23,7 @@ pub(super) async fn exchanges(connection: &mut PgConnection) -> Result<Vec<Strin
         ), due AS (
             SELECT operator_id, currency, sum(amount) AS amount, sum(spread) AS spread FROM (
                 SELECT operator_id, currency, unit_exchanged_micros * taken AS amount, unit_spread_micros * taken AS spread
-                FROM messages, coalesce(hop_accepted, CASE WHEN hop = 0 THEN accepted_segments END, 0) AS taken
+                FROM messages, coalesce(hop_accepted, CASE WHEN hop = 0 AND cost_charge_on = 'submit' THEN accepted_segments END, 0) AS taken
                 WHERE exchange_rate_id IS NOT NULL
                 UNION ALL
                 SELECT h.operator_id, m.currency, h.unit_exchanged_micros * h.accepted_segments,

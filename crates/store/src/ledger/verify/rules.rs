@@ -139,17 +139,19 @@ pub(super) async fn due(connection: &mut PgConnection, from: Uuid, end: Uuid) ->
         r#"
         WITH charged AS (
             SELECT chain_id, coalesce(accepted_segments, 0)::int AS accepted,
-                CASE WHEN state = 'delivered' AND corrections = 0 THEN accepted_segments ELSE 0 END AS delivered
+                coalesce(outcome, 'free') AS outcome
             FROM messages WHERE id >= $1 AND id < $2
             UNION ALL
-            SELECT chain_id, accepted_segments, CASE WHEN state = 'delivered' THEN accepted_segments ELSE 0 END
-            FROM sms_cdr WHERE message_id >= $1 AND message_id < $2 AND correction = 0
-                AND message_id < (SELECT id FROM messages ORDER BY id LIMIT 1)
+            SELECT chain_id, accepted_segments, outcome FROM (
+                SELECT DISTINCT ON (message_id) chain_id, accepted_segments, outcome FROM sms_cdr
+                WHERE message_id >= $1 AND message_id < $2 AND message_id < (SELECT id FROM messages ORDER BY id LIMIT 1)
+                ORDER BY message_id, correction DESC
+            ) gone
         ), counted AS (
-            SELECT chain_id, sum(accepted) AS accepted, sum(delivered) AS delivered FROM charged GROUP BY 1
+            SELECT chain_id, outcome, sum(accepted) AS accepted FROM charged GROUP BY 1, 2
         )
         SELECT l ->> 'account' AS "payer!", sum((l ->> 'price_micros')::numeric * CASE
-            WHEN l ->> 'charge_on' = 'submit' THEN c.accepted ELSE c.delivered END)::text AS "due!"
+            WHEN l ->> 'charge_on' = 'submit' OR charges(l, c.outcome) THEN c.accepted ELSE 0 END)::text AS "due!"
         FROM counted c JOIN charge_chains h ON h.id = c.chain_id, jsonb_array_elements(h.chain -> 'links') l
         GROUP BY 1
         "#,

@@ -72,8 +72,7 @@ pub(super) fn read(body: &ProposePrices) -> Result<Ask, Problem> {
     check.that(at >= now - chrono::TimeDelta::minutes(5), "/effective_from", "expected a time that is not over");
     let count = (1..=RULES_MAX).contains(&body.rules.len());
     check.that(count, "/rules", "expected 1 to 1000 rules");
-    let charge_on = body.charge_on.as_deref().map_or(Some(ChargeOn::default()), ChargeOn::parse);
-    check.that(charge_on.is_some(), "/charge_on", "expected submit or delivered");
+    let charge_on = check.charge_on(body.charge_on.as_deref());
     let mut rules: Vec<PriceRule> = Vec::new();
     for (nth, rule) in body.rules.iter().take(RULES_MAX).enumerate() {
         let pointer = format!("/rules/{nth}");

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::price_rule::PriceRule;
-use domain::tariff::{ChargeOn, in_force};
+use domain::tariff::{ChargeOn, OnUnconfirmed, in_force};
 use domain::{Micros, Network, OperatorId, TrafficClass};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -63,6 +63,8 @@ pub(super) struct ProposedPrice {
     pub(super) amount: Micros,
     #[serde(skip)]
     pub(super) charge_on: ChargeOn,
+    #[serde(skip)]
+    pub(super) on_unconfirmed: OnUnconfirmed,
 }
 
 /// The price of one place by its rule. `None`: beyond the range of an amount.
@@ -96,6 +98,7 @@ pub(super) fn proposed(
         class,
         amount: price,
         charge_on: old.map_or(ask.charge_on, |old| old.charge_on),
+        on_unconfirmed: old.map_or_else(OnUnconfirmed::default, |old| old.on_unconfirmed),
     })
 }
 

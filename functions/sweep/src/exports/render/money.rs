@@ -1,6 +1,7 @@
 //! What the viewer was paid and paid, and what was given back. Each record says what it adds to the books.
 
-use domain::cdr::{Ended, Share, Shares, shares};
+use domain::cdr::{Share, Shares, shares};
+use domain::settlement::{Ended, Outcome};
 use domain::{ChainId, Micros};
 use serde_json::{Value, json};
 use store::cdr::{Cdr, Page, Refund};
@@ -11,9 +12,14 @@ use super::{Row, Viewer, time};
 impl Viewer {
     /// Its own price, and what it earned from right below; see [`domain::cdr`].
     pub(super) fn money(self, row: &mut Row, cdr: &Cdr, page: &Page) {
-        let ended = Ended { accepted: u16::try_from(cdr.added_segments).unwrap_or(0), billable: cdr.is_billable };
         let chain = page.chains.get(&ChainId::from_uuid(cdr.chain_id));
-        let Shares { mut price, cost } = chain.map(|chain| shares(chain, self.account, ended)).unwrap_or_default();
+        let seen = |ended| chain.map(|chain| shares(chain, self.account, ended)).unwrap_or_default();
+        let (now, before) = ends(cdr);
+        let Shares { mut price, mut cost } = seen(now);
+        if let Some(before) = before.map(seen) {
+            less(&mut price, before.price);
+            less(&mut cost, before.cost);
+        }
         if let Some(price) = price.as_mut().filter(|_| self.is_sender(cdr)) {
             // What was captured is stored with the record itself.
             price.total = Micros::new(cdr.price_micros);
@@ -53,6 +59,24 @@ impl Viewer {
 
     fn is_sender(self, cdr: &Cdr) -> bool {
         cdr.account_id == self.account.uuid()
+    }
+}
+
+/// What the record says of money, and what the one before it said.
+fn ends(cdr: &Cdr) -> (Ended, Option<Ended>) {
+    let segments = |count: i16| u16::try_from(count).unwrap_or(0);
+    let ended = |accepted, outcome: &str| Ended { accepted, outcome: Outcome::parse(outcome).unwrap_or(Outcome::Free) };
+    let before = cdr.outcome_before.as_deref();
+    let accepted_before = cdr.accepted_segments.saturating_sub(cdr.added_segments);
+    (
+        ended(segments(cdr.accepted_segments), &cdr.outcome),
+        before.map(|outcome| ended(segments(accepted_before), outcome)),
+    )
+}
+
+fn less(share: &mut Option<Share>, before: Option<Share>) {
+    if let (Some(share), Some(before)) = (share, before) {
+        share.total = Micros::new(share.total.get().saturating_sub(before.total.get()));
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chrono::DateTime;
 use domain::routing::margin::{Breach, Guard};
 use domain::routing::rule::Rule;
-use domain::tariff::{Rate, Tariff};
+use domain::tariff::{ChargeOn, Rate, Tariff};
 use domain::what_if::Drafts;
 use domain::{Catalogue, GuardId, Micros, Network, OperatorId, PlanId, RateId, RoutingRuleId, TariffId};
 use serde::Deserialize;
@@ -182,7 +182,19 @@ fn rate(catalogue: &Catalogue, check: &mut Check, at: &str, draft: &DraftRate) -
     let class = check.parse_some(&format!("{at}/traffic_class"), draft.traffic_class.as_deref());
     let (operator, price, currency) = (operator?, price?, currency?);
     let id = RateId::generate();
-    Some((network?, Rate { id, operator, price, currency, class, from: DateTime::UNIX_EPOCH, to: None }))
+    Some((
+        network?,
+        Rate {
+            id,
+            operator,
+            price,
+            currency,
+            charge_on: ChargeOn::Submit,
+            class,
+            from: DateTime::UNIX_EPOCH,
+            to: None,
+        },
+    ))
 }
 
 fn tariff(

@@ -15,4 +15,4 @@ mod sweep_up;
 
 pub use open::{Opened, open};
 pub use pump::Pump;
-pub use sweep_up::{LEFT_AFTER, sweep_up};
+pub use sweep_up::{LEFT_AFTER, LEFT_MAX, sweep_up};

@@ -8,7 +8,7 @@ use store::outbox::{left_behind, published};
 use crate::publish::publish;
 
 /// Rows of one look.
-const ROWS_MAX: i64 = 200;
+pub const LEFT_MAX: u16 = 200;
 
 /// How old a row must be before it counts as left behind: whoever wrote it publishes it within a fraction of that.
 pub const LEFT_AFTER: TimeDelta = TimeDelta::seconds(5);
@@ -20,7 +20,7 @@ pub const LEFT_AFTER: TimeDelta = TimeDelta::seconds(5);
 /// When the database fails; what was published by then may go again.
 pub async fn sweep_up(db: &Db, queue: &dyn Queue, now: DateTime<Utc>) -> anyhow::Result<u64> {
     let mut tx = db.begin().await?;
-    let mut rows = left_behind(&mut tx, now - LEFT_AFTER, ROWS_MAX).await?;
+    let mut rows = left_behind(&mut tx, now - LEFT_AFTER, i64::from(LEFT_MAX)).await?;
     if rows.is_empty() {
         return Ok(0);
     }

@@ -11,7 +11,7 @@ use crate::advance::count;
 use crate::{Error, dlr};
 
 /// Timers of one look.
-const TIMERS_MAX: i64 = 500;
+pub const TIMERS_MAX: u16 = 500;
 
 /// Has messages looked at for want of a receipt so many seconds from now.
 pub(crate) async fn start(
@@ -77,7 +77,7 @@ pub async fn late(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<(
                coalesce(is_there AND submitted_at + make_interval(secs => wait_seconds) <= $1, false) AS "is_late!"
            FROM found ORDER BY message_id"#,
         now,
-        TIMERS_MAX
+        i64::from(TIMERS_MAX)
     )
     .fetch_all(&mut *connection)
     .await?;

@@ -8,7 +8,7 @@ use crate::dlr::uuid_at;
 use crate::{Db, Error, operator_counts};
 
 /// Overdue messages of one look.
-const OVERDUE_MAX: i64 = 500;
+pub const OVERDUE_MAX: u16 = 500;
 
 /// A message that should have ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub async fn overdue(connection: &mut PgConnection, now: DateTime<Utc>) -> Resul
                AND m.due_at >= coalesce((SELECT at FROM sweep_cursors WHERE name = 'overdue'), '-infinity')
            ORDER BY m.due_at LIMIT $2"#,
         now,
-        OVERDUE_MAX
+        i64::from(OVERDUE_MAX)
     )
     .fetch_all(&mut *connection)
     .await?;

@@ -23,7 +23,7 @@ use crate::assemble::{REPEATED, Whole, assemble, key_of};
 pub use crate::assemble::TOGETHER;
 
 /// Parts whose waiting ends in one look.
-const OVERDUE_MAX: i64 = 500;
+pub const OVERDUE_MAX: u16 = 500;
 
 /// The handler of queue `inbound`.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Handler for Inbound {
 /// When the database fails; then nothing of it is done.
 pub async fn complete_overdue(db: &Db, now: DateTime<Utc>, wait: TimeDelta) -> Result<u64, store::Error> {
     let mut tx = db.begin().await?;
-    let keys = store::inbound::overdue(&mut tx, now - wait, OVERDUE_MAX).await?;
+    let keys = store::inbound::overdue(&mut tx, now - wait, i64::from(OVERDUE_MAX)).await?;
     if keys.is_empty() {
         return Ok(0);
     }

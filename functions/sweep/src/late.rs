@@ -10,6 +10,7 @@ use store::receipt_timers::{self, Late};
 use store::{Tx, publish};
 
 use crate::Sweep;
+use crate::round::Found;
 
 /// Why such a message goes on, in its history.
 const CODE: &str = "receipt_timeout";
@@ -18,6 +19,10 @@ impl Sweep {
     /// Sends messages on to another operator whose receipt did not come in the time of their policy. One that finds no
     /// other waits on. Answers how many were looked at.
     pub async fn receipts(&self) -> anyhow::Result<u64> {
+        Ok(self.look_for_receipts().await?.done)
+    }
+
+    pub(crate) async fn look_for_receipts(&self) -> anyhow::Result<Found> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         let (late, looked) = receipt_timers::late(&mut tx, now).await?;
@@ -27,7 +32,7 @@ impl Sweep {
         let items = hops::again(&mut tx, agains).await?;
         publish::publish(&mut tx, self.db.publishing(), queues::ROUTE, seal(&items, now)?, 0).await?;
         tx.commit().await?;
-        Ok(u64::try_from(looked)?)
+        Ok(Found::of(u64::try_from(looked)?, receipt_timers::TIMERS_MAX))
     }
 }
 

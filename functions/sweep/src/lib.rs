@@ -10,6 +10,7 @@ mod failover;
 mod health;
 mod late;
 mod money;
+mod round;
 mod timer;
 mod verdict;
 
@@ -23,6 +24,8 @@ use host::Clock;
 use queue::Queue;
 use store::sweep::Retention;
 use store::{Db, conclude, schedule, sweep};
+
+use crate::round::{Found, every};
 
 /// How often overdue messages are looked for.
 const OVERDUE_EVERY: Duration = Duration::from_secs(10);
@@ -126,15 +129,15 @@ impl Sweep {
     pub async fn run(&self, shutdown: impl Future<Output = ()>) {
         tokio::select! {
             () = shutdown => {}
-            () = every("overdue", OVERDUE_EVERY, || self.overdue()) => {}
-            () = every("receipts", RECEIPTS_EVERY, || self.receipts()) => {}
+            () = every("overdue", OVERDUE_EVERY, || self.end_overdue()) => {}
+            () = every("receipts", RECEIPTS_EVERY, || self.look_for_receipts()) => {}
             () = every("scheduled", SCHEDULED_EVERY, || self.scheduled()) => {}
             () = every("failover", FAILOVER_EVERY, || self.failover()) => {}
-            () = every("parts", PARTS_EVERY, || self.parts()) => {}
+            () = every("parts", PARTS_EVERY, || self.complete_parts()) => {}
             () = every("health", HEALTH_EVERY, || self.health()) => {}
             () = every("balances", BALANCES_EVERY, || self.balances()) => {}
             () = every("partitions", PARTITIONS_EVERY, || self.partitions()) => {}
-            () = every("outbox", OUTBOX_EVERY, || self.outbox()) => {}
+            () = every("outbox", OUTBOX_EVERY, || self.empty_outbox()) => {}
             () = every("numbers", NUMBERS_EVERY, || self.numbers()) => {}
             () = every("exports", EXPORTS_EVERY, || self.exports()) => {}
             () = every("backlog", BACKLOG_EVERY, || self.backlog()) => {}
@@ -147,6 +150,10 @@ impl Sweep {
     /// Ends messages whose validity and grace are over: never submitted means expired and released, submitted
     /// without a receipt means unconfirmed and settled by the tariff. Answers how many.
     pub async fn overdue(&self) -> anyhow::Result<u64> {
+        Ok(self.end_overdue().await?.done)
+    }
+
+    async fn end_overdue(&self) -> anyhow::Result<Found> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         let found = sweep::overdue(&mut tx, now).await?;
@@ -155,7 +162,7 @@ impl Sweep {
         store::advance::append_events(&mut tx, "sweep", &events).await?;
         conclude::conclude(&mut tx, &self.db, &moved, now).await?;
         tx.commit().await?;
-        Ok(u64::try_from(moved.len())?)
+        Ok(Found { done: u64::try_from(moved.len())?, is_full: found.len() >= usize::from(sweep::OVERDUE_MAX) })
     }
 
     /// Sends messages on their way whose time has come. Answers how many.
@@ -182,7 +189,12 @@ impl Sweep {
 
     /// Hands over messages from handsets whose missing parts did not come in time. Answers how many.
     pub async fn parts(&self) -> anyhow::Result<u64> {
-        Ok(inbound::complete_overdue(&self.db, self.clock.now(), self.parts_wait).await?)
+        Ok(self.complete_parts().await?.done)
+    }
+
+    async fn complete_parts(&self) -> anyhow::Result<Found> {
+        let done = inbound::complete_overdue(&self.db, self.clock.now(), self.parts_wait).await?;
+        Ok(Found::of(done, inbound::OVERDUE_MAX))
     }
 
     /// Judges how operators did lately: scores and circuit breakers. Answers how much was new.
@@ -217,7 +229,12 @@ impl Sweep {
 
     /// Publishes what a crash left in the outbox. Answers how many rows.
     pub async fn outbox(&self) -> anyhow::Result<u64> {
-        outbox::sweep_up(&self.db, self.queue.as_ref(), self.clock.now()).await
+        Ok(self.empty_outbox().await?.done)
+    }
+
+    async fn empty_outbox(&self) -> anyhow::Result<Found> {
+        let done = outbox::sweep_up(&self.db, self.queue.as_ref(), self.clock.now()).await?;
+        Ok(Found::of(done, outbox::LEFT_MAX))
     }
 }
 
@@ -242,21 +259,5 @@ impl Sweep {
     /// Checks the books once a night: what is new, and everything once a week. Answers 1 where it did.
     pub async fn books(&self) -> anyhow::Result<u64> {
         books::check(&self.db, self.clock.now()).await
-    }
-}
-
-/// Does `look` every `interval`, for ever. A look that found work is followed by the next at once; one that
-/// fails is logged and tried again.
-async fn every<F: Future<Output = anyhow::Result<u64>>>(name: &'static str, interval: Duration, look: impl Fn() -> F) {
-    loop {
-        match look().await {
-            Ok(0) => {}
-            Ok(done) => metrics::counter!("chappe_sweep_done_total", "sweep" => name).increment(done),
-            Err(error) => {
-                metrics::counter!("chappe_sweep_errors_total", "sweep" => name).increment(1);
-                tracing::warn!(sweep = name, error = format!("{error:#}"), "sweep {name} failed");
-            }
-        }
-        tokio::time::sleep(interval).await;
     }
 }

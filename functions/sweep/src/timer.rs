@@ -14,9 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Sweep;
-
-/// How often one event repeats a look that found work. The next event goes on.
-const ROUNDS_MAX: usize = 1_000;
+use crate::round::ROUNDS_MAX;
 
 /// What an event asks for. What EventBridge says beside it is left.
 #[derive(Debug, Deserialize)]
@@ -93,7 +91,7 @@ impl Events for Sweep {
 }
 
 impl Sweep {
-    /// One look as often as it finds work, while there is time. Answers how much.
+    /// One look as often as it finds work, while there is time and at most [`ROUNDS_MAX`] times: the next event goes on. Answers how much.
     async fn repeat(&self, look: Look, until: Instant) -> anyhow::Result<u64> {
         let mut done = 0;
         for _ in 0..ROUNDS_MAX {

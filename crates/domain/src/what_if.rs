@@ -4,9 +4,11 @@
 
 mod drafts;
 mod report;
+mod turns;
 
 pub use drafts::Drafts;
 pub use report::{Pair, Report, Side};
+pub use turns::Turns;
 
 use crate::catalogue::Catalogue;
 use crate::live::Live;
@@ -36,10 +38,26 @@ impl WhatIf {
         Self { before, after }
     }
 
-    /// Routes `count` messages that are alike by both catalogues.
-    pub fn replay(&self, question: &Question<'_>, count: u64, report: &mut Report) {
+    /// Routes a message by both catalogues; its turn is the one that its question names.
+    pub fn replay(&self, question: &Question<'_>, report: &mut Report) {
         let (before, after) = (self.before.pick(question), self.after.pick(question));
-        report.add(question, count, (&before, &after));
+        report.add(question, 1, (&before, &after));
+    }
+
+    /// Routes `count` messages that are alike by both catalogues. Where operators take turns, they go on where `turns` are;
+    /// the turn of the question counts for nothing.
+    pub fn list(&self, question: &Question<'_>, count: u64, turns: &mut Turns, report: &mut Report) {
+        let (before, after) = (self.before.pick(question), self.after.pick(question));
+        let takers = [turns::is_taken(&before), turns::is_taken(&after)];
+        if takers == [false, false] {
+            report.add(question, count, (&before, &after));
+            return;
+        }
+        for _ in 0..count {
+            let before = if takers[0] { self.before.pick(&turns.next(0, question, &before)) } else { before };
+            let after = if takers[1] { self.after.pick(&turns.next(1, question, &after)) } else { after };
+            report.add(question, 1, (&before, &after));
+        }
     }
 
     /// The settings as they are.

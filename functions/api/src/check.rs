@@ -90,12 +90,16 @@ impl Check {
     pub(crate) fn within<T>(&mut self, at: &str, check: impl FnOnce(&mut Self) -> T) -> T {
         let mut inner = Self::default();
         let read = check(&mut inner);
-        let moved = inner.errors.into_iter().map(|error| {
+        self.take(at, inner.errors);
+        read
+    }
+
+    /// Notes errors that were found below `at`.
+    pub(crate) fn take(&mut self, at: &str, errors: Vec<FieldError>) {
+        self.errors.extend(errors.into_iter().map(|error| {
             let pointer = format!("{at}{}", error.pointer);
             FieldError { pointer, ..error }
-        });
-        self.errors.extend(moved);
-        read
+        }));
     }
 
     /// All errors found.

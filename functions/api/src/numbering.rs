@@ -5,7 +5,7 @@ mod import;
 pub(crate) mod names;
 mod networks;
 mod overrides;
-mod sheet;
+pub(crate) mod sheet;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Settings that are not in force: what somebody thinks of changing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
@@ -20,7 +20,7 @@ pub struct Drafts {
     pub rules: Vec<Rule>,
     /// Rules that are taken away.
     pub without_rules: HashSet<RoutingRuleId>,
-    /// New guards.
+    /// Guards that take the place of those of the same account, operator and network.
     pub guards: Vec<Guard>,
     /// Guards that are taken away.
     pub without_guards: HashSet<GuardId>,
@@ -39,8 +39,7 @@ impl Drafts {
     #[must_use]
     pub fn apply(&self, mut catalogue: Catalogue) -> Catalogue {
         catalogue.rules = self.rules(&catalogue);
-        let kept = catalogue.guards.all().filter(|guard| !self.without_guards.contains(&guard.id));
-        catalogue.guards = Guards::new(kept.chain(&self.guards).cloned().collect());
+        catalogue.guards = self.guards(&catalogue);
         for (network, rate) in &self.rates {
             if let Some(rates) = catalogue.rates.get_mut(network) {
                 rates.retain(|other| (other.operator, other.class) != (rate.operator, rate.class));
@@ -61,6 +60,17 @@ impl Drafts {
             operator.enabled = wanted.map_or(operator.enabled, |(_, enabled)| *enabled);
         }
         catalogue
+    }
+
+    /// As publishing does, a draft closes the guard of its scope; of drafts with one scope the last holds.
+    fn guards(&self, catalogue: &Catalogue) -> Guards {
+        let scope = |guard: &Guard| (guard.account, guard.operator, guard.network);
+        let drafts: HashMap<_, &Guard> = self.guards.iter().map(|guard| (scope(guard), guard)).collect();
+        let is_kept =
+            |guard: &&Guard| !self.without_guards.contains(&guard.id) && !drafts.contains_key(&scope(guard));
+        let kept = catalogue.guards.all().filter(is_kept).cloned();
+        let new = drafts.values().map(|guard| Guard { from: DateTime::<Utc>::MIN_UTC, to: None, ..(*guard).clone() });
+        Guards::new(kept.chain(new).collect())
     }
 
     fn rules(&self, catalogue: &Catalogue) -> Rules {

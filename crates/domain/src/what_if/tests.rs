@@ -2,9 +2,10 @@ use chrono::DateTime;
 use uuid::Uuid;
 
 use super::*;
-use crate::id::{AccountId, OperatorId, PlanId, RateId, RoutingRuleId, TariffId};
+use crate::id::{AccountId, GuardId, OperatorId, PlanId, RateId, RoutingRuleId, TariffId};
 use crate::money::Micros;
 use crate::routing::Operator;
+use crate::routing::margin::{Breach, Guard, Guards};
 use crate::routing::rule::{Body, Rule, Rules, Share, Strategy, Then};
 use crate::tariff::{ChargeOn, OnUnconfirmed, Rate, Tariff};
 use crate::{Account, Currency, Encoding, Network, Number, Role};
@@ -104,25 +105,28 @@ fn replay(catalogue: Catalogue, drafts: &Drafts) -> Report {
     let mut report = Report::default();
     let what_if = WhatIf::new(catalogue, drafts);
     for turn in 0..100 {
-        let question = Question {
-            account: client(),
-            to: Number::parse("+998931234567").unwrap(),
-            network: network(),
-            sender: "Chappe",
-            traffic_class: None,
-            template: None,
-            encoding: Encoding::Gsm7,
-            segments: 2,
-            turn,
-            tried: &[],
-            paid: &[],
-            probes: &[],
-            priced_at: DateTime::UNIX_EPOCH,
-            at: DateTime::UNIX_EPOCH,
-        };
-        what_if.replay(&question, 1, &mut report);
+        what_if.replay(&Question { turn, ..question() }, &mut report);
     }
     report
+}
+
+fn question() -> Question<'static> {
+    Question {
+        account: client(),
+        to: Number::parse("+998931234567").unwrap(),
+        network: network(),
+        sender: "Chappe",
+        traffic_class: None,
+        template: None,
+        encoding: Encoding::Gsm7,
+        segments: 2,
+        turn: 0,
+        tried: &[],
+        paid: &[],
+        probes: &[],
+        priced_at: DateTime::UNIX_EPOCH,
+        at: DateTime::UNIX_EPOCH,
+    }
 }
 
 /// Messages, revenue, cost and margin.
@@ -214,4 +218,80 @@ fn a_rule_is_replaced_or_taken_away_by_its_id() {
         let report = replay(catalogue.clone(), &drafts);
         assert_eq!((sums(&report.total.before).2, sums(&report.total.after).2, report.moved), (10_000, 9_000, 100));
     }
+}
+
+#[test]
+fn a_guard_is_replaced_by_the_draft_of_its_scope() {
+    let guard = |number, account, min| Guard {
+        id: GuardId::from_uuid(Uuid::from_u128(number)),
+        account,
+        operator: None,
+        network: None,
+        min: Micros::new(min),
+        min_permille: None,
+        on_breach: Breach::Block,
+        from: DateTime::UNIX_EPOCH,
+        to: None,
+    };
+    // Operators 1 and 2 earn 10 and 15 a segment. What holds is older and younger than the draft.
+    for in_force in [1, 9] {
+        for (scope, min, draft, unrouted) in [
+            (None, 20, 5, (100, 0)),
+            (None, 5, 20, (0, 100)),
+            (Some(client()), 20, 15, (100, 0)),
+        ] {
+            let mut catalogue = company();
+            catalogue.guards = Guards::new(vec![guard(in_force, scope, min)]);
+            let drafts = Drafts { guards: vec![guard(5, scope, draft)], ..Drafts::default() };
+            let report = replay(catalogue, &drafts);
+            let blocked = |side: &Side| side.unrouted.values().sum::<u64>();
+            let found = (blocked(&report.total.before), blocked(&report.total.after));
+            assert_eq!(found, unrouted, "{in_force} {scope:?} {min} {draft}");
+        }
+        // A draft of another scope leaves it as it is.
+        let mut catalogue = company();
+        catalogue.guards = Guards::new(vec![guard(in_force, Some(client()), 20)]);
+        let drafts = Drafts { guards: vec![guard(5, None, 0)], ..Drafts::default() };
+        assert_eq!(replay(catalogue, &drafts).total.after.unrouted, [("below_margin", 100)].into());
+    }
+}
+
+/// Lines of a list, as (how many, of which class of traffic), and the messages that each of two operators gets by shares of
+/// 1 and 3.
+#[test]
+fn turns_go_on_from_line_to_line() {
+    let shares = [(1, 1), (2, 3)].map(|(number, weight)| Share { operator_id: op(number), weight });
+    let then = Then { strategy: Strategy::Weighted, operators: shares.to_vec(), ..Then::default() };
+    let drafts = Drafts { rules: vec![rule(7, then)], ..Drafts::default() };
+    let class = |name: &str| Some(name.parse().unwrap());
+    let rows: [(&str, Vec<(u64, _)>); 4] = [
+        ("single lines", vec![(1, None); 400]),
+        ("one line", vec![(400, None)]),
+        ("lines of every length", vec![(7, None), (1, None), (200, None), (192, None)]),
+        ("kinds in turn", [(1, class("otp")), (1, class("ads"))].repeat(200)),
+    ];
+    for (what, lines) in rows {
+        let what_if = WhatIf::new(company(), &drafts);
+        let (mut turns, mut report) = (Turns::default(), Report::default());
+        for (count, traffic_class) in lines {
+            what_if.list(&Question { traffic_class, ..question() }, count, &mut turns, &mut report);
+        }
+        let of = |number| report.operators[&op(number)].after.messages;
+        assert_eq!((of(1), of(2)), (100, 300), "{what}");
+        assert_eq!(report.operators[&op(2)].before.messages, 400, "{what}");
+        assert_eq!((report.messages, report.moved), (400, 100), "{what}");
+    }
+}
+
+#[test]
+fn many_accounts_of_one_message_each_are_shared_out() {
+    let then = Then { strategy: Strategy::RoundRobin, ..Then::default() };
+    let what_if = WhatIf::new(company(), &Drafts { rules: vec![rule(7, then)], ..Drafts::default() });
+    let (mut turns, mut report) = (Turns::default(), Report::default());
+    for number in 0..1000 {
+        let account = AccountId::from_uuid(Uuid::from_u128(1000 + number));
+        what_if.list(&Question { account, ..question() }, 1, &mut turns, &mut report);
+    }
+    let first = report.operators[&op(1)].after.messages;
+    assert!((400..=600).contains(&first), "{first} of 1000");
 }

@@ -17,7 +17,7 @@ const ERRORS_MAX: usize = 1_000;
 
 /// The bytes of a CSV body, within the limit of the endpoint; or why there are none, for who has the right to know.
 #[derive(Debug)]
-pub(super) struct Csv(pub(super) Result<Bytes, Problem>);
+pub(crate) struct Csv(pub(crate) Result<Bytes, Problem>);
 
 impl<S: Send + Sync> FromRequest<S> for Csv {
     type Rejection = Infallible;
@@ -44,36 +44,36 @@ impl Csv {
 
 /// What a sheet may hold.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Form {
-    /// Every column that is known; the first one names the row and cannot stand twice.
-    pub(super) columns: &'static [&'static str],
+pub(crate) struct Form {
+    /// Every column that is known; for [`read`] the first one names the row and cannot stand twice.
+    pub(crate) columns: &'static [&'static str],
     /// How many of them, from the front, must be there.
-    pub(super) required: usize,
+    pub(crate) required: usize,
     /// Rows at most.
-    pub(super) rows_max: usize,
+    pub(crate) rows_max: usize,
     /// The number of the first line: of a larger file, where the body is a part of one.
-    pub(super) first_line: u64,
+    pub(crate) first_line: u64,
 }
 
 /// One line of a sheet.
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     record: &'a csv::StringRecord,
     places: &'a [Option<usize>],
     form: &'a Form,
     /// JSON pointer to the line.
-    pub(super) at: String,
+    pub(crate) at: String,
 }
 
 impl Row<'_> {
     /// The value in a column of the form; an empty one is none.
-    pub(super) fn get(&self, column: &str) -> Option<&str> {
+    pub(crate) fn get(&self, column: &str) -> Option<&str> {
         let at = self.form.columns.iter().position(|name| *name == column)?;
         let text = self.record.get((*self.places.get(at)?)?)?.trim();
         Some(text).filter(|text| !text.is_empty())
     }
 
     /// The pointer to a column of this line.
-    pub(super) fn pointer(&self, column: &str) -> String {
+    pub(crate) fn pointer(&self, column: &str) -> String {
         format!("{}/{column}", self.at)
     }
 }
@@ -82,15 +82,36 @@ impl Row<'_> {
 ///
 /// # Errors
 /// Everything that is wrong with any line, up to a thousand errors.
-pub(super) fn read<T, K: Eq + Hash>(
+pub(crate) fn read<T, K: Eq + Hash>(
     bytes: &[u8],
     form: &Form,
     row: impl Fn(&mut Check, &Row<'_>) -> Option<(K, T)>,
 ) -> Result<Vec<T>, Problem> {
+    let mut names = HashSet::new();
+    read_all(bytes, form, |check, line| {
+        let (name, value) = row(check, line)?;
+        if names.insert(name) {
+            return Some(value);
+        }
+        let detail = format!("this {} stands in the sheet twice", form.columns[0]);
+        check.refuse(&line.pointer(form.columns[0]), Code::InvalidRequest, detail);
+        None
+    })
+}
+
+/// The same, where lines may be alike.
+///
+/// # Errors
+/// Everything that is wrong with any line, up to a thousand errors.
+pub(crate) fn read_all<T>(
+    bytes: &[u8],
+    form: &Form,
+    mut row: impl FnMut(&mut Check, &Row<'_>) -> Option<T>,
+) -> Result<Vec<T>, Problem> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().has_headers(true).flexible(false).from_reader(bytes);
     let places = places(reader.headers().map_err(|error| broken(&error, form))?, form)?;
-    let (mut rows, mut names, mut check) = (Vec::new(), HashSet::new(), Check::default());
+    let (mut rows, mut check) = (Vec::new(), Check::default());
     let mut record = csv::StringRecord::new();
     loop {
         match reader.read_record(&mut record) {
@@ -108,14 +129,7 @@ pub(super) fn read<T, K: Eq + Hash>(
             break;
         }
         let line = Row { record: &record, places: &places, form, at: pointer(record.position(), form) };
-        if let Some((name, value)) = row(&mut check, &line) {
-            if names.insert(name) {
-                rows.push(value);
-            } else {
-                let detail = format!("this {} stands in the sheet twice", form.columns[0]);
-                check.refuse(&line.pointer(form.columns[0]), Code::InvalidRequest, detail);
-            }
-        }
+        rows.extend(row(&mut check, &line));
         if check.len() >= ERRORS_MAX {
             check.refuse("", Code::InvalidRequest, "more lines may be wrong: only the first thousand errors are named");
             break;

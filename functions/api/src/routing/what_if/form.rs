@@ -1,22 +1,25 @@
 //! What a replay is asked for: the traffic, and the settings that differ.
 
 mod drafts;
+mod listed;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::what_if::Drafts;
-use domain::{AccountId, Catalogue, Encoding, Network, Number, TrafficClass};
+use domain::AccountId;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use store::what_if::Period;
 use utoipa::ToSchema;
 
 use self::drafts::{DraftExchangeRate, DraftGuard, DraftRate, DraftRule, DraftTariff};
+use self::listed::Line;
+pub(super) use self::listed::{Kind, Listed};
 use crate::Api;
-use crate::auth::Caller;
 use crate::check::Check;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
-/// Lines of traffic at most.
-const LINES_MAX: usize = 10_000;
+/// Lines of traffic that are kept with the question that named them.
+const LINES_KEPT_MAX: usize = 1_000;
 /// The longest period.
 const PERIOD_MAX: TimeDelta = TimeDelta::days(31);
 
@@ -32,8 +35,13 @@ pub(super) struct AskWhatIf {
     account_id: Option<String>,
     /// Only to this network, or this country.
     network: Option<String>,
-    /// This traffic instead of that of the past.
+    /// This traffic instead of that of the past: 100000 lines at most, of 10 million messages in all.
     messages: Option<Vec<Line>>,
+    /// The same as CSV: a million lines at most, of 10 million messages in all. The first line names the columns: `to`, and
+    /// as many of `account_id`, `from`, `traffic_class`, `template`, `encoding`, `segments` and `count` as are needed, in any
+    /// order. An empty value is one that is not said.
+    #[schema(example = "to,from,count\n+998931234567,Bank,100\n")]
+    csv: Option<String>,
     /// As if the traffic were sent in the week that begins at this time, each message on its own weekday and hour; now
     /// when nothing is said. Listed messages are sent at this time.
     at: Option<String>,
@@ -43,7 +51,7 @@ pub(super) struct AskWhatIf {
     /// Rules that are taken away.
     #[serde(default)]
     without_rules: Vec<String>,
-    /// New guards of the margin.
+    /// Guards of the margin, each in place of the one of the same account, operator and network.
     #[serde(default)]
     guards: Vec<DraftGuard>,
     /// Guards that are taken away.
@@ -66,26 +74,6 @@ pub(super) struct AskWhatIf {
     enabled: Vec<String>,
 }
 
-/// Messages that are alike.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    /// The recipient.
-    to: String,
-    /// Whose messages; the house's own when nothing is said.
-    account_id: Option<String>,
-    /// Their sender.
-    from: Option<String>,
-    /// Their class of traffic.
-    traffic_class: Option<String>,
-    /// `gsm7` when nothing is said.
-    encoding: Option<String>,
-    /// 1 when nothing is said.
-    segments: Option<u8>,
-    /// How many; 1 when nothing is said, at most a million.
-    count: Option<u32>,
-}
-
 /// A question that was read.
 pub(super) struct Asked {
     pub(super) traffic: Traffic,
@@ -98,26 +86,15 @@ pub(super) enum Traffic {
     Listed(Vec<Listed>),
 }
 
-/// Messages that are alike.
-pub(super) struct Listed {
-    pub(super) to: Number,
-    pub(super) network: Network,
-    pub(super) account: AccountId,
-    pub(super) from: String,
-    pub(super) traffic_class: Option<TrafficClass>,
-    pub(super) encoding: Encoding,
-    pub(super) segments: u8,
-    pub(super) count: u32,
-}
-
-pub(super) fn read(api: &Api, caller: &Caller, body: &AskWhatIf) -> Result<Asked, Problem> {
+/// `house` asks.
+pub(super) fn read(api: &Api, house: AccountId, body: &AskWhatIf) -> Result<Asked, Problem> {
     let now = crate::time::now();
     let catalogue = api.catalogue.get();
     let mut check = Check::default();
     let at = check.time("/at", body.at.as_deref()).unwrap_or(now);
     let drafts = drafts::read(api, &catalogue, &mut check, body);
-    let traffic = match &body.messages {
-        Some(lines) => Traffic::Listed(listed(&catalogue, &mut check, lines, caller.account)),
+    let traffic = match listed::read(&catalogue, &mut check, body, house) {
+        Some(lines) => Traffic::Listed(lines),
         None => Traffic::Past(period(&mut check, body, now)),
     };
     check.finish()?;
@@ -134,35 +111,16 @@ fn period(check: &mut Check, body: &AskWhatIf, now: DateTime<Utc>) -> Period {
     Period { since, until, account, network }
 }
 
-fn listed(catalogue: &Catalogue, check: &mut Check, lines: &[Line], house: AccountId) -> Vec<Listed> {
-    check.that(lines.len() <= LINES_MAX, "/messages", "expected at most 10000");
-    let lines = lines.iter().take(LINES_MAX).enumerate();
-    lines.filter_map(|(at, line)| line_of(catalogue, check, line, (&format!("/messages/{at}"), house))).collect()
-}
-
-fn line_of(catalogue: &Catalogue, check: &mut Check, line: &Line, (at, house): (&str, AccountId)) -> Option<Listed> {
-    let to = check.value(&format!("{at}/to"), Code::InvalidNumber, Number::parse(&line.to));
-    let unpriced = "no prefix leads to the network of this number";
-    let network = to.and_then(|to| {
-        check.value(&format!("{at}/to"), Code::UnpricedDestination, catalogue.network(to).ok_or(unpriced))
-    });
-    let account = check.parse_some(&format!("{at}/account_id"), line.account_id.as_deref()).unwrap_or(house);
-    let is_account = catalogue.accounts.contains_key(&account);
-    check.that(is_account, &format!("{at}/account_id"), "there is no such account");
-    let traffic_class = check.parse_some(&format!("{at}/traffic_class"), line.traffic_class.as_deref());
-    let encoding = line.encoding.as_deref().unwrap_or("gsm7");
-    let encoding = Encoding::parse(encoding).ok_or("expected gsm7, ucs2, latin1 or binary");
-    let encoding = check.value(&format!("{at}/encoding"), Code::InvalidRequest, encoding);
-    let count = line.count.unwrap_or(1);
-    check.that((1..=1_000_000).contains(&count), &format!("{at}/count"), "expected 1 to 1000000");
-    Some(Listed {
-        to: to?,
-        network: network?,
-        account,
-        from: line.from.clone().unwrap_or_default(),
-        traffic_class,
-        encoding: encoding?,
-        segments: line.segments.unwrap_or(1),
-        count,
-    })
+/// The question as it is kept: of traffic that was given, only how much it was.
+pub(super) fn kept(body: &[u8]) -> Value {
+    let mut asked: Value = serde_json::from_slice(body).unwrap_or_default();
+    if let Some(Value::Array(lines)) = asked.get("messages")
+        && lines.len() > LINES_KEPT_MAX
+    {
+        asked["messages"] = json!({"lines": lines.len()});
+    }
+    if let Some(Value::String(csv)) = asked.get("csv") {
+        asked["csv"] = json!({"bytes": csv.len()});
+    }
+    asked
 }

@@ -1,20 +1,23 @@
 //! The replay itself: pages of traffic through two catalogues.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::routing::Question;
-use domain::what_if::{Report, WhatIf};
+use domain::what_if::{Report, Turns, WhatIf};
 use domain::{Catalogue, WhatIfId};
 use store::what_if::{self, Period, Sent};
 use uuid::Uuid;
 
-use super::form::{Asked, Listed, Traffic};
+use super::form::{Asked, Kind, Listed, Traffic};
 use super::view;
 use crate::Api;
 
-/// Turns that listed messages take in one step: a breath for the other tasks between them.
+/// Listed messages of one step: a breath for the other tasks between them.
 const STEP: u32 = 5_000;
+/// How often a replay says how far it is; far less than [`what_if::SILENT`].
+const TOLD_EVERY: Duration = Duration::from_secs(2);
 
 /// Replays, and stores what came of it.
 pub(super) async fn run(api: Arc<Api>, id: WhatIfId, asked: Asked) {
@@ -33,39 +36,61 @@ async fn replay(api: &Api, id: WhatIfId, asked: Asked) -> Result<serde_json::Val
     let what_if = WhatIf::new(catalogue, &asked.drafts);
     let mut report = Report::default();
     match asked.traffic {
-        Traffic::Listed(lines) => {
-            for line in &lines {
-                list(&what_if, line, asked.at, &mut report).await;
-            }
-        }
+        Traffic::Listed(lines) => listed(api, id, (&what_if, &lines, asked.at), &mut report).await?,
         Traffic::Past(period) => past(api, id, (&what_if, &period, asked.at), &mut report).await?,
     }
     what_if::progress(&api.db, id, report.messages, crate::time::now()).await?;
     Ok(serde_json::to_value(view::show(&report, what_if.before()))?)
 }
 
-async fn list(what_if: &WhatIf, line: &Listed, at: DateTime<Utc>, report: &mut Report) {
-    for turn in 0..line.count {
-        let question = Question {
-            account: line.account,
-            to: line.to,
-            network: line.network,
-            sender: &line.from,
-            traffic_class: line.traffic_class,
-            template: None,
-            encoding: line.encoding,
-            segments: line.segments,
-            turn: u64::from(turn),
-            tried: &[],
-            paid: &[],
-            probes: &[],
-            priced_at: at,
-            at,
-        };
-        what_if.replay(&question, 1, report);
-        if turn % STEP == STEP - 1 {
+async fn listed(
+    api: &Api,
+    id: WhatIfId,
+    (what_if, lines, at): (&WhatIf, &[Listed], DateTime<Utc>),
+    report: &mut Report,
+) -> Result<(), store::Error> {
+    let mut turns = Turns::default();
+    let (mut left, mut told) = (STEP, Instant::now());
+    for line in lines {
+        let question = listed_question(line, at);
+        let mut count = line.count;
+        while count > 0 {
+            let now = count.min(left);
+            what_if.list(&question, u64::from(now), &mut turns, report);
+            (count, left) = (count - now, left - now);
+            if left > 0 {
+                continue;
+            }
+            left = STEP;
+            metrics::counter!("chappe_what_if_messages_total").increment(u64::from(STEP));
             tokio::task::yield_now().await;
+            if told.elapsed() >= TOLD_EVERY {
+                told = Instant::now();
+                what_if::progress(&api.db, id, report.messages, crate::time::now()).await?;
+            }
         }
+    }
+    Ok(())
+}
+
+fn listed_question(line: &Listed, at: DateTime<Utc>) -> Question<'_> {
+    let kind: &Kind = &line.kind;
+    Question {
+        account: kind.account,
+        to: line.to,
+        network: line.network,
+        sender: &kind.from,
+        traffic_class: kind.traffic_class,
+        template: kind.template.as_ref(),
+        encoding: kind.encoding,
+        segments: kind.segments,
+        // Listed messages take the turns of the replay.
+        turn: 0,
+        tried: &[],
+        paid: &[],
+        probes: &[],
+        priced_at: at,
+        at,
     }
 }
 
@@ -81,7 +106,7 @@ async fn past(
         let Some(last) = page.last() else { return Ok(()) };
         after = last.id.uuid();
         for sent in &page {
-            what_if.replay(&question(sent, at), 1, report);
+            what_if.replay(&question(sent, at), report);
         }
         metrics::counter!("chappe_what_if_messages_total").increment(u64::try_from(page.len()).unwrap_or_default());
         what_if::progress(&api.db, id, report.messages, crate::time::now()).await?;

@@ -92,7 +92,8 @@ pub async fn publish(tx: &mut PgConnection, new: &Made) -> Result<Option<DateTim
     Ok(made.effective_to)
 }
 
-/// Takes back a rate that begins after `now`: the one that it would have closed goes on. One that holds ends at `now`.
+/// Takes back a rate that begins after `now`: the one that it would have closed goes on, up to where that was ended on
+/// purpose or the next one begins. One that holds ends at `now`.
 /// `false`: there is nothing to end.
 ///
 /// # Errors
@@ -101,7 +102,7 @@ pub async fn end(tx: &mut PgConnection, id: ExchangeRateId, now: DateTime<Utc>) 
     lock(tx).await?;
     let gone = query!(
         "DELETE FROM exchange_rates WHERE id = $1 AND effective_from >= $2
-         RETURNING from_currency, to_currency, effective_from, effective_to",
+         RETURNING from_currency, to_currency, effective_from",
         id.uuid(),
         now,
     )
@@ -109,7 +110,7 @@ pub async fn end(tx: &mut PgConnection, id: ExchangeRateId, now: DateTime<Utc>) 
     .await?;
     let Some(gone) = gone else {
         let closed = query!(
-            "UPDATE exchange_rates SET effective_to = $2
+            "UPDATE exchange_rates SET effective_to = $2, ended_at = $2
              WHERE id = $1 AND effective_from < $2 AND (effective_to IS NULL OR effective_to > $2)",
             id.uuid(),
             now,
@@ -117,12 +118,12 @@ pub async fn end(tx: &mut PgConnection, id: ExchangeRateId, now: DateTime<Utc>) 
         return Ok(closed.execute(tx).await?.rows_affected() == 1);
     };
     query!(
-        "UPDATE exchange_rates SET effective_to = $4
+        "UPDATE exchange_rates r SET effective_to = least(r.ended_at, (SELECT min(n.effective_from) FROM exchange_rates n
+           WHERE n.from_currency = $1::text AND n.to_currency = $2::text AND n.effective_from > $3))
          WHERE from_currency = $1::text AND to_currency = $2::text AND effective_to = $3",
         gone.from_currency,
         gone.to_currency,
         gone.effective_from,
-        gone.effective_to,
     )
     .execute(tx)
     .await?;

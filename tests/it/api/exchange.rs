@@ -246,6 +246,23 @@ async fn rates_close_each_other_and_what_is_wrong_is_named() {
     rig.call("DELETE", &path, Some(&rig.house), None).await.expect(204);
     assert_eq!(listed("").await[0]["effective_to"], Value::Null, "the one before goes on");
     assert_eq!(rig.call("DELETE", &path, Some(&rig.house), None).await.refusal().0, 404);
+    // What was ended on purpose stays ended when one of later is taken back.
+    let current = format!("{PATH}/{}", listed("").await[0]["id"].as_str().unwrap());
+    rig.call("DELETE", &current, Some(&rig.house), None).await.expect(204);
+    let ended = listed("").await[0]["effective_to"].clone();
+    sqlx::query("UPDATE exchange_rates SET effective_to = $1, ended_at = $1 WHERE effective_to = ended_at")
+        .bind(Utc::now() + TimeDelta::days(1))
+        .execute(rig.world.pool())
+        .await
+        .unwrap();
+    assert_ne!(listed("").await[0]["effective_to"], ended, "it ends tomorrow");
+    let until = listed("").await[0]["effective_to"].clone();
+    for from in [until.clone(), json!((Utc::now() + TimeDelta::hours(1)).to_rfc3339())] {
+        let body = json!({"from": "EUR", "to": "UZS", "rate": "2", "effective_from": from});
+        let later = rig.post(&rig.house, PATH, &body).await.expect(201).text("id");
+        rig.call("DELETE", &format!("{PATH}/{later}"), Some(&rig.house), None).await.expect(204);
+        assert_eq!(listed("").await[0]["effective_to"], until, "{from}");
+    }
     for (body, expected) in [
         (json!({"from": "eur", "to": "UZS", "rate": "0"}), vec!["/from", "/rate"]),
         (json!({"from": "EUR", "to": "EUR", "rate": "1"}), vec!["/to"]),

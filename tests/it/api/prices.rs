@@ -285,6 +285,57 @@ async fn prices_and_rates_end_on_purpose_and_those_of_later_can_be_taken_back() 
     );
 }
 
+/// What ends a price or rate on purpose, and the one of later that is taken back, in days from now.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_ended_on_purpose_is_not_revived_by_taking_back_what_came_later() {
+    let rig = rig().await;
+    let plan = rig.plan().await;
+    let day = |days: i64| rfc3339(Utc::now() + TimeDelta::days(days));
+    // When it ends on purpose, when the later ones begin, and which of them is taken back in which order.
+    let rows: [(Option<i64>, &[i64], &[usize], Option<i64>); 6] = [
+        (Some(20), &[20], &[0], Some(20)),
+        (Some(20), &[10], &[0], Some(20)),
+        (Some(20), &[30], &[0], Some(20)),
+        (Some(20), &[5, 10], &[0, 1], Some(20)),
+        (Some(20), &[10, 5], &[1, 0], Some(20)),
+        (None, &[10, 5], &[0, 1], None),
+    ];
+    for (row, (ended, later, taken_back, expected)) in rows.into_iter().enumerate() {
+        let mcc = (310 + row).to_string();
+        let price = json!({"plan_id": plan, "mcc": mcc, "price": "5"});
+        let rate = json!({"operator_id": rig.world.operators[0], "mcc": mcc, "price": "1", "currency": "UZS"});
+        for (what, token, body) in [("tariffs", &rig.reseller, price), ("operator-rates", &rig.house, rate)] {
+            let publish = async |from: Option<String>| {
+                let mut body = body.clone();
+                body["effective_from"] = json!(from);
+                rig.post(token, &format!("/v1/{what}"), &body).await.expect(201).text("id")
+            };
+            let first = publish(None).await;
+            let moments: Vec<String> = [0].iter().chain(later).map(|days| day(*days)).collect();
+            if let Some(days) = ended {
+                let at =
+                    later.iter().position(|one| *one == days).map_or_else(|| day(days), |at| moments[at + 1].clone());
+                let body = json!({"reason": "the contract ends", "effective_to": at});
+                rig.post(token, &format!("/v1/{what}/{first}/end"), &body).await.expect(200);
+            }
+            let ends = async || {
+                let listed = rig.get(token, &format!("/v1/{what}")).await.expect(200).json();
+                let own = listed["data"].as_array().unwrap().iter().find(|one| one["id"] == json!(first)).cloned();
+                own.unwrap()["effective_to"].as_str().map(|at| at.parse::<DateTime<Utc>>().unwrap())
+            };
+            let before = ends().await;
+            let mut ids = Vec::new();
+            for moment in &moments[1..] {
+                ids.push(publish(Some(moment.clone())).await);
+            }
+            for at in taken_back {
+                rig.call("DELETE", &format!("/v1/{what}/{}", ids[*at]), Some(token), None).await.expect(204);
+            }
+            assert_eq!((ends().await, before.is_some()), (before, expected.is_some()), "{what} {row}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_a_price_is_named() {
     let rig = rig().await;

@@ -37,7 +37,7 @@ pub async fn get_for_update(tx: &mut PgConnection, id: RateId) -> Result<Option<
 /// When the database fails.
 pub async fn end(tx: &mut PgConnection, id: RateId, at: DateTime<Utc>) -> Result<bool, Error> {
     let ended = query!(
-        "UPDATE operator_rates SET effective_to = $2
+        "UPDATE operator_rates SET effective_to = $2, ended_at = $2
          WHERE id = $1 AND effective_from < $2 AND (effective_to IS NULL OR effective_to > $2)",
         id.uuid(),
         at,
@@ -47,15 +47,16 @@ pub async fn end(tx: &mut PgConnection, id: RateId, at: DateTime<Utc>) -> Result
     Ok(ended.rows_affected() == 1)
 }
 
-/// Takes back a rate that begins after `now`: the one that it would have closed goes on, up to where it would have ended
-/// itself. `false`: it has begun, so that messages may have been bought at it.
+/// Takes back a rate that begins after `now`: the one that it would have closed goes on as if it had never been published,
+/// up to where that was ended on purpose or the next one begins. `false`: it has begun, so that messages may have been
+/// bought at it.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn withdraw(tx: &mut PgConnection, id: RateId, now: DateTime<Utc>) -> Result<bool, Error> {
     let gone = query!(
         "DELETE FROM operator_rates WHERE id = $1 AND effective_from > $2
-         RETURNING operator_id, mcc, mnc, traffic_class, effective_from, effective_to",
+         RETURNING operator_id, mcc, mnc, traffic_class, effective_from",
         id.uuid(),
         now,
     )
@@ -63,7 +64,9 @@ pub async fn withdraw(tx: &mut PgConnection, id: RateId, now: DateTime<Utc>) -> 
     .await?;
     let Some(gone) = gone else { return Ok(false) };
     query!(
-        "UPDATE operator_rates SET effective_to = $6
+        "UPDATE operator_rates r SET effective_to = least(r.ended_at, (SELECT min(n.effective_from) FROM operator_rates n
+           WHERE n.operator_id = $1 AND n.mcc = $2 AND coalesce(n.mnc, '') = coalesce($3, '')
+             AND coalesce(n.traffic_class, '') = coalesce($4, '') AND n.effective_from > $5))
          WHERE operator_id = $1 AND mcc = $2 AND coalesce(mnc, '') = coalesce($3, '')
            AND coalesce(traffic_class, '') = coalesce($4, '') AND effective_to = $5",
         gone.operator_id,
@@ -71,7 +74,6 @@ pub async fn withdraw(tx: &mut PgConnection, id: RateId, now: DateTime<Utc>) -> 
         gone.mnc,
         gone.traffic_class,
         gone.effective_from,
-        gone.effective_to,
     )
     .execute(tx)
     .await?;

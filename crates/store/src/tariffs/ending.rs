@@ -42,7 +42,7 @@ pub async fn get_for_update(
 /// When the database fails.
 pub async fn end(tx: &mut PgConnection, tenant: AccountId, id: TariffId, at: DateTime<Utc>) -> Result<bool, Error> {
     let ended = query!(
-        "UPDATE tariffs t SET effective_to = $3 FROM tariff_plans p JOIN accounts a ON a.id = p.owner_account_id
+        "UPDATE tariffs t SET effective_to = $3, ended_at = $3 FROM tariff_plans p JOIN accounts a ON a.id = p.owner_account_id
          WHERE t.id = $2 AND p.id = t.plan_id AND a.path @> ARRAY[$1::uuid]
            AND t.effective_from < $3 AND (t.effective_to IS NULL OR t.effective_to > $3)",
         tenant.uuid(),
@@ -54,8 +54,9 @@ pub async fn end(tx: &mut PgConnection, tenant: AccountId, id: TariffId, at: Dat
     Ok(ended.rows_affected() == 1)
 }
 
-/// Takes back a price that begins after `now`: the one that it would have closed goes on, up to where it would have
-/// ended itself. `false`: it has begun, so that messages may have been priced by it.
+/// Takes back a price that begins after `now`: the one that it would have closed goes on as if it had never been
+/// published, up to where that was ended on purpose or the next one begins. `false`: it has begun, so that messages may have
+/// been priced by it.
 ///
 /// # Errors
 /// When the database fails.
@@ -69,7 +70,7 @@ pub async fn withdraw(
         "DELETE FROM tariffs t USING tariff_plans p, accounts a
          WHERE t.id = $2 AND p.id = t.plan_id AND a.id = p.owner_account_id AND a.path @> ARRAY[$1::uuid]
            AND t.effective_from > $3
-         RETURNING t.plan_id, t.mcc, t.mnc, t.traffic_class, t.effective_from, t.effective_to",
+         RETURNING t.plan_id, t.mcc, t.mnc, t.traffic_class, t.effective_from",
         tenant.uuid(),
         id.uuid(),
         now,
@@ -78,7 +79,9 @@ pub async fn withdraw(
     .await?;
     let Some(gone) = gone else { return Ok(false) };
     query!(
-        "UPDATE tariffs SET effective_to = $6
+        "UPDATE tariffs t SET effective_to = least(t.ended_at, (SELECT min(n.effective_from) FROM tariffs n
+           WHERE n.plan_id = $1 AND coalesce(n.mcc, '') = coalesce($2, '') AND coalesce(n.mnc, '') = coalesce($3, '')
+             AND coalesce(n.traffic_class, '') = coalesce($4, '') AND n.effective_from > $5))
          WHERE plan_id = $1 AND coalesce(mcc, '') = coalesce($2, '') AND coalesce(mnc, '') = coalesce($3, '')
            AND coalesce(traffic_class, '') = coalesce($4, '') AND effective_to = $5",
         gone.plan_id,
@@ -86,7 +89,6 @@ pub async fn withdraw(
         gone.mnc,
         gone.traffic_class,
         gone.effective_from,
-        gone.effective_to,
     )
     .execute(tx)
     .await?;

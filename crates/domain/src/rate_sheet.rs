@@ -268,7 +268,7 @@ pub fn compare(offers: &[Offer], held: &[Held], terms: &Terms) -> Vec<Line> {
     if terms.is_whole {
         lines.extend(closings(offers, held, &lines, terms));
     }
-    lines.sort_by_key(|line| (line.row.is_none(), line.row, line.network));
+    lines.sort_by_key(|line| (line.row.is_none(), line.row, line.network, line.row.is_none().then_some(line.from)));
     lines
 }
 
@@ -368,15 +368,16 @@ fn apply(line: &Line, timeline: &mut Vec<Span>) {
     timeline.push(Span { id: None, price, currency, from: at, to });
 }
 
-/// Rates that a whole sheet does not list, at the moment when its first row holds.
+/// Rates that a whole sheet does not list, at the moment when its first row holds; those that would begin later end where they
+/// would begin, and never hold.
 fn closings(offers: &[Offer], held: &[Held], lines: &[Line], terms: &Terms) -> Vec<Line> {
     let listed: BTreeSet<(Network, Option<TrafficClass>)> =
         offers.iter().map(|offer| (offer.network, offer.traffic_class)).collect();
     let first = lines.iter().map(|line| line.moved_from.unwrap_or(line.from)).min();
     let at = first.unwrap_or(terms.default_from).max(terms.now);
-    let missing = held.iter().filter(|rate| {
-        in_force(rate.from, rate.to, at) && rate.from < at && !listed.contains(&(rate.network, rate.traffic_class))
-    });
+    let missing = held
+        .iter()
+        .filter(|rate| rate.to.is_none_or(|to| to > at) && !listed.contains(&(rate.network, rate.traffic_class)));
     let close = |rate: &Held| Line {
         row: None,
         network: rate.network,
@@ -387,7 +388,7 @@ fn closings(offers: &[Offer], held: &[Held], lines: &[Line], terms: &Terms) -> V
         old: Some((Some(rate.id), rate.price, rate.currency)),
         new: None,
         is_rounded: false,
-        from: at,
+        from: at.max(rate.from),
         to: None,
         moved_from: None,
     };

@@ -1,5 +1,7 @@
 //! Suppliers' rate sheets over the API: what each row changes, and that a sheet is applied and undone as a whole.
 
+mod command_line;
+
 use axum::body::Body;
 use chrono::{DateTime, Days, SecondsFormat, TimeDelta, Utc};
 use http::{Request, header};
@@ -322,6 +324,67 @@ async fn undoing_restores_every_rate_exactly_and_only_before_it_is_in_force() {
     rig.step(&rig.house, &second, "undo", json!({"reason": "x"})).await.expect(200);
     assert_eq!(rig.rates().await, applied);
     rig.step(&rig.house, &first, "undo", json!({"reason": "x"})).await.expect(200);
+    assert_eq!(rig.rates().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_sheet_takes_away_what_was_to_begin_later() {
+    let rig = Rig::new().await;
+    rig.rules(&json!({"mapping": {"currency": "UZS"}})).await;
+    let base = format!(
+        "mcc;mnc;price;effective\n434;;50;\n434;01;10;\n434;02;20;\n434;02;21;{0}\n434;03;30;{0}\n434;01;11;{0}\n",
+        day(20)
+    );
+    let (id, _) = rig.sheet(base).await;
+    rig.step(&rig.house, &id, "apply", json!({})).await.expect(200);
+    let before = rig.rates().await;
+    rig.rules(&json!({"mapping": {"currency": "UZS"}, "is_whole": true})).await;
+    let sheet = format!("mcc;mnc;price;effective\n434;;50;{0}\n434;01;9;{0}\n", day(10));
+    let (id, summary) = rig.sheet(sheet.clone()).await;
+    let told: Vec<(String, String)> = rig
+        .lines(&id, "")
+        .await
+        .iter()
+        .map(|line| (short(line), line["effective_from"].as_str().unwrap_or_default().to_owned()))
+        .collect();
+    let (soon, later) = (text(midnight(10)), text(midnight(20)));
+    let expected = [
+        ("2 unchanged 434- 50.00 -> 50.00", &soon),
+        ("3 down 43401 10.00 -> 9.00", &soon),
+        ("- closed 43402 20.00 -> -", &soon),
+        ("- closed 43402 21.00 -> -", &later),
+        ("- closed 43403 30.00 -> -", &later),
+    ];
+    assert_eq!(told, expected.map(|(line, from)| (line.to_owned(), from.clone())));
+    assert_eq!(summary["closed"], 3);
+    rig.step(&rig.house, &id, "apply", json!({})).await.expect(200);
+    let holds = async |network: &str, days: u64| {
+        rig.world.catalogue.refresh().await.unwrap();
+        let catalogue = rig.world.catalogue.get();
+        let at = midnight(days) + TimeDelta::hours(1);
+        let rates = catalogue.rates.get(&network.parse::<domain::Network>().unwrap());
+        let own = rates
+            .into_iter()
+            .flatten()
+            .find(|rate| rate.operator == rig.world.operators[0] && domain::tariff::in_force(rate.from, rate.to, at));
+        own.map(|rate| rate.price.to_string())
+    };
+    for (network, days, price) in [
+        ("43402", 9, Some("20.00")),
+        ("43402", 11, None),
+        ("43402", 21, None),
+        ("43403", 21, None),
+        ("43401", 21, Some("11.00")),
+    ] {
+        assert_eq!(holds(network, days).await.as_deref(), price, "{network} in {days} days");
+    }
+    // Undone, all is as it was; but not over what was published since.
+    let other = json!({"operator_id": rig.world.operators[0], "mcc": "434", "mnc": "03", "price": "1", "currency": "UZS",
+        "effective_from": text(midnight(30))});
+    let made = rig.post(&rig.house, "/v1/operator-rates", &other).await.expect(201).text("id");
+    assert_eq!(rig.step(&rig.house, &id, "undo", json!({"reason": "x"})).await.refusal(), (409, "conflict".to_owned()));
+    rig.call("DELETE", &format!("/v1/operator-rates/{made}"), Some(&rig.house), None).await.expect(204);
+    rig.step(&rig.house, &id, "undo", json!({"reason": "x"})).await.expect(200);
     assert_eq!(rig.rates().await, before);
 }
 

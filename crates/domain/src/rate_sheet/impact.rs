@@ -69,7 +69,9 @@ pub fn impacts(lines: &[Line], held: &[Held], volumes: &[Volume]) -> Vec<Option<
         by_country.entry(volume.network.country()).or_default().push(volume);
     }
     let impact = |line: &Line| {
-        if !line.publishes() && !line.closes() {
+        // What ends where it would begin never cost anything.
+        let never_held = |rate: &Held| rate.from >= line.from && line.old.is_some_and(|(id, ..)| id == Some(rate.id));
+        if !line.publishes() && !line.closes() || line.closes() && held.iter().any(never_held) {
             return None;
         }
         let there = by_country.get(&line.network.country()).map(Vec::as_slice).unwrap_or_default();

@@ -86,15 +86,26 @@ fn what_holds_at_the_moment_of_the_row_decides() {
 
 #[test]
 fn a_whole_sheet_closes_what_it_does_not_list() {
-    let rates = [held("43404", 10, -5, None), held("43405", 10, -5, None), held("43406", 10, 9, None)];
+    let rates = [
+        held("43404", 10, -5, Some(7)),
+        held("43405", 10, -5, None),
+        held("43406", 10, 9, None),
+        // Dearer from a day on.
+        held("43404", 12, 7, None),
+        held("43407", 10, -5, Some(1)),
+        held("43408", 10, 2, None),
+    ];
     let terms = Terms { is_whole: true, ..terms() };
     let lines = compare(&[offer(1, "43405", 11, Some(2))], &rates, &terms);
     let told: Vec<(Option<u32>, String, Change, DateTime<Utc>)> =
         lines.iter().map(|line| (line.row, line.network.to_string(), line.change, line.from)).collect();
     let expected = [
         (Some(1), "43405".to_owned(), Change::Up, at(2)),
-        // That of 43406 begins later, and stays.
         (None, "43404".to_owned(), Change::Closed, at(2)),
+        // What would begin later ends where it would begin; what ends before stays as it is.
+        (None, "43404".to_owned(), Change::Closed, at(7)),
+        (None, "43406".to_owned(), Change::Closed, at(9)),
+        (None, "43408".to_owned(), Change::Closed, at(2)),
     ];
     assert_eq!(told, expected);
 }

@@ -62,21 +62,32 @@ pub async fn held(tx: &mut PgConnection, operator: OperatorId, at: DateTime<Utc>
     held.collect()
 }
 
-/// Ends rates at their moments, and notes their ends before.
+/// Ends rates at their moments, and notes their ends before. One that would not have begun by then is taken away.
 pub async fn close(tx: &mut PgConnection, sheet: SheetId, ends: &[Close]) -> Result<(), Error> {
     let rows: Vec<Value> = ends.iter().map(|end| json!({"id": end.rate.uuid(), "at": end.at})).collect();
+    let rows = Value::Array(rows);
+    query!(
+        "WITH gone AS (
+           DELETE FROM operator_rates r USING jsonb_to_recordset($2) AS c(id uuid, at timestamptz)
+           WHERE r.id = c.id AND r.effective_from = c.at RETURNING r.*)
+         INSERT INTO rate_sheet_withdrawn (sheet_id, rate_id, rate) SELECT $1, g.id, to_jsonb(g) FROM gone g",
+        sheet.uuid(),
+        rows,
+    )
+    .execute(&mut *tx)
+    .await?;
     query!(
         "WITH close AS (
-           SELECT r.id, r.effective_to AS was, min(c.at) AS at
+           SELECT r.id, r.effective_to AS was, r.ended_at, min(c.at) AS at
            FROM jsonb_to_recordset($2) AS c(id uuid, at timestamptz) JOIN operator_rates r ON r.id = c.id
            WHERE r.effective_from < c.at AND (r.effective_to IS NULL OR r.effective_to > c.at)
-           GROUP BY r.id, r.effective_to),
+           GROUP BY r.id, r.effective_to, r.ended_at),
          noted AS (
-           INSERT INTO rate_sheet_ends (sheet_id, rate_id, is_new, was_to, is_to)
-           SELECT $1, id, false, was, at FROM close)
-         UPDATE operator_rates r SET effective_to = close.at FROM close WHERE r.id = close.id",
+           INSERT INTO rate_sheet_ends (sheet_id, rate_id, is_new, was_to, was_ended, is_to)
+           SELECT $1, id, false, was, ended_at, at FROM close)
+         UPDATE operator_rates r SET effective_to = close.at, ended_at = close.at FROM close WHERE r.id = close.id",
         sheet.uuid(),
-        Value::Array(rows),
+        rows,
     )
     .execute(tx)
     .await?;
@@ -96,15 +107,15 @@ pub async fn publish(
         r#"WITH new AS (
              SELECT * FROM jsonb_to_recordset($2) AS n(mcc text, mnc text, class text, "from" timestamptz)),
            cut AS (
-             SELECT r.id, r.effective_to AS was, min(n."from") AS at
+             SELECT r.id, r.effective_to AS was, r.ended_at, min(n."from") AS at
              FROM new n JOIN operator_rates r
                ON r.operator_id = $3 AND r.mcc = n.mcc AND coalesce(r.mnc, '') = coalesce(n.mnc, '')
                AND coalesce(r.traffic_class, '') = coalesce(n.class, '')
                AND r.effective_from < n."from" AND (r.effective_to IS NULL OR r.effective_to > n."from")
-             GROUP BY r.id, r.effective_to),
+             GROUP BY r.id, r.effective_to, r.ended_at),
            noted AS (
-             INSERT INTO rate_sheet_ends (sheet_id, rate_id, is_new, was_to, is_to)
-             SELECT $1, id, false, was, at FROM cut
+             INSERT INTO rate_sheet_ends (sheet_id, rate_id, is_new, was_to, was_ended, is_to)
+             SELECT $1, id, false, was, ended_at, at FROM cut
              ON CONFLICT (sheet_id, rate_id) DO UPDATE SET is_to = excluded.is_to)
            UPDATE operator_rates r SET effective_to = cut.at FROM cut WHERE r.id = cut.id"#,
         sheet.uuid(),
@@ -120,7 +131,7 @@ pub async fn publish(
                "from" timestamptz, "to" timestamptz, "row" integer)),
            made AS (
              INSERT INTO operator_rates (id, operator_id, mcc, mnc, traffic_class, price_micros, currency, charge_on,
-               effective_from, effective_to, sheet_id, sheet_row)
+               effective_from, effective_to, ended_at, sheet_id, sheet_row)
              SELECT n.id, $3, n.mcc, n.mnc, n.class, n.price_micros, n.currency,
                coalesce((SELECT r.charge_on FROM operator_rates r
                  WHERE r.operator_id = $3 AND r.mcc = n.mcc AND coalesce(r.mnc, '') = coalesce(n.mnc, '')
@@ -128,7 +139,7 @@ pub async fn publish(
                  ORDER BY r.effective_from DESC LIMIT 1), $4), n."from",
                least(n."to", n.next, (SELECT min(r.effective_from) FROM operator_rates r
                  WHERE r.operator_id = $3 AND r.mcc = n.mcc AND coalesce(r.mnc, '') = coalesce(n.mnc, '')
-                   AND coalesce(r.traffic_class, '') = coalesce(n.class, '') AND r.effective_from > n."from")),
+                   AND coalesce(r.traffic_class, '') = coalesce(n.class, '') AND r.effective_from > n."from")), n."to",
                $1, n."row"
              FROM new n
              RETURNING id, effective_to)
@@ -159,12 +170,21 @@ fn as_json(Publish { row, rate }: &Publish) -> Value {
 
 /// Takes back what a sheet did: its rates go, and what it ended holds on as before. Nothing is done where something of it is
 /// in force at `now`, or where rates that it touched were changed since, or one was published since that ends where one of its
-/// own begins. A rate that ended there before the sheet came ends there still.
+/// own begins, or holds where one is to come back. A rate that ended there before the sheet came ends there still.
 pub async fn undo(tx: &mut PgConnection, sheet: SheetId, now: DateTime<Utc>) -> Result<Result<(), NotUndone>, Error> {
     let state = query!(
         r#"SELECT
-             coalesce(bool_or(CASE WHEN e.is_new THEN r.effective_from ELSE e.is_to END <= $2), false) AS "in_force!",
-             coalesce(bool_or(r.id IS NULL OR r.effective_to IS DISTINCT FROM e.is_to), false) AS "changed!",
+             coalesce(bool_or(CASE WHEN e.is_new THEN r.effective_from ELSE e.is_to END <= $2), false)
+               OR EXISTS (SELECT FROM rate_sheet_withdrawn w
+                 WHERE w.sheet_id = $1 AND (w.rate ->> 'effective_from')::timestamptz <= $2) AS "in_force!",
+             coalesce(bool_or(r.id IS NULL OR r.effective_to IS DISTINCT FROM e.is_to), false)
+               OR EXISTS (
+                 SELECT FROM rate_sheet_withdrawn w, jsonb_populate_record(NULL::operator_rates, w.rate) AS b
+                   JOIN operator_rates o ON o.operator_id = b.operator_id AND o.mcc = b.mcc
+                     AND coalesce(o.mnc, '') = coalesce(b.mnc, '')
+                     AND coalesce(o.traffic_class, '') = coalesce(b.traffic_class, '')
+                     AND tstzrange(o.effective_from, o.effective_to) && tstzrange(b.effective_from, b.effective_to)
+                 WHERE w.sheet_id = $1 AND o.sheet_id IS DISTINCT FROM $1) AS "changed!",
              coalesce(bool_or(e.is_new AND EXISTS (
                SELECT FROM operator_rates before
                WHERE before.operator_id = r.operator_id AND before.mcc = r.mcc
@@ -187,8 +207,15 @@ pub async fn undo(tx: &mut PgConnection, sheet: SheetId, now: DateTime<Utc>) -> 
     }
     query!("DELETE FROM operator_rates WHERE sheet_id = $1", sheet.uuid()).execute(&mut *tx).await?;
     query!(
-        "UPDATE operator_rates r SET effective_to = e.was_to FROM rate_sheet_ends e
+        "UPDATE operator_rates r SET effective_to = e.was_to, ended_at = e.was_ended FROM rate_sheet_ends e
          WHERE e.sheet_id = $1 AND NOT e.is_new AND r.id = e.rate_id",
+        sheet.uuid(),
+    )
+    .execute(&mut *tx)
+    .await?;
+    query!(
+        "INSERT INTO operator_rates SELECT b.* FROM rate_sheet_withdrawn w,
+           jsonb_populate_record(NULL::operator_rates, w.rate) AS b WHERE w.sheet_id = $1",
         sheet.uuid(),
     )
     .execute(tx)

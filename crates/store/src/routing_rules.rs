@@ -52,13 +52,14 @@ impl Row {
 }
 
 /// Publishes a version: closes the one that holds at its moment, ends where a later one begins, and gets the next
-/// number, which is answered. The constraint `routing_rules_do_not_overlap` refuses a second version of the same moment.
+/// number; answers the number, and where it ends. A number that a version had which was taken back is not given again. The
+/// constraint `routing_rules_do_not_overlap` refuses a second version of the same moment.
 ///
 /// # Errors
 /// When the database refuses or fails.
-pub async fn publish(tx: &mut PgConnection, new: &Version) -> Result<u32, Error> {
+pub async fn publish(tx: &mut PgConnection, new: &Version) -> Result<(u32, Option<DateTime<Utc>>), Error> {
     let Rule { id, name, position, body, from, .. } = &new.rule;
-    // Two at a time would take the same number.
+    // Two at a time would close each other's row, and wait for each other for ever.
     query!("SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0))", id.uuid()).execute(&mut *tx).await?;
     query!(
         "UPDATE routing_rules SET effective_to = $2
@@ -69,11 +70,14 @@ pub async fn publish(tx: &mut PgConnection, new: &Version) -> Result<u32, Error>
     .execute(&mut *tx)
     .await?;
     let made = query!(
-        "INSERT INTO routing_rules (rule_id, version, name, position, body, reason, made_by, effective_from, effective_to)
-         SELECT $1, coalesce(max(r.version), 0) + 1, $2, $3, $4, $5, $6, $7,
-           min(r.effective_from) FILTER (WHERE r.effective_from > $7)
-         FROM routing_rules r WHERE r.rule_id = $1
-         RETURNING version",
+        "WITH next AS (
+           INSERT INTO routing_rule_numbers AS n (rule_id, last_version) VALUES ($1, 1)
+           ON CONFLICT (rule_id) DO UPDATE SET last_version = n.last_version + 1 RETURNING last_version)
+         INSERT INTO routing_rules (rule_id, version, name, position, body, reason, made_by, effective_from, effective_to)
+         SELECT $1, next.last_version, $2, $3, $4, $5, $6, $7,
+           (SELECT min(r.effective_from) FROM routing_rules r WHERE r.rule_id = $1 AND r.effective_from > $7)
+         FROM next
+         RETURNING version, effective_to",
         id.uuid(),
         name,
         position,
@@ -84,7 +88,40 @@ pub async fn publish(tx: &mut PgConnection, new: &Version) -> Result<u32, Error>
     )
     .fetch_one(tx)
     .await?;
-    narrow(made.version, "version")
+    Ok((narrow(made.version, "version")?, made.effective_to))
+}
+
+/// Takes back a version that begins after `now`: the one that it would have closed goes on as if it had never been
+/// published, up to where that was ended on purpose or the next one begins. `false`: there is none, or it has begun, so that
+/// messages may have been decided by it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn withdraw(
+    tx: &mut PgConnection,
+    id: RoutingRuleId,
+    version: u32,
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let gone = query!(
+        "DELETE FROM routing_rules WHERE rule_id = $1 AND version = $2 AND effective_from > $3 RETURNING effective_from",
+        id.uuid(),
+        i32::try_from(version).map_err(|_| Error::Range)?,
+        now,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(gone) = gone else { return Ok(false) };
+    query!(
+        "UPDATE routing_rules r SET effective_to = least(r.ended_at,
+           (SELECT min(n.effective_from) FROM routing_rules n WHERE n.rule_id = $1 AND n.effective_from > $2))
+         WHERE rule_id = $1 AND effective_to = $2",
+        id.uuid(),
+        gone.effective_from,
+    )
+    .execute(tx)
+    .await?;
+    Ok(true)
 }
 
 /// Ends a rule at `at`: what holds then is closed, what was to begin later is dropped, for it never held. `false`: there
@@ -97,7 +134,7 @@ pub async fn end(tx: &mut PgConnection, id: RoutingRuleId, at: DateTime<Utc>) ->
         .execute(&mut *tx)
         .await?;
     let closed = query!(
-        "UPDATE routing_rules SET effective_to = $2
+        "UPDATE routing_rules SET effective_to = $2, ended_at = $2
          WHERE rule_id = $1 AND effective_from < $2 AND (effective_to IS NULL OR effective_to > $2)",
         id.uuid(),
         at,

@@ -106,6 +106,42 @@ async fn a_version_of_later_begins_in_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_version_of_later_is_taken_back_and_gives_its_number_to_nobody() {
+    let rig = Rig::new().await;
+    let day = |days| (Utc::now() + TimeDelta::days(days)).to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let says = |from: Option<&String>, strategy: &str| json!({"name": "R", "position": 1, "then": {"strategy": strategy}, "effective_from": from});
+    let id = rig.rule(&says(None, "least_cost")).await["id"].as_str().unwrap().to_owned();
+    let path = format!("/v1/routing/rules/{id}");
+    let put = async |body: &Value| rig.call("PUT", &path, Some(&rig.house), Some(body)).await.expect(200).json();
+    let versions = async || {
+        let history = rig.get(&rig.house, &path).await.expect(200).json();
+        let one = |row: &Value| (row["version"].as_u64().unwrap(), row["effective_to"].as_str().map(str::to_owned));
+        history["versions"].as_array().unwrap().iter().map(one).collect::<Vec<_>>()
+    };
+    let withdraw =
+        async |version: u64| rig.call("DELETE", &format!("{path}/versions/{version}"), Some(&rig.house), None).await;
+    let (tomorrow, later) = (day(1), day(2));
+    put(&says(Some(&later), "block")).await;
+    let between = put(&says(Some(&tomorrow), "quality")).await;
+    assert_eq!(between["effective_to"], later, "it ends where a later one begins");
+    assert_eq!(versions().await, [(3, Some(later.clone())), (2, None), (1, Some(tomorrow.clone()))]);
+    withdraw(3).await.expect(204);
+    assert_eq!(versions().await, [(2, None), (1, Some(later))]);
+    withdraw(2).await.expect(204);
+    assert_eq!(versions().await, [(1, None)]);
+    assert_eq!(withdraw(2).await.refusal().0, 404);
+    assert_eq!(withdraw(1).await.refusal(), (409, "conflict".to_owned()), "it holds");
+    assert_eq!(rig.call("DELETE", &format!("{path}/versions/x"), Some(&rig.house), None).await.refusal().0, 404);
+    assert_eq!(put(&says(Some(&tomorrow), "block")).await["version"], 4);
+    rig.call("DELETE", &path, Some(&rig.house), None).await.expect(204);
+    assert_eq!(versions().await.iter().map(|(version, _)| *version).collect::<Vec<_>>(), [1]);
+    assert_eq!(put(&says(None, "quality")).await["version"], 5);
+    let trail = rig.get(&rig.house, "/v1/audit-logs").await.expect(200).json();
+    let actions: Vec<&Value> = trail["data"].as_array().unwrap().iter().map(|entry| &entry["action"]).collect();
+    assert!(actions.contains(&&json!("routing_rule.withdraw")), "{actions:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn weights_share_messages_out() {
     let rig = Rig::new().await;
     let [ucell, beeline] = rig.world.operators;

@@ -23,7 +23,7 @@ use crate::change::{Change, conflict, found};
 use crate::check::Check;
 use crate::list::{List, Query, page, path_id};
 use crate::openapi::Refusals;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -32,6 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(get_rule))
         .routes(routes!(publish_version))
         .routes(routes!(end_rule))
+        .routes(routes!(withdraw_version))
 }
 
 /// A version of a rule to publish.
@@ -166,7 +167,8 @@ async fn publish(api: &Api, caller: &Caller, mut new: Version, action: &'static 
     let mut tx = api.db.begin().await?;
     let made = routing_rules::publish(&mut tx, &new).await;
     let twice = "a version of this moment is there already";
-    new.rule.version = made.map_err(|error| conflict(error, "routing_rules_do_not_overlap", twice))?;
+    let made = made.map_err(|error| conflict(error, "routing_rules_do_not_overlap", twice))?;
+    (new.rule.version, new.rule.to) = made;
     let Version { rule, reason, .. } = &new;
     let detail = json!({"version": rule.version, "name": rule.name, "position": rule.position, "body": rule.body,
         "reason": reason, "effective_from": rule.from});
@@ -216,6 +218,32 @@ async fn end_rule(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<St
     let mut tx = api.db.begin().await?;
     let was_there = routing_rules::end(&mut tx, id, crate::time::now()).await?;
     ended(&api, &caller, tx, was_there, ("routing_rule.end", id.to_string())).await
+}
+
+/// Take back a version that has not begun: the one that it would have closed goes on. Its number is not given again.
+#[utoipa::path(delete, path = "/v1/routing/rules/{id}/versions/{version}", tag = "operators",
+    params(("id" = String, Path, description = "`route_…`"), ("version" = String, Path, description = "Its number")),
+    responses((status = 204, description = "It never holds"), Refusals))]
+async fn withdraw_version(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path((id, version)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    caller.may(Scope::AdminWrite)?;
+    caller.is_house()?;
+    let id: RoutingRuleId = path_id(&id)?;
+    let version: u32 = version.parse().map_err(|_| Problem::not_found())?;
+    let is_there = |versions: Vec<Version>| versions.iter().any(|one| one.rule.version == version);
+    found(is_there(routing_rules::versions(&api.db, id).await?))?;
+    let mut tx = api.db.begin().await?;
+    if !routing_rules::withdraw(&mut tx, id, version, crate::time::now()).await? {
+        let detail = "this version has begun, so that messages may have been decided by it: publish another one, or end the rule";
+        return Err(Problem::new(Code::Conflict, detail));
+    }
+    let (action, subject) = ("routing_rule.withdraw", id.to_string());
+    let detail = json!({"version": version});
+    api.commit(tx, &caller, Change { account: caller.account, action, subject, detail }).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// List the rules that hold at a time, newest first.

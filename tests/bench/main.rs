@@ -20,6 +20,7 @@ mod run;
 mod setup;
 mod smpp;
 mod usage;
+mod what_if;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -182,6 +183,9 @@ async fn runs(bench: &mut Bench, options: &Options) -> Result<Vec<Outcome>> {
     if options.endurance > 0 {
         let long = endurance::run(bench, &modes[0], options.endurance).await?;
         report::runs(&[long]);
+    }
+    if options.what_if > 0 {
+        what_if::run(bench, options.what_if).await?;
     }
     verified(bench).await?;
     holds::run(bench, &modes, options.messages).await?;

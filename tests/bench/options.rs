@@ -11,6 +11,7 @@ BENCH_MESSAGES     messages of each run (50000)
 BENCH_CONNECTIONS  connections that post single messages (64)
 BENCH_ONLY         single or batch: only these runs
 BENCH_ENDURANCE    messages of the long run that watches memory (200000); 0 leaves it out
+BENCH_WHAT_IF      lines of CSV that a what-if replays (1000000); 0 leaves what-ifs out
 BENCH_MICRO        0 leaves the micro-benchmarks out
 BENCH_QUEUES       0 leaves the runs with queues in RabbitMQ and SQS out
 BENCH_CHAPPE       the program to measure (chappe beside this one)
@@ -32,6 +33,7 @@ pub(crate) struct Options {
     pub(crate) connections: usize,
     pub(crate) only: Option<Only>,
     pub(crate) endurance: u64,
+    pub(crate) what_if: u64,
     pub(crate) micro: bool,
     pub(crate) queues: bool,
     pub(crate) pause: bool,
@@ -53,6 +55,7 @@ impl Options {
             connections: usize::try_from(connections)?,
             only,
             endurance: number("BENCH_ENDURANCE", 200_000)?,
+            what_if: number("BENCH_WHAT_IF", 1_000_000)?.min(1_000_000),
             micro: number("BENCH_MICRO", 1)? != 0,
             queues: number("BENCH_QUEUES", 1)? != 0,
             pause: number("BENCH_PAUSE", 0)? != 0,

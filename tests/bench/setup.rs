@@ -27,7 +27,7 @@ const SEGMENTS_PER_SECOND: u32 = 1_000_000;
 const CREDIT: &str = "1000000000";
 
 /// A client of the API.
-struct Api {
+pub(crate) struct Api {
     addr: SocketAddr,
     connection: Connection,
     token: String,
@@ -72,7 +72,8 @@ async fn accounts(addr: SocketAddr, operators: &[Arc<Operator>]) -> Result<(Api,
 }
 
 impl Api {
-    async fn log_in(addr: SocketAddr) -> Result<Self> {
+    /// As the house of the demo.
+    pub(crate) async fn log_in(addr: SocketAddr) -> Result<Self> {
         let mut api =
             Self { addr, connection: Connection::open(addr).await?, token: String::new(), account: String::new() };
         let tokens = api.post("/v1/auth/login", &json!({ "email": EMAIL, "password": PASSWORD })).await?;
@@ -81,7 +82,14 @@ impl Api {
         Ok(api)
     }
 
-    async fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
+    pub(crate) async fn get(&mut self, path: &str) -> Result<Value> {
+        let (addr, token) = (self.addr, &self.token);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {addr}\r\nAuthorization: Bearer {token}\r\n\r\n");
+        let answer = self.connection.exchange(request.as_bytes()).await?;
+        answer.json().with_context(|| format!("GET {path}"))
+    }
+
+    pub(crate) async fn post(&mut self, path: &str, body: &Value) -> Result<Value> {
         let body = body.to_string();
         let request = post_head(self.addr, path, &self.token, body.len()) + &body;
         let answer = self.connection.exchange(request.as_bytes()).await?;
@@ -128,7 +136,7 @@ async fn make_account(api: &mut Api, parent: &str, (name, role, price): (&str, &
     Ok(account)
 }
 
-fn text(value: &Value, member: &str) -> Result<String> {
+pub(crate) fn text(value: &Value, member: &str) -> Result<String> {
     let text = value.get(member).and_then(Value::as_str);
     text.map(str::to_owned).with_context(|| format!("the answer has no {member}"))
 }

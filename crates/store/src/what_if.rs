@@ -59,7 +59,7 @@ pub struct Sent {
     pub traffic_class: Option<TrafficClass>,
     /// Its template.
     pub template: Option<TemplateName>,
-    /// When it was accepted.
+    /// When it was accepted; a scheduled one: when it was to be sent.
     pub at: DateTime<Utc>,
 }
 
@@ -187,14 +187,14 @@ pub async fn sent(db: &Db, period: &Period, after: Uuid) -> Result<Vec<Sent>, Er
     };
     let rows = query_as!(
         Record,
-        "SELECT c.message_id AS id, c.account_id AS account, c.recipient AS to_number, c.sender, c.mcc_mnc, c.encoding,
-           c.segments, c.traffic_class, c.template, c.accepted_at AS at
-         FROM sms_cdr c
+        r#"SELECT c.message_id AS id, c.account_id AS account, c.recipient AS to_number, c.sender, c.mcc_mnc, c.encoding,
+           c.segments, c.traffic_class, c.template, coalesce(m.scheduled_at, c.accepted_at) AS "at!"
+         FROM sms_cdr c LEFT JOIN messages m ON m.id = c.message_id
          WHERE c.message_id > greatest($1, uuid_at($2)) AND c.message_id < uuid_at($3) AND c.correction = 0
            AND ($4::uuid IS NULL OR EXISTS (
              SELECT FROM accounts a WHERE a.id = c.account_id AND a.path @> ARRAY[$4::uuid]))
            AND ($5::text IS NULL OR c.mcc_mnc = $5) AND ($6::text IS NULL OR left(c.mcc_mnc, 3) = $6)
-         ORDER BY c.message_id LIMIT $7",
+         ORDER BY c.message_id LIMIT $7"#,
         after,
         period.since,
         period.until,

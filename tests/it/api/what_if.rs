@@ -181,3 +181,116 @@ async fn replays_are_listed_newest_first_and_read_as_files() {
     sqlx::query("UPDATE what_ifs SET state = 'failed', result = NULL").execute(rig.world.pool()).await.unwrap();
     assert_eq!(file().await.refusal(), (409, "conflict".to_owned()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_csv_of_single_messages_is_shared_out_as_the_weights_say() {
+    let rig = Rig::new().await;
+    let [ucell, beeline] = rig.world.operators;
+    let weighted = json!({"strategy": "weighted",
+        "operators": [{"operator_id": ucell, "weight": 1}, {"operator_id": beeline, "weight": 3}]});
+    let mut csv = "count,to\n".to_owned();
+    for number in 0..20_000 {
+        csv.push_str(&format!(",+99893{number:07}\n"));
+    }
+    let found = rig
+        .what_if(&json!({"csv": csv, "rules": [{"position": 1, "when": {"networks": ["434"]}, "then": weighted}]}))
+        .await;
+    let of = |name: &str| {
+        let of = found["operators"].as_array().unwrap().iter().find(|one| one["operator"] == name).unwrap();
+        of["after"]["messages"].clone()
+    };
+    assert_eq!((&found["messages"], &found["moved"]), (&json!(20_000), &json!(5_000)));
+    assert_eq!((of("Ucell"), of("Beeline")), (json!(5_000), json!(15_000)));
+    let kept = "SELECT count(*) FROM what_ifs WHERE pg_column_size(request) > 2000";
+    assert_eq!(rig.world.count(kept).await, 0, "of the traffic only its size is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_of_csv_says_all_that_rules_look_at() {
+    let rig = Rig::new().await;
+    let client = rig.world.client;
+    let csv = format!(
+        "\u{feff}to, account_id ,from,traffic_class,template,encoding,segments,count\r\n\
+         +998931234567,{client},Bank,otp,code.v1,ucs2,3,7\r\n+998931234568,,,,,,,2\r\n\
+         \"+998931234569\",{client},\"Shop, Ltd\",,,,1,1\r\n"
+    );
+    let rows = [
+        (json!({"templates": ["code.v1"]}), 7),
+        (json!({"traffic_classes": ["otp"]}), 7),
+        (json!({"senders": ["bank"]}), 7),
+        (json!({"senders": ["Shop, Ltd"]}), 1),
+        (json!({"encodings": ["ucs2"]}), 7),
+        (json!({"segments_min": 3}), 7),
+        (json!({"accounts": [client]}), 8),
+        (json!({"prefixes": ["998931234568"]}), 2),
+    ];
+    for (when, blocked) in rows {
+        let rules = json!([{"position": 1, "when": when, "then": {"strategy": "block"}}]);
+        let found = rig.what_if(&json!({"csv": csv, "rules": rules})).await;
+        assert_eq!(found["messages"], 10, "{when}");
+        assert_eq!(found["after"]["unrouted"], json!({"blocked_by_rule": blocked}), "{when}");
+    }
+    let million = json!({"to": "+998931234567", "count": 1_000_000});
+    for (ask, expected) in [
+        (json!({"csv": "to,price\n+998931234567,1\n"}), vec!["/csv/columns/1"]),
+        (json!({"csv": "from\nBank\n"}), vec!["/csv/columns"]),
+        (json!({"csv": "to\n"}), vec!["/csv"]),
+        (
+            json!({"csv": "to,count,segments,template\n+998931234567,1,1,\n1,0,256,!\n"}),
+            vec!["/csv/lines/3/count", "/csv/lines/3/segments", "/csv/lines/3/template", "/csv/lines/3/to"],
+        ),
+        (json!({"csv": "to\n+998931234567\n", "messages": []}), vec!["/csv"]),
+        (json!({"messages": vec![million; 11]}), vec!["/messages"]),
+        (json!({"csv": format!("to,count\n{}", "+998931234567,1000000\n".repeat(11))}), vec!["/csv"]),
+        (
+            json!({"messages": [{"to": "+998931234567", "segments": 0, "template": "!"}]}),
+            vec!["/messages/0/segments", "/messages/0/template"],
+        ),
+    ] {
+        let refused = rig.post(&rig.house, "/v1/routing/what-if", &ask).await.expect(400).json();
+        let mut told: Vec<&str> =
+            refused["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+        told.sort_unstable();
+        assert_eq!(told, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_takes_long_tells_how_far_it_is() {
+    let rig = Rig::new().await;
+    let turns = json!([{"position": 1, "then": {"strategy": "round_robin"}}]);
+    let million = json!({"to": "+998931234567", "account_id": rig.world.client, "count": 1_000_000});
+    let ask = json!({"messages": vec![million; 10], "rules": turns});
+    let path = format!(
+        "/v1/routing/what-if/{}",
+        rig.post(&rig.house, "/v1/routing/what-if", &ask).await.expect(202).text("id")
+    );
+    // It was silent for long, as far as anybody can see: it must speak up.
+    let old = "UPDATE what_ifs SET updated_at = now() - interval '59 seconds'";
+    sqlx::query(old).execute(rig.world.pool()).await.unwrap();
+    let told = testkit::until_some(Duration::from_secs(30), async || {
+        let row = rig.get(&rig.house, &path).await.expect(200).json();
+        assert_ne!(row["state"], "failed", "{row}");
+        row["messages"].as_i64().filter(|messages| *messages > 0)
+    })
+    .await;
+    assert!(told <= 10_000_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduled_message_is_replayed_at_the_hour_when_it_was_to_be_sent() {
+    use chrono::Timelike as _;
+
+    let rig = Rig::new().await;
+    Box::pin(live(&rig.world, 11)).await;
+    let records = rig.world.count("SELECT count(*) FROM sms_cdr WHERE correction = 0").await;
+    let sending = chrono::Utc::now() + chrono::TimeDelta::hours(12);
+    sqlx::query("UPDATE messages SET scheduled_at = $1").bind(sending).execute(rig.world.pool()).await.unwrap();
+    let minute = sending.hour() * 60 + sending.minute();
+    let hours =
+        json!([{"from_minute": minute, "until_minute": (minute + 5) % 1440 + u32::from(minute == 1435) * 1440}]);
+    let until = (chrono::Utc::now() + chrono::TimeDelta::minutes(1)).to_rfc3339();
+    let rules = json!([{"position": 1, "when": {"hours": hours}, "then": {"strategy": "block"}}]);
+    let found = rig.what_if(&json!({"until": until, "rules": rules})).await;
+    assert_eq!(found["after"]["unrouted"], json!({"blocked_by_rule": records}));
+}

@@ -86,6 +86,26 @@ async fn what_waits_for_an_operator_that_is_down_goes_to_another_after_a_while()
 }
 
 #[tokio::test]
+async fn what_is_taken_from_an_operator_that_is_down_is_given_back_to_its_cap() {
+    let case = Case::new().await;
+    let Case { road, cheap, .. } = &case;
+    sqlx::query("UPDATE operators SET daily_cap = 100 WHERE id = $1")
+        .bind(cheap.uuid())
+        .execute(road.world.pool())
+        .await
+        .unwrap();
+    road.world.catalogue.refresh().await.unwrap();
+    for segments in [1, 2] {
+        road.send(road.world.message("43405", segments, road.now())).await;
+    }
+    let used = async || road.world.count("SELECT sum(segments)::bigint FROM operator_days").await;
+    assert_eq!(used().await, 3);
+    case.later(0, 0, 1).await;
+    assert_eq!(case.later(61, 0, 1).await, 2);
+    assert_eq!(used().await, 0);
+}
+
+#[tokio::test]
 async fn what_nobody_else_may_carry_waits_on_and_a_moment_without_sessions_moves_nothing() {
     let case = Case::new().await;
     let Case { road, cheap, dear } = &case;

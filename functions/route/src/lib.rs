@@ -8,6 +8,7 @@ mod plan;
 use std::sync::Arc;
 
 use contract::{Accepted, Envelope, queues, seal};
+use domain::MessageId;
 use host::{Clock, Delivery, Failure, Handler};
 use store::holder::Holder;
 use store::{Db, breakers, conclude, inbox, operator_caps, publish, routing};
@@ -81,20 +82,25 @@ impl Route {
             return Ok(());
         }
         routing::remember(&mut tx, &plan.decisions, now).await?;
+        let again: Vec<(MessageId, i16)> =
+            plan.choices.iter().filter(|choice| choice.hop > 0).map(|choice| (choice.message, choice.hop)).collect();
         let chosen = routing::choose(&mut tx, plan.choices, now).await?;
-        let mut given = Vec::new();
+        let mut given = operator_caps::Days::new();
         for (operator, mut items) in plan.routed {
             items.retain(|item| chosen.contains(&item.message_id));
             if plan.capped.contains(&operator) {
-                given.push((operator, items.iter().map(|item| i64::from(item.segments)).sum()));
+                let segments: i64 = items.iter().map(|item| i64::from(item.segments)).sum();
+                *given.entry((operator, now.date_naive())).or_default() += segments;
             }
             publish::publish(&mut tx, self.db.publishing(), &queues::submit(operator), seal(&items, now)?, 0).await?;
         }
         routing::note(&mut tx, plan.unrouted).await?;
-        let moved = store::advance::advance(&mut tx, plan.ended, now).await?;
+        let ended = store::advance::advance(&mut tx, plan.ended, now).await?;
         store::advance::append_events(&mut tx, Self::NAME, &plan.events).await?;
-        conclude::conclude(&mut tx, &self.db, &moved, now).await?;
-        operator_caps::count(&mut tx, &given, now).await?;
+        conclude::conclude(&mut tx, &self.db, &ended, now).await?;
+        let moved: Vec<_> = again.into_iter().filter(|(message, _)| chosen.contains(message)).collect();
+        operator_caps::give_back(&mut tx, &moved, &mut given).await?;
+        operator_caps::count(&mut tx, &given).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -41,6 +41,33 @@ async fn a_daily_cap_moves_traffic_until_midnight_utc() {
     play.world.assert_books_are_right().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_operator_refused_is_given_back_to_its_cap() {
+    let play = Play::new().await;
+    let noon = play.clock_at_noon();
+    play.cap(3).await;
+    let used = async || play.world.count("SELECT segments FROM operator_days ORDER BY day LIMIT 1").await;
+    let given = play.send(3).await;
+    play.world.catalogue.refresh().await.unwrap();
+    assert_eq!((split(&given), used().await), ([0, 3], 3));
+    assert_eq!(split(&play.send(1).await), [1, 0], "the cap is reached");
+    play.answer(&given[..2], false).await;
+    assert_eq!((split(&play.taken().await), used().await), ([2, 0], 1), "two went on to the other one");
+    play.answer(&given[2..], true).await;
+    play.world.catalogue.refresh().await.unwrap();
+    assert_eq!(split(&play.send(2).await), [0, 2], "there is room again");
+    assert_eq!(used().await, 3);
+
+    // It counts for the day when it was given, whenever it goes on.
+    play.cap(4).await;
+    let late = play.send(1).await;
+    assert_eq!((split(&late), used().await), ([0, 1], 4));
+    play.clock.set(noon + chrono::TimeDelta::hours(13));
+    play.answer(&late, false).await;
+    assert_eq!((split(&play.taken().await), used().await), ([1, 0], 3));
+    play.world.assert_books_are_right().await;
+}
+
 impl Play {
     fn clock_at_noon(&self) -> chrono::DateTime<chrono::Utc> {
         let noon = chrono::Utc::now().date_naive().and_hms_opt(12, 0, 0).unwrap().and_utc();

@@ -13,6 +13,7 @@ mod exchange;
 mod lookup;
 mod nightly;
 pub mod open;
+pub mod payout;
 mod post;
 pub mod refund;
 pub mod revenue;

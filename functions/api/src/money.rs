@@ -1,11 +1,12 @@
-//! Money: what people move (transfers, adjustments, refunds, corrections, payments to suppliers), what bounds it (caps,
-//! thresholds), and what tells of it (statements, revenue shares).
+//! Money: what people move (transfers, adjustments, refunds, corrections, payments to suppliers, payouts to sellers), what
+//! bounds it (caps, thresholds), and what tells of it (statements, revenue shares).
 //!
 //! Every act can be repeated with its `Idempotency-Key`, names its journal entry, and stands in the audit log.
 
 mod adjustments;
 mod caps;
 pub(crate) mod once;
+mod payouts;
 mod refunds;
 mod revenue;
 mod statement;
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(thresholds::routes())
         .merge(statement::routes())
         .merge(revenue::routes())
+        .merge(payouts::routes())
         .merge(suppliers::routes())
 }
 

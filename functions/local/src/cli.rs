@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
     cdr, edge, exchange_rates, explain, exports, health, house, ledger, messages, numbers, operators, parked, rates,
-    report, routing, seed, send, smpp, smsc, statement, up, what_if, worker,
+    report, revenue, routing, seed, send, smpp, smsc, statement, up, what_if, worker,
 };
 
 const EXAMPLES: &str = "\
@@ -83,6 +83,8 @@ pub(crate) enum Command {
     WhatIf(what_if::Options),
     /// Show what the account has, holds and may spend, and when it is empty
     Balance(Api),
+    /// Show what a seller earned, put it into the wallet, or record that it was paid out
+    Revenue(revenue::Options),
     /// Show every movement of a wallet, or the messages behind one of them
     Statement(statement::Options),
     /// Ask a running process whether it can work

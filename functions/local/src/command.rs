@@ -17,6 +17,7 @@ pub(crate) mod parked;
 pub(crate) mod queues;
 pub(crate) mod rates;
 pub(crate) mod report;
+pub(crate) mod revenue;
 pub(crate) mod routing;
 pub(crate) mod seed;
 pub(crate) mod send;

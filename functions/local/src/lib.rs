@@ -52,6 +52,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Routing(options) => command::routing::run(common, options, &out).await,
         Command::WhatIf(options) => command::what_if::run(common, options, &out).await,
         Command::Balance(options) => command::balance::run(common, options, &out).await,
+        Command::Revenue(options) => command::revenue::run(common, options, &out).await,
         Command::Statement(options) => command::statement::run(common, options, &out).await,
         Command::Health(options) => command::health::run(options).await,
         Command::House(options) => command::house::run(common, options, &out).await,

@@ -1,10 +1,11 @@
-//! Balances against their thresholds: of customers, who are told, and with suppliers, which wake the house.
+//! Balances against their thresholds: of customers, who are told, and with suppliers, which wake the house. What sellers
+//! earned is folded.
 
 use chrono::{DateTime, Utc};
 use domain::Micros;
 use serde_json::json;
 use store::audit::{self, Entry};
-use store::ledger::{supplier, thresholds};
+use store::ledger::{payout, supplier, thresholds};
 use store::{Db, accounts};
 
 /// Micros in one major unit.
@@ -13,6 +14,9 @@ const UNIT: i64 = 1_000_000;
 /// One look; answers how many balances fell below a threshold since the last one.
 pub(crate) async fn look(db: &Db, now: DateTime<Utc>) -> anyhow::Result<u64> {
     let told = customers(db, now).await?;
+    let mut tx = db.begin().await?;
+    payout::fold(&mut tx, now).await?;
+    tx.commit().await?;
     Ok(told + suppliers(db, now).await?)
 }
 

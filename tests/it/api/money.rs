@@ -4,6 +4,7 @@ mod adjustments;
 mod books;
 mod caps;
 mod corrections;
+mod payouts;
 mod refunds;
 mod revenue;
 mod statement;

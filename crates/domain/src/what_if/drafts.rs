@@ -66,8 +66,7 @@ impl Drafts {
     fn guards(&self, catalogue: &Catalogue) -> Guards {
         let scope = |guard: &Guard| (guard.account, guard.operator, guard.network);
         let drafts: HashMap<_, &Guard> = self.guards.iter().map(|guard| (scope(guard), guard)).collect();
-        let is_kept =
-            |guard: &&Guard| !self.without_guards.contains(&guard.id) && !drafts.contains_key(&scope(guard));
+        let is_kept = |guard: &&Guard| !self.without_guards.contains(&guard.id) && !drafts.contains_key(&scope(guard));
         let kept = catalogue.guards.all().filter(is_kept).cloned();
         let new = drafts.values().map(|guard| Guard { from: DateTime::<Utc>::MIN_UTC, to: None, ..(*guard).clone() });
         Guards::new(kept.chain(new).collect())

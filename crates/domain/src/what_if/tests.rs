@@ -235,11 +235,9 @@ fn a_guard_is_replaced_by_the_draft_of_its_scope() {
     };
     // Operators 1 and 2 earn 10 and 15 a segment. What holds is older and younger than the draft.
     for in_force in [1, 9] {
-        for (scope, min, draft, unrouted) in [
-            (None, 20, 5, (100, 0)),
-            (None, 5, 20, (0, 100)),
-            (Some(client()), 20, 15, (100, 0)),
-        ] {
+        for (scope, min, draft, unrouted) in
+            [(None, 20, 5, (100, 0)), (None, 5, 20, (0, 100)), (Some(client()), 20, 15, (100, 0))]
+        {
             let mut catalogue = company();
             catalogue.guards = Guards::new(vec![guard(in_force, scope, min)]);
             let drafts = Drafts { guards: vec![guard(5, scope, draft)], ..Drafts::default() };

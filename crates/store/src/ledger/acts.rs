@@ -5,7 +5,7 @@ use sqlx::{PgConnection, query};
 
 use crate::Error;
 use crate::ledger::verify::Since;
-use crate::ledger::{Violation, supplier};
+use crate::ledger::{Violation, payout, supplier};
 
 /// Findings of one rule at most.
 const FOUND_MAX: i64 = 100;
@@ -14,6 +14,7 @@ const FOUND_MAX: i64 = 100;
 pub(super) async fn verify(connection: &mut PgConnection, since: &Since) -> Result<Vec<Violation>, Error> {
     let rules = [
         ("a transaction says what its entry moved", transactions(connection, since).await?),
+        ("what a seller was paid out is what its revenue gave", payouts(connection, since).await?),
         ("corrections name their original and do not exceed it", corrections(connection, since).await?),
         ("refunds do not exceed what was captured", refunds(connection, since).await?),
         ("refunds are those of the journal", refund_lines(connection, since).await?),
@@ -28,12 +29,13 @@ async fn transactions(connection: &mut PgConnection, since: &Since) -> Result<Ve
     let rows = query!(
         r#"SELECT t.id FROM transactions t LEFT JOIN (
                SELECT entry_id, account_id, sum(posted_micros) AS posted FROM balance_ledger
-               WHERE ledger = 'wallet' AND operation IN ('top_up', 'transfer', 'adjustment', 'refund', 'correction')
+               WHERE ledger = 'wallet'
+                   AND operation IN ('top_up', 'transfer', 'adjustment', 'refund', 'correction', 'revenue_credit')
                    AND (entry_id > $2 OR entry_id = ANY ($3))
                GROUP BY 1, 2
            ) l ON l.entry_id = t.entry_id AND l.account_id = t.account_id
            WHERE (t.entry_id > $2 OR t.entry_id = ANY ($3))
-               AND t.kind <> 'supplier_payment' AND l.posted IS DISTINCT FROM t.amount_micros LIMIT $1"#,
+               AND t.kind NOT IN ('supplier_payment', 'payout') AND l.posted IS DISTINCT FROM t.amount_micros LIMIT $1"#,
         FOUND_MAX,
         since.entry,
         &since.late
@@ -42,7 +44,8 @@ async fn transactions(connection: &mut PgConnection, since: &Since) -> Result<Ve
     .await?;
     let lost = query!(
         r#"SELECT DISTINCT l.entry_id FROM balance_ledger l LEFT JOIN transactions t ON t.entry_id = l.entry_id
-           WHERE l.ledger = 'wallet' AND l.operation IN ('top_up', 'transfer', 'adjustment', 'refund', 'correction')
+           WHERE (l.ledger = 'wallet' AND l.operation IN ('top_up', 'transfer', 'adjustment', 'refund', 'correction')
+                   OR l.ledger = 'revenue' AND l.operation IN ('revenue_credit', 'payout'))
                AND (l.entry_id > $2 OR l.entry_id = ANY ($3)) AND t.id IS NULL LIMIT $1"#,
         FOUND_MAX,
         since.entry,
@@ -52,6 +55,29 @@ async fn transactions(connection: &mut PgConnection, since: &Since) -> Result<Ve
     .await?;
     let found = rows.into_iter().map(|row| format!("transaction {}", row.id));
     Ok(found.chain(lost.into_iter().map(|row| format!("entry {} has none", row.entry_id))).collect())
+}
+
+async fn payouts(connection: &mut PgConnection, since: &Since) -> Result<Vec<String>, Error> {
+    let rows = query!(
+        r#"SELECT t.id FROM transactions t LEFT JOIN (
+               SELECT entry_id, account_id, operation, sum(posted_micros) AS posted FROM balance_ledger
+               WHERE ledger = 'revenue' AND operation IN ('revenue_credit', 'payout')
+                   AND (entry_id > $2 OR entry_id = ANY ($3))
+               GROUP BY 1, 2, 3
+           ) l ON l.entry_id = t.entry_id AND l.account_id = t.account_id AND l.operation = t.kind
+           WHERE (t.entry_id > $2 OR t.entry_id = ANY ($3)) AND t.kind IN ('revenue_credit', 'payout')
+               AND (l.posted IS DISTINCT FROM -t.amount_micros OR t.amount_micros <= 0) LIMIT $1"#,
+        FOUND_MAX,
+        since.entry,
+        &since.late
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut found: Vec<String> = rows.into_iter().map(|row| format!("transaction {}", row.id)).collect();
+    if !since.has_sums {
+        found.extend(payout::verify(connection).await?);
+    }
+    Ok(found)
 }
 
 async fn corrections(connection: &mut PgConnection, since: &Since) -> Result<Vec<String>, Error> {

@@ -1,4 +1,4 @@
-//! What people moved: top-ups, transfers, adjustments, refunds and corrections, each with its journal entry.
+//! What people moved: top-ups, transfers, adjustments, refunds, corrections and payouts, each with its journal entry.
 
 use chrono::{DateTime, Utc};
 use domain::{AccountId, Currency, MessageId, Micros, OperatorId, TransactionId};
@@ -9,7 +9,8 @@ use crate::page::{Page, parse};
 use crate::{Db, Error};
 
 /// The kinds, as they are stored and shown.
-pub const KINDS: [&str; 6] = ["top_up", "transfer", "adjustment", "refund", "correction", "supplier_payment"];
+pub const KINDS: [&str; 8] =
+    ["top_up", "transfer", "adjustment", "refund", "correction", "supplier_payment", "revenue_credit", "payout"];
 
 /// One side of a movement of money.
 #[derive(Debug, Clone, PartialEq, Eq)]

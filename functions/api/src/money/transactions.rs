@@ -37,7 +37,8 @@ pub(super) struct Transaction {
     id: String,
     /// Whose wallet.
     account_id: String,
-    /// `top_up`, `transfer`, `adjustment`, `refund`, `correction` or `supplier_payment`.
+    /// `top_up`, `transfer`, `adjustment`, `refund`, `correction`, `supplier_payment`, `revenue_credit` (what was earned went
+    /// into the wallet) or `payout` (it was paid outside; the wallet did not change).
     kind: String,
     /// How much; below zero: out of the wallet.
     amount: String,
@@ -96,7 +97,7 @@ struct Filters {
     limit: Option<String>,
 }
 
-/// List top-ups, transfers, adjustments, refunds and corrections, newest first.
+/// List top-ups, transfers, adjustments, refunds, corrections and payouts, newest first.
 #[utoipa::path(get, path = "/v1/transactions", tag = "money", params(Filters),
     responses((status = 200, body = List<Transaction>), Refusals))]
 async fn list_transactions(

@@ -4,8 +4,8 @@ mod drafts;
 mod listed;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::what_if::Drafts;
 use domain::AccountId;
+use domain::what_if::Drafts;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::what_if::Period;

@@ -147,9 +147,8 @@ impl Lines<'_> {
     fn line(&mut self, check: &mut Check, said: &Said<'_>) -> Option<Listed> {
         let to = check.value("/to", Code::InvalidNumber, Number::parse(said.to));
         let unpriced = "no prefix leads to the network of this number";
-        let network = to.and_then(|to| {
-            check.value("/to", Code::UnpricedDestination, self.catalogue.network(to).ok_or(unpriced))
-        });
+        let network =
+            to.and_then(|to| check.value("/to", Code::UnpricedDestination, self.catalogue.network(to).ok_or(unpriced)));
         let kind = self.kind(check, said);
         let count = said.count.unwrap_or(1);
         check.that((1..=COUNT_MAX).contains(&count), "/count", "expected 1 to 1000000");

@@ -3,6 +3,7 @@
 mod admin;
 mod auth;
 mod batch;
+mod currencies;
 mod exchange;
 mod explain;
 pub(crate) mod exports;

@@ -58,6 +58,9 @@ pub struct NewAccount {
     pub any_sender: bool,
     /// How far below zero its wallet may go.
     pub credit_limit: Micros,
+    /// What its wallet, and those of all below it, are in; `None`: as its parent's. Another than that only right below the
+    /// house, which has no wallet in the chain: the caller sees to it.
+    pub currency: Option<Currency>,
 }
 
 /// What of an account is changed; `None` leaves a value as it is.
@@ -135,7 +138,7 @@ pub async fn create_house(tx: &mut PgConnection, id: AccountId, name: &str, curr
 pub async fn create(tx: &mut PgConnection, tenant: AccountId, new: &NewAccount) -> Result<bool, Error> {
     let made = query!(
         r#"INSERT INTO accounts (id, parent_id, path, name, role, plan_id, currency, segments_per_second, any_sender)
-         SELECT $1, p.id, p.path || $1::uuid, $3, $4, $5, p.currency, $6, $7
+         SELECT $1, p.id, p.path || $1::uuid, $3, $4, $5, coalesce($9, p.currency), $6, $7
          FROM accounts p WHERE p.id = $2 AND p.path @> ARRAY[$8::uuid]
          RETURNING currency AS "currency!""#,
         new.id.uuid(),
@@ -146,6 +149,7 @@ pub async fn create(tx: &mut PgConnection, tenant: AccountId, new: &NewAccount) 
         new.segments_per_second,
         new.any_sender,
         tenant.uuid(),
+        new.currency.as_ref().map(Currency::code),
     )
     .fetch_optional(&mut *tx)
     .await?;
@@ -227,13 +231,18 @@ pub async fn list(db: &Db, tenant: AccountId, page: Page) -> Result<Vec<Account>
     rows.into_iter().map(Row::account).collect()
 }
 
-/// Can an account that buys from `seller` pay by `plan`? The plan is the seller's, in the seller's currency.
-pub async fn plan_fits(tx: &mut PgConnection, seller: AccountId, plan: PlanId) -> Result<bool, Error> {
+/// Can an account that buys from `seller` pay by `plan`? The plan is the seller's, in the account's currency.
+pub async fn plan_fits(
+    tx: &mut PgConnection,
+    seller: AccountId,
+    (plan, currency): (PlanId, Currency),
+) -> Result<bool, Error> {
     let fits = query_scalar!(
         r#"SELECT EXISTS (SELECT FROM tariff_plans p JOIN accounts a ON a.id = p.owner_account_id
-             WHERE p.id = $2 AND a.id = $1 AND p.currency = a.currency) AS "fits!""#,
+             WHERE p.id = $2 AND a.id = $1 AND p.currency = $3) AS "fits!""#,
         seller.uuid(),
         plan.uuid(),
+        currency.code(),
     )
     .fetch_one(tx)
     .await?;

@@ -75,22 +75,23 @@ pub struct NewTariff {
     pub from: DateTime<Utc>,
 }
 
-/// Makes a price list of `owner`, in its currency. `false`: the owner is not in the tenant's subtree.
+/// Makes a price list of `owner`, in its currency where no other is named: only the house sells in several. `false`: the owner is not in the tenant's subtree.
 /// The constraint `tariff_plans_owner_account_id_name_key` refuses a name that is taken.
 pub async fn create_plan(
     tx: &mut PgConnection,
     tenant: AccountId,
     id: PlanId,
     owner: AccountId,
-    name: &str,
+    (name, currency): (&str, Option<Currency>),
 ) -> Result<bool, Error> {
     let made = query!(
         "INSERT INTO tariff_plans (id, owner_account_id, name, currency)
-         SELECT $2, a.id, $4, a.currency FROM accounts a WHERE a.id = $3 AND a.path @> ARRAY[$1::uuid]",
+         SELECT $2, a.id, $4, coalesce($5, a.currency) FROM accounts a WHERE a.id = $3 AND a.path @> ARRAY[$1::uuid]",
         tenant.uuid(),
         id.uuid(),
         owner.uuid(),
         name,
+        currency.as_ref().map(Currency::code),
     )
     .execute(tx)
     .await?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Micros, PlanId, Role};
+use domain::{AccountId, Currency, Micros, PlanId, Role};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -41,7 +41,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .merge(reroute::routes())
 }
 
-/// An account to make. Its currency is that of its parent.
+/// An account to make.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CreateAccount {
@@ -60,6 +60,10 @@ struct CreateAccount {
     /// How far below zero its balance may go. Only the house can give one.
     #[schema(example = "0.00")]
     credit_limit: Option<String>,
+    /// What its wallet is in, ISO 4217; that of its parent when nothing is said. Only right below the house can it be another:
+    /// it is that of all accounts below it, too.
+    #[schema(example = "EUR")]
+    currency: Option<String>,
     /// May send as anybody, without registered sender IDs. Only the house can allow it.
     any_sender: Option<bool>,
 }
@@ -139,9 +143,9 @@ async fn create_account(
     caller.is_seller()?;
     let new = read_new(&caller, &raw.parse()?)?;
     caller.sees(&api.catalogue.get(), new.parent)?;
-    check_parent(&api, &new)?;
+    let currency = check_parent(&api, &new)?;
     let mut tx = api.db.begin().await?;
-    check_plan(&mut tx, new.parent, new.plan).await?;
+    check_plan(&mut tx, new.parent, (new.plan, currency)).await?;
     found(accounts::create(&mut tx, caller.account, &new).await?)?;
     let detail = json!({"name": new.name, "role": new.role.name(), "parent_id": new.parent.to_string()});
     let change = Change { account: new.id, action: "account.create", subject: new.id.to_string(), detail };
@@ -163,6 +167,7 @@ fn read_new(caller: &Caller, body: &CreateAccount) -> Result<NewAccount, Problem
         &mut check,
         (body.plan_id.as_deref(), body.segments_per_second, body.credit_limit.as_deref(), body.any_sender),
     )?;
+    let currency = check.parse_some("/currency", body.currency.as_deref());
     let both = check.finish_with(role.zip(parent))?;
     Ok(NewAccount {
         id: AccountId::generate(),
@@ -173,6 +178,7 @@ fn read_new(caller: &Caller, body: &CreateAccount) -> Result<NewAccount, Problem
         segments_per_second: values.segments_per_second,
         any_sender: values.any_sender.unwrap_or(false),
         credit_limit: values.credit_limit.unwrap_or(Micros::ZERO),
+        currency,
     })
 }
 
@@ -198,8 +204,8 @@ fn read_values(
     })
 }
 
-/// A client has nobody below it, and the tree has a bottom.
-fn check_parent(api: &Api, new: &NewAccount) -> Result<(), Problem> {
+/// A client has nobody below it, the tree has a bottom, and a chain of payers has one currency. Answers that of the account.
+fn check_parent(api: &Api, new: &NewAccount) -> Result<Currency, Problem> {
     let catalogue = api.catalogue.get();
     let parent = catalogue.accounts.get(&new.parent).ok_or_else(Problem::not_found)?;
     if parent.role == Role::Client {
@@ -209,15 +215,26 @@ fn check_parent(api: &Api, new: &NewAccount) -> Result<(), Problem> {
     if above.take(domain::catalogue::DEPTH_MAX).count() >= domain::catalogue::DEPTH_MAX - 1 {
         return Err(Problem::field("/parent_id", Code::InvalidRequest, "the tree of accounts is too deep"));
     }
-    Ok(())
+    let currency = new.currency.unwrap_or(parent.currency);
+    if currency != parent.currency && parent.parent.is_some() {
+        let detail =
+            format!("expected {}: only right below the house can it be another than the parent's", parent.currency);
+        return Err(Problem::field("/currency", Code::InvalidRequest, detail));
+    }
+    Ok(currency)
 }
 
-async fn check_plan(tx: &mut Tx, seller: AccountId, plan: Option<PlanId>) -> Result<(), Problem> {
+async fn check_plan(
+    tx: &mut Tx,
+    seller: AccountId,
+    (plan, currency): (Option<PlanId>, Currency),
+) -> Result<(), Problem> {
     let Some(plan) = plan else { return Ok(()) };
-    if accounts::plan_fits(tx, seller, plan).await? {
+    if accounts::plan_fits(tx, seller, (plan, currency)).await? {
         return Ok(());
     }
-    Err(Problem::field("/plan_id", Code::InvalidRequest, "expected a plan that the account's parent owns"))
+    let detail = format!("expected a plan that the account's parent owns, in {currency}");
+    Err(Problem::field("/plan_id", Code::InvalidRequest, detail))
 }
 
 async fn show(api: &Api, caller: &Caller, id: AccountId) -> Result<Json<Account>, Problem> {
@@ -274,7 +291,7 @@ async fn change_account(
         return Err(Problem::field("/status", Code::InvalidRequest, "the house cannot suspend itself"));
     }
     let mut tx = api.db.begin().await?;
-    check_plan(&mut tx, before.parent.unwrap_or(id), values.plan).await?;
+    check_plan(&mut tx, before.parent.unwrap_or(id), (values.plan, before.currency)).await?;
     let short = "the balance and its holds need the credit limit that is there";
     let changed = accounts::update(&mut tx, caller.account, id, &values).await;
     found(changed.map_err(|error| crate::change::conflict(error, "balance_covers_holds", short))?)?;

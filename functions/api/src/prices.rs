@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use domain::tariff::OnUnconfirmed;
-use domain::{Network, PlanId, TariffId};
+use domain::{Currency, Network, PlanId, TariffId};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -47,6 +47,10 @@ struct CreatePlan {
     name: String,
     /// Who sells by it; your own account when nothing is said.
     account_id: Option<String>,
+    /// Of its prices, ISO 4217; that of its owner when nothing is said. Only the house can sell in another: to accounts right
+    /// below it that pay in that.
+    #[schema(example = "EUR")]
+    currency: Option<String>,
 }
 
 /// A price list.
@@ -58,7 +62,7 @@ struct TariffPlan {
     account_id: String,
     /// For people.
     name: String,
-    /// The currency of its prices: that of its owner.
+    /// The currency of its prices.
     currency: String,
     /// When it was made.
     #[serde(serialize_with = "crate::time::millis")]
@@ -116,25 +120,31 @@ async fn create_plan(
 ) -> Result<(StatusCode, Json<TariffPlan>), Problem> {
     caller.may(Scope::AdminWrite)?;
     caller.is_seller()?;
-    let CreatePlan { name, account_id } = raw.parse()?;
+    let CreatePlan { name, account_id, currency } = raw.parse()?;
     let mut check = Check::default();
     check.label("/name", &name, 200);
     let owner = named(&api, &caller, &mut check, account_id.as_deref())?;
+    let currency: Option<Currency> = check.parse_some("/currency", currency.as_deref());
     let owner = check.finish_with(owner)?;
+    let own = api.catalogue.get().accounts.get(&owner).map(|account| (account.currency, account.parent));
+    let (own, seller) = own.ok_or_else(Problem::not_found)?;
+    if currency.is_some_and(|currency| currency != own) && seller.is_some() {
+        let detail = format!("expected {own}: only the house sells in another currency than it pays in");
+        return Err(Problem::field("/currency", Code::InvalidRequest, detail));
+    }
     let id = PlanId::generate();
     let mut tx = api.db.begin().await?;
-    let made = tariffs::create_plan(&mut tx, caller.account, id, owner, name.trim()).await;
+    let made = tariffs::create_plan(&mut tx, caller.account, id, owner, (name.trim(), currency)).await;
     let taken = |error| conflict(error, "tariff_plans_owner_account_id_name_key", "a plan has this name already");
     found(made.map_err(taken)?)?;
     let change =
         Change { account: owner, action: "tariff_plan.create", subject: id.to_string(), detail: json!({"name": name}) };
     api.commit(tx, &caller, change).await?;
-    let currency = api.catalogue.get().accounts.get(&owner).map(|account| account.currency.to_string());
     let plan = TariffPlan {
         id: id.to_string(),
         account_id: owner.to_string(),
         name: name.trim().to_owned(),
-        currency: currency.unwrap_or_default(),
+        currency: currency.unwrap_or(own).to_string(),
         created_at: crate::time::now(),
     };
     Ok((StatusCode::CREATED, Json(plan)))

@@ -132,6 +132,7 @@ async fn make_account(
         segments_per_second: None,
         any_sender: false,
         credit_limit: Micros::ZERO,
+        currency: None,
     };
     done(store::accounts::create(tx, tenant, &new).await?, name)
 }
@@ -145,7 +146,7 @@ async fn make_plan(
     now: DateTime<Utc>,
 ) -> Result<PlanId> {
     let plan = PlanId::generate();
-    done(store::tariffs::create_plan(tx, tenant, plan, owner, name).await?, name)?;
+    done(store::tariffs::create_plan(tx, tenant, plan, owner, (name, None)).await?, name)?;
     for (operator, price) in OPERATORS.iter().zip(prices) {
         let tariff = NewTariff {
             id: TariffId::generate(),

@@ -46,7 +46,7 @@ impl Rig {
     }
 
     /// Takes what waits for an operator: each segment is accepted and delivered.
-    async fn deliver(&self, operator_id: OperatorId) {
+    pub(super) async fn deliver(&self, operator_id: OperatorId) {
         let name = queues::submit(operator_id);
         let take = Take { max: 10, wait: std::time::Duration::ZERO, lease: std::time::Duration::from_secs(30) };
         for delivery in self.world.queue.receive(&name, take).await.unwrap() {

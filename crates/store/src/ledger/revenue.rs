@@ -3,10 +3,10 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::settlement::Ended;
-use domain::{AccountId, ChainId, MessageId, Micros};
+use domain::{AccountId, ChainId, Currency, MessageId, Micros};
 use sqlx::query;
 
-use crate::page::outcome;
+use crate::page::{outcome, parse};
 use crate::{Db, Error, chain};
 
 /// What a seller earned by one child on one day.
@@ -18,6 +18,8 @@ pub struct Share {
     pub child: AccountId,
     /// Messages that were captured; one that is charged at its submit and again at its end counts once for each.
     pub messages: i64,
+    /// The currency that the child pays in; costs that nobody can convert stand apart, in theirs.
+    pub currency: Currency,
     /// Paid by the child, less what was refunded to it.
     pub earned: Micros,
     /// Paid by the seller, less what was refunded to it; by the house: to operators, as far as in its own
@@ -36,43 +38,51 @@ pub async fn shares(
     (since, until): (DateTime<Utc>, DateTime<Utc>),
 ) -> Result<Vec<Share>, Error> {
     let rows = query!(
-        r#"SELECT x.day AS "day!", x.child AS "child!", sum(x.messages)::bigint AS "messages!",
+        r#"SELECT x.day AS "day!", x.child AS "child!", x.currency AS "currency!", sum(x.messages)::bigint AS "messages!",
                sum(x.earned)::bigint AS "earned!", sum(x.paid)::bigint AS "paid!"
            FROM (
                SELECT (l.at AT TIME ZONE 'UTC')::date AS day, a.path[array_position(a.path, $1) + 1] AS child,
-                   CASE WHEN l.ledger = 'revenue' THEN l.posted_micros ELSE 0 END AS earned,
+                   l.currency, CASE WHEN l.ledger = 'revenue' THEN l.posted_micros ELSE 0 END AS earned,
                    CASE WHEN l.ledger = 'revenue' THEN 0 ELSE -l.posted_micros END AS paid,
                    CASE WHEN l.ledger = 'revenue' AND l.operation = 'capture' THEN l.messages ELSE 0 END AS messages
                FROM balance_ledger l JOIN entry_messages e ON e.entry_id = l.entry_id
-                   JOIN accounts a ON a.id = e.account_id JOIN account_balances w ON w.account_id = $1
+                   JOIN accounts a ON a.id = e.account_id
                WHERE l.account_id = $1 AND l.operation IN ('capture', 'refund', 'supplier_cost', 'exchange')
-                   AND l.ledger IN ('revenue', 'wallet', 'supplier_cost', 'fx_spread') AND l.currency = w.currency
+                   AND l.ledger IN ('revenue', 'wallet', 'supplier_cost', 'fx_spread')
                    AND l.entry_id >= uuid_at($2::timestamptz - interval '10 minutes')
                    AND l.entry_id <= uuid_at($3::timestamptz + interval '10 minutes') AND l.at >= $2 AND l.at < $3
                    AND a.id <> $1
-           ) x GROUP BY 1, 2 ORDER BY 1 DESC, 2"#,
+           ) x GROUP BY 1, 2, 3 HAVING sum(x.earned) <> 0 OR sum(x.paid) <> 0 ORDER BY 1 DESC, 2, 3"#,
         seller.uuid(),
         since,
         until
     )
     .fetch_all(&db.pool)
     .await?;
-    let share = |day, child, messages, earned, paid| Share {
-        day,
-        child: AccountId::from_uuid(child),
-        messages,
-        earned: Micros::new(earned),
-        paid: Micros::new(paid),
-    };
-    Ok(rows.into_iter().map(|row| share(row.day, row.child, row.messages, row.earned, row.paid)).collect())
+    rows.into_iter()
+        .map(|row| {
+            Ok(Share {
+                day: row.day,
+                child: AccountId::from_uuid(row.child),
+                messages: row.messages,
+                currency: parse(&row.currency, "currency")?,
+                earned: Micros::new(row.earned),
+                paid: Micros::new(row.paid),
+            })
+        })
+        .collect()
 }
 
-/// What `seller` earned by one message, by now: paid to it, and by it, less refunds. `None`: the message is not in its
+/// What `seller` earned by one message, by now: paid to it, and by it, less refunds, in the currency of the message. `None`: the message is not in its
 /// subtree, or is its own.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn of_message(db: &Db, seller: AccountId, message: MessageId) -> Result<Option<(Micros, Micros)>, Error> {
+pub async fn of_message(
+    db: &Db,
+    seller: AccountId,
+    message: MessageId,
+) -> Result<Option<(Micros, Micros, Currency)>, Error> {
     let mut connection = db.pool.lend().await?;
     let row = query!(
         r#"SELECT m.chain_id, m.outcome, coalesce(m.accepted_segments, 0) AS "accepted!",
@@ -108,5 +118,5 @@ pub async fn of_message(db: &Db, seller: AccountId, message: MessageId) -> Resul
         // The house pays operators, each that had it; what nobody can convert is not in it.
         None => Micros::new(row.cost.unwrap_or(0)),
     };
-    Ok(Some((earned, paid)))
+    Ok(Some((earned, paid, chain.currency)))
 }

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use domain::{MessageId, Micros};
 use serde::{Deserialize, Serialize};
-use store::ledger::{self, revenue};
+use store::ledger::revenue;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -49,13 +49,13 @@ struct RevenueShare {
     /// What it paid you, less refunds.
     #[schema(example = "80.00")]
     earned: String,
-    /// What you paid for the same messages, less refunds. The house: to operators, in its own currency.
+    /// What you paid for the same messages, less refunds. The house: to operators, exchanges and all.
     #[schema(example = "60.00")]
     paid: String,
     /// What is left: `earned` - `paid`.
     #[schema(example = "20.00")]
     share: String,
-    /// ISO 4217.
+    /// ISO 4217: what the child pays in. The house: what operators cost in a currency that nobody can convert stands by itself.
     currency: String,
 }
 
@@ -81,7 +81,6 @@ async fn list_revenue_shares(
     caller.may(Scope::AdminRead)?;
     caller.is_seller()?;
     let span = read(&query, crate::time::now())?;
-    let wallet = ledger::balance(&api.db, caller.account).await?.ok_or_else(Problem::not_found)?;
     let rows = revenue::shares(&api.db, caller.account, span).await?;
     let view = |row: revenue::Share| RevenueShare {
         day: row.day,
@@ -90,7 +89,7 @@ async fn list_revenue_shares(
         earned: row.earned.to_string(),
         paid: row.paid.to_string(),
         share: less(row.earned, row.paid),
-        currency: wallet.currency.to_string(),
+        currency: row.currency.to_string(),
     };
     Ok(Json(RevenueShares { data: rows.into_iter().map(view).collect() }))
 }
@@ -131,13 +130,13 @@ async fn get_message_share(
     caller.may(Scope::AdminRead)?;
     caller.is_seller()?;
     let id: MessageId = path_id(&id)?;
-    let wallet = ledger::balance(&api.db, caller.account).await?.ok_or_else(Problem::not_found)?;
-    let (earned, paid) = revenue::of_message(&api.db, caller.account, id).await?.ok_or_else(Problem::not_found)?;
+    let (earned, paid, currency) =
+        revenue::of_message(&api.db, caller.account, id).await?.ok_or_else(Problem::not_found)?;
     Ok(Json(MessageShare {
         message_id: id.to_string(),
         earned: earned.to_string(),
         paid: paid.to_string(),
         share: less(earned, paid),
-        currency: wallet.currency.to_string(),
+        currency: currency.to_string(),
     }))
 }

@@ -14,8 +14,8 @@ use crate::{Db, Error};
 pub struct Dated {
     /// Which row.
     pub id: Uuid,
-    /// MCC and MNC, or the MCC where it is the price of a country.
-    pub mcc_mnc: String,
+    /// MCC and MNC, or the MCC where it is the price of a country; `None`: of everywhere that a plan names no other price for.
+    pub mcc_mnc: Option<String>,
     /// Price of a segment.
     pub price: Micros,
     /// From when it holds.
@@ -26,7 +26,7 @@ pub struct Dated {
 
 struct Row {
     id: Uuid,
-    mcc_mnc: String,
+    mcc_mnc: Option<String>,
     price_micros: i64,
     effective_from: DateTime<Utc>,
     effective_to: Option<DateTime<Utc>>,
@@ -59,7 +59,7 @@ pub async fn tariffs(db: &Db, ids: &[TariffId]) -> Result<Vec<Dated>, Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     let rows = query_as!(
         Row,
-        r#"SELECT id, mcc || coalesce(mnc, '') AS "mcc_mnc!", price_micros, effective_from, effective_to
+        r#"SELECT id, nullif(concat(mcc, mnc), '') AS "mcc_mnc?", price_micros, effective_from, effective_to
            FROM tariffs WHERE id = ANY ($1)"#,
         &ids
     );
@@ -74,7 +74,7 @@ pub async fn rates(db: &Db, ids: &[RateId]) -> Result<Vec<Dated>, Error> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     let rows = query_as!(
         Row,
-        r#"SELECT id, mcc || coalesce(mnc, '') AS "mcc_mnc!", price_micros, effective_from, effective_to
+        r#"SELECT id, nullif(concat(mcc, mnc), '') AS "mcc_mnc?", price_micros, effective_from, effective_to
            FROM operator_rates WHERE id = ANY ($1)"#,
         &ids
     );

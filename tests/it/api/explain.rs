@@ -97,6 +97,21 @@ async fn a_message_is_explained_as_far_as_the_caller_may_see() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_plan_asks_everywhere_else_is_explained_like_any_price() {
+    let rig = Rig::new().await;
+    // The reseller's price is that of its plan for wherever it names no other.
+    sqlx::query("UPDATE tariffs SET mcc = NULL WHERE price_micros = 60000000").execute(rig.world.pool()).await.unwrap();
+    rig.world.catalogue.refresh().await.unwrap();
+    let id = rig.routed().await;
+    for (key, expected) in [(&rig.house, vec!["80.00", "60.00"]), (&rig.reseller, vec!["80.00", "60.00"])] {
+        let told = rig.explanation(key, &id).await;
+        assert_eq!(prices(&told), expected);
+        let tariff = &told["payers"][1]["tariff"];
+        assert_eq!((&tariff["mcc_mnc"], &tariff["price"]), (&Value::Null, &json!("60.00")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_nobody_carries_says_why_and_what_to_do() {
     let rig = Rig::new().await;
     rig.post(&rig.house, "/v1/routing/guards", &json!({"min": "100"})).await.expect(201);

@@ -83,7 +83,7 @@ struct Payer {
 struct DatedPrice {
     /// Which.
     id: String,
-    /// Of this network, or of its country.
+    /// Of this network, or of its country; null: of everywhere that the plan has no other price for, or the row is gone.
     mcc_mnc: Option<String>,
     /// Of a segment.
     price: Option<String>,
@@ -226,7 +226,7 @@ async fn payers(api: &Api, caller: &Caller, chain: &Chain) -> Result<Vec<Payer>,
 fn dated(id: String, row: Option<&Dated>) -> DatedPrice {
     DatedPrice {
         id,
-        mcc_mnc: row.map(|row| row.mcc_mnc.clone()),
+        mcc_mnc: row.and_then(|row| row.mcc_mnc.clone()),
         price: row.map(|row| row.price.to_string()),
         effective_from: row.map(|row| row.from),
         effective_to: row.and_then(|row| row.to),

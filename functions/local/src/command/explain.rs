@@ -88,7 +88,7 @@ fn payers(told: &Json, out: &Output) {
             format!("{} {}", text(payer, "price"), text(payer, "currency")).into(),
             text(payer, "charge_on").into(),
             text(&tariff, "id").into(),
-            text(&tariff, "mcc_mnc").into(),
+            place(&tariff).into(),
             text(&tariff, "effective_from").into(),
             text(&tariff, "effective_to").into(),
         ]
@@ -100,6 +100,13 @@ fn payers(told: &Json, out: &Output) {
     if !margin.is_empty() {
         line(&format!("you earn {margin} for a segment"));
     }
+}
+
+/// Where a tariff holds; nothing where its row is not kept any more.
+fn place(tariff: &Json) -> String {
+    let place = text(tariff, "mcc_mnc");
+    let is_default = place.is_empty() && !text(tariff, "effective_from").is_empty();
+    if is_default { "everywhere else".to_owned() } else { place }
 }
 
 fn routing(told: &Json, out: &Output) {
@@ -185,6 +192,17 @@ mod tests {
             ),
         ] {
             assert_eq!(path(&told), expected);
+        }
+    }
+
+    #[test]
+    fn a_tariff_without_a_network_holds_everywhere_else() {
+        for (tariff, expected) in [
+            (json!({"mcc_mnc": "43405", "effective_from": "2020-01-01T00:00:00.000Z"}), "43405"),
+            (json!({"mcc_mnc": null, "effective_from": "2020-01-01T00:00:00.000Z"}), "everywhere else"),
+            (json!({"mcc_mnc": null, "effective_from": null}), ""),
+        ] {
+            assert_eq!(place(&tariff), expected, "{tariff}");
         }
     }
 

@@ -102,14 +102,36 @@ pub async fn publish(tx: &mut PgConnection, new: &Made) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends a guard at `at`; one that was to begin later is dropped. `false`: there is nothing to end.
+/// Ends a guard at `at`; one that was to begin later is taken back: the one that it would have closed goes on, up to where
+/// it would have ended itself. `false`: there is nothing to end.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn end(tx: &mut PgConnection, id: GuardId, at: DateTime<Utc>) -> Result<bool, Error> {
-    let dropped = query!("DELETE FROM margin_guards WHERE id = $1 AND effective_from >= $2", id.uuid(), at)
-        .execute(&mut *tx)
+    let gone = query!(
+        "DELETE FROM margin_guards WHERE id = $1 AND effective_from >= $2
+         RETURNING account_id, operator_id, mcc, mnc, effective_from, effective_to",
+        id.uuid(),
+        at,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if let Some(gone) = gone {
+        query!(
+            "UPDATE margin_guards SET effective_to = $6
+             WHERE account_id IS NOT DISTINCT FROM $1 AND operator_id IS NOT DISTINCT FROM $2
+               AND mcc IS NOT DISTINCT FROM $3 AND mnc IS NOT DISTINCT FROM $4 AND effective_to = $5",
+            gone.account_id,
+            gone.operator_id,
+            gone.mcc,
+            gone.mnc,
+            gone.effective_from,
+            gone.effective_to,
+        )
+        .execute(tx)
         .await?;
+        return Ok(true);
+    }
     let closed = query!(
         "UPDATE margin_guards SET effective_to = $2
          WHERE id = $1 AND effective_from < $2 AND (effective_to IS NULL OR effective_to > $2)",
@@ -118,7 +140,7 @@ pub async fn end(tx: &mut PgConnection, id: GuardId, at: DateTime<Utc>) -> Resul
     )
     .execute(tx)
     .await?;
-    Ok(dropped.rows_affected() + closed.rows_affected() > 0)
+    Ok(closed.rows_affected() > 0)
 }
 
 /// All guards that ever were, newest first.

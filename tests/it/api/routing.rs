@@ -198,6 +198,39 @@ async fn a_route_that_earns_too_little_is_refused_unless_somebody_allowed_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_guard_of_later_that_is_taken_back_is_as_if_it_had_never_been() {
+    let rig = Rig::new().await;
+    let at = |days: i64| (Utc::now() + TimeDelta::days(days)).to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let [soon, later] = [at(1), at(2)];
+    rig.guard(&json!({"min": "12"})).await;
+    let second = rig.guard(&json!({"min": "0", "effective_from": later})).await;
+    let between = rig.guard(&json!({"min": "16", "effective_from": soon})).await;
+    // The guards from the newest, as when they begin, none for the first, and when they end.
+    let guards = async || {
+        let guards = rig.get(&rig.house, "/v1/routing/guards").await.expect(200).json();
+        let one = |guard: &Value| {
+            let from = guard["effective_from"].as_str().unwrap().to_owned();
+            (Some(from).filter(|from| *from >= soon), guard["effective_to"].as_str().map(str::to_owned))
+        };
+        guards["data"].as_array().unwrap().iter().map(one).collect::<Vec<_>>()
+    };
+    let take_back = async |guard: &Value| {
+        let path = format!("/v1/routing/guards/{}", guard["id"].as_str().unwrap());
+        rig.call("DELETE", &path, Some(&rig.house), None).await.expect(204);
+    };
+    let [some_soon, some_later] = [Some(soon.clone()), Some(later.clone())];
+    let first = |ends: &Option<String>| (None, ends.clone());
+    let last = (some_later.clone(), None);
+    assert_eq!(guards().await, [(some_soon.clone(), some_later.clone()), last.clone(), first(&some_soon)]);
+    take_back(&between).await;
+    assert_eq!(guards().await, [last, first(&some_later)]);
+    take_back(&second).await;
+    assert_eq!(guards().await, [(None, None)]);
+    let in_three_days = [("at", json!(at(3)))];
+    assert_eq!(rig.ranked(&in_three_days).await, ["Beeline", "Ucell: a segment would earn too little"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_named() {
     let rig = Rig::new().await;
     let nobody = OperatorId::generate();

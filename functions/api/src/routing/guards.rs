@@ -193,7 +193,7 @@ async fn list_guards(
     Ok(Json(List::new(page, rows, |row| row.guard.id.uuid(), view)))
 }
 
-/// End a guard now.
+/// End a guard now. One of later is taken back: the guard that it would have closed goes on.
 #[utoipa::path(delete, path = "/v1/routing/guards/{id}", tag = "operators", params(("id" = String, Path, description = "`guard_…`")),
     responses((status = 204, description = "It holds no more"), Refusals))]
 async fn end_guard(State(api): State<Arc<Api>>, caller: Caller, Path(id): Path<String>) -> Result<StatusCode, Problem> {

@@ -73,6 +73,43 @@ impl Case {
     }
 }
 
+/// How the second operator fails.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Fails {
+    /// It takes the message and says that it did not arrive.
+    Undelivered,
+    /// It does not take it.
+    Refused,
+    /// Its edge finds that the validity is over.
+    Lapsed,
+}
+
+impl Case {
+    /// A message of which the cheap operator says nothing in time, so that it is with the dear one.
+    async fn late(&self, network: &str) -> (MessageId, Routed) {
+        let sent = self.sent(network, 1).await;
+        self.road.clock.advance(Duration::from_secs(61));
+        self.road.sweep.receipts().await.unwrap();
+        self.road.route().await;
+        sent
+    }
+
+    async fn fails(&self, submit: &Routed, how: Fails) {
+        let (road, dear) = (&self.road, self.dear);
+        match how {
+            Fails::Undelivered => {
+                road.accepts(dear, submit).await;
+                road.explains(dear, submit, "second", Some(true)).await;
+            }
+            Fails::Refused => road.answer(dear, submit, OutcomeClass::Temporary, &[REFUSED]).await,
+            Fails::Lapsed => {
+                road.clock.set(submit.expires_at);
+                road.answer(dear, submit, OutcomeClass::Expired, &[]).await;
+            }
+        }
+    }
+}
+
 const TWO: Policy = Policy { hops_max: 2, receipt_timeout_seconds: None };
 const TIMED: Policy = Policy { hops_max: 2, receipt_timeout_seconds: Some(60) };
 
@@ -260,6 +297,84 @@ async fn without_a_receipt_in_time_it_goes_on_and_the_first_word_counts() {
         case.assert_owed(BEELINE, UCELL).await;
         case.assert_wallets(CLIENT_SUBMIT, RESELLER).await;
     }
+}
+
+#[tokio::test]
+async fn when_all_have_failed_it_ends_at_once_whoever_says_so_last() {
+    // What each of two operators says, by whether its message goes on for want of a receipt first; which one speaks last.
+    for (second_fails, last, code) in [
+        (Fails::Undelivered, 0, "first"),
+        (Fails::Undelivered, 1, "second"),
+        (Fails::Refused, 0, "first"),
+        (Fails::Refused, 1, "smpp_00000045"),
+        (Fails::Lapsed, 0, "first"),
+        (Fails::Lapsed, 1, "validity_expired"),
+    ] {
+        let case = Case::with(Some(TIMED)).await;
+        let Case { road, cheap, dear } = &case;
+        let (id, first) = case.late("43405").await;
+        let second = road.one(*dear).await;
+        for who in [1 - last, last] {
+            assert_eq!(road.stands(id).await.0, "sent", "{second_fails:?} {last}");
+            if who == 0 {
+                road.explains(*cheap, &first, "first", Some(true)).await;
+            } else {
+                case.fails(&second, second_fails).await;
+            }
+        }
+        let state = if (second_fails, last) == (Fails::Lapsed, 1) { "expired" } else { "undelivered" };
+        assert_eq!(road.stands(id).await, (state.to_owned(), Some(code.to_owned()), CLIENT_SUBMIT));
+        assert_eq!(road.told().await, [format!("message.{state}")], "{second_fails:?} {last}");
+        let dear_costs = if second_fails == Fails::Undelivered { UCELL } else { 0 };
+        case.assert_owed(BEELINE, dear_costs).await;
+        assert_eq!(road.record(id).await, (BEELINE + dear_costs, 1, 1), "{second_fails:?} {last}");
+        case.assert_wallets(CLIENT_SUBMIT, RESELLER).await;
+    }
+}
+
+#[tokio::test]
+async fn of_three_operators_the_last_word_ends_it_in_every_order() {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let case = Case::with(Some(Policy { hops_max: 3, ..TIMED })).await;
+        let Case { road, cheap, dear } = &case;
+        let third = road.operator("Third", THIRD / 1_000_000).await;
+        let (id, first) = case.late("43404").await;
+        let second = road.one(*dear).await;
+        road.accepts(*dear, &second).await;
+        road.clock.advance(Duration::from_secs(61));
+        road.sweep.receipts().await.unwrap();
+        road.route().await;
+        let last = road.one(third).await;
+        road.accepts(third, &last).await;
+        let submits = [(*cheap, &first), (*dear, &second), (third, &last)];
+        for who in order {
+            assert_eq!(road.stands(id).await.0, "sent", "{order:?} before {who}");
+            let (operator, submit) = submits[who];
+            road.explains(operator, submit, ["zero", "one", "two"][who], Some(true)).await;
+        }
+        let code = ["zero", "one", "two"][order[2]];
+        assert_eq!(road.stands(id).await, ("undelivered".to_owned(), Some(code.to_owned()), 0), "{order:?}");
+        assert_eq!(road.told().await, ["message.undelivered"], "{order:?}");
+        assert_eq!(road.record(id).await, (BEELINE + UCELL + THIRD, 2, 1), "{order:?}");
+        // What is charged on delivery is not charged; the reseller pays what was taken.
+        case.assert_wallets(0, RESELLER).await;
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_else_took_ends_with_the_word_of_the_one_before() {
+    // A policy of three, and only two operators: the second fails while the first may still deliver.
+    let case = Case::with(Some(Policy { hops_max: 3, ..TIMED })).await;
+    let Case { road, cheap, dear } = &case;
+    let (id, first) = case.late("43405").await;
+    let second = road.one(*dear).await;
+    case.fails(&second, Fails::Undelivered).await;
+    assert_eq!(road.stands(id).await.0, "sent");
+    road.explains(*cheap, &first, "first", Some(true)).await;
+    assert_eq!(road.stands(id).await, ("undelivered".to_owned(), Some("first".to_owned()), CLIENT_SUBMIT));
+    assert_eq!(road.told().await, ["message.undelivered"]);
+    case.assert_owed(BEELINE, UCELL).await;
+    case.assert_wallets(CLIENT_SUBMIT, RESELLER).await;
 }
 
 #[tokio::test]

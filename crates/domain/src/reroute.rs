@@ -65,6 +65,10 @@ pub struct Standing {
     pub hops_max: Option<u8>,
     /// Not submitted after this.
     pub expires_at: DateTime<Utc>,
+    /// It was taken from the operator before, which never got it, and nobody else has it yet.
+    pub is_between: bool,
+    /// The operator of its hop never got it: its validity ended before.
+    pub has_lapsed: bool,
     /// All its parts, of every hop.
     pub parts: Vec<Part>,
 }
@@ -103,9 +107,11 @@ pub enum Verdict {
     },
 }
 
-/// What becomes of a message after `why` happened at its try `hop`.
+/// What becomes of a message after `why` happened at its try `hop`. A failure of an earlier try counts where the try that it is
+/// on has failed: then it is the word that was waited for.
 pub fn verdict(standing: &Standing, hop: u8, why: Why, now: DateTime<Utc>) -> Verdict {
-    if standing.hop != hop || standing.state.is_final() && why == Why::NoReceipt {
+    let counts = standing.hop == hop || standing.waits_for(hop, why);
+    if !counts || standing.state.is_final() && why == Why::NoReceipt {
         return Verdict::Ignore;
     }
     if standing.state.is_final() {
@@ -121,7 +127,8 @@ pub fn verdict(standing: &Standing, hop: u8, why: Why, now: DateTime<Utc>) -> Ve
         let ends = why != Why::NoReceipt && (!elsewhere || !waits);
         return if ends { Verdict::End } else { Verdict::Wait };
     }
-    if matches!(why, Why::Receipt { .. }) && standing.of(hop).any(|part| is_open(part.state)) {
+    let has_open = |hop| standing.of(hop).any(|part| is_open(part.state));
+    if matches!(why, Why::Receipt { .. }) && (has_open(hop) || has_open(standing.hop)) {
         return Verdict::Wait;
     }
     Verdict::Reroute { waits }
@@ -160,6 +167,16 @@ impl Standing {
         u8::try_from(refused).unwrap_or(u8::MAX)
     }
 
+    /// The try that it is on has failed, so that it can only wait for what an operator before says.
+    fn waits_for(&self, hop: u8, why: Why) -> bool {
+        let mut parts = self.of(self.hop).peekable();
+        let has_failed = match parts.peek() {
+            None => self.is_between || self.has_lapsed,
+            Some(_) => parts.any(|part| is_undelivered(part.state) || part.state == State::Failed),
+        };
+        hop < self.hop && has_failed && matches!(why, Why::Receipt { .. })
+    }
+
     /// An operator has the whole message and has not said how it ended.
     fn is_open(&self, why: Why, hop: u8) -> bool {
         let others = (0..=self.hop).filter(|other| *other != hop || why == Why::NoReceipt);
@@ -176,7 +193,9 @@ impl Standing {
             return true;
         }
         let is_delivered = self.parts.iter().any(|part| part.state == State::Delivered);
-        self.hops_max.is_some_and(|max| self.hop + 1 < max.min(HOPS_MAX)) && !is_delivered && now < self.expires_at
+        // Between two operators it is on its next try already.
+        let next = self.hop + u8::from(!self.is_between);
+        self.hops_max.is_some_and(|max| next < max.min(HOPS_MAX)) && !is_delivered && now < self.expires_at
     }
 }
 

@@ -17,7 +17,8 @@ pub struct Advance {
     pub account: AccountId,
     /// Which message.
     pub message: MessageId,
-    /// Only if this is still its hop, or an earlier one delivered it; `None` where the hop does not matter.
+    /// Only if this is still its hop, or the last that an operator had, or an earlier one delivered it; `None` where the hop does
+    /// not matter.
     pub hop: Option<i16>,
     /// Where to.
     pub to: State,
@@ -25,6 +26,8 @@ pub struct Advance {
     pub code: Option<String>,
     /// What those make of the end who pay on delivery; counts where `to` is final.
     pub outcome: Outcome,
+    /// The operator of `hop` delivered it, or failed billably: it is owed where it bills that.
+    pub earns: bool,
     /// Segments that the operator of `hop` accepted; counts only while the submit is not settled.
     pub accepted: u8,
     /// The journal entry in which the caller settles this step.
@@ -120,6 +123,7 @@ pub(crate) async fn take(
     let accepted: Vec<i16> = items.iter().map(|i| i16::from(i.accepted)).collect();
     let outcomes: Vec<&str> = items.iter().map(|i| i.outcome.name()).collect();
     let entries: Vec<Uuid> = items.iter().map(|i| i.entry).collect();
+    let earns: Vec<bool> = items.iter().map(|i| i.earns).collect();
     let rows = query!(
         r#"
         WITH moved AS (
@@ -147,10 +151,10 @@ pub(crate) async fn take(
                 final_entry_id = CASE WHEN i.rank >= 8 THEN coalesce(m.final_entry_id, i.entry) END,
                 accepted_segments = coalesce(m.accepted_segments, greatest(i.accepted, m.accepted_before)),
                 -- What an operator took, or delivered, it is paid for once: at the first word of it.
-                hop_accepted = CASE WHEN (i.hop = m.hop AND CASE WHEN m.cost_charge_on = 'delivered' THEN i.rank >= 8 AND i.outcome = 'billable'
+                hop_accepted = CASE WHEN (i.hop = m.hop AND CASE WHEN m.cost_charge_on = 'delivered' THEN i.earns
                         ELSE i.accepted > 0 AND (m.hop > 0 OR coalesce(m.accepted_segments, 0) = 0) END)
                     THEN coalesce(m.hop_accepted, i.accepted) ELSE m.hop_accepted END,
-                hop_entry_id = CASE WHEN (i.hop = m.hop AND CASE WHEN m.cost_charge_on = 'delivered' THEN i.rank >= 8 AND i.outcome = 'billable'
+                hop_entry_id = CASE WHEN (i.hop = m.hop AND CASE WHEN m.cost_charge_on = 'delivered' THEN i.earns
                         ELSE i.accepted > 0 AND (m.hop > 0 OR coalesce(m.accepted_segments, 0) = 0) END)
                         AND m.hop_accepted IS NULL THEN i.entry ELSE m.hop_entry_id END,
                 corrections = m.corrections + CASE WHEN m.state = 'unconfirmed' THEN 1 ELSE 0 END,
@@ -158,11 +162,14 @@ pub(crate) async fn take(
                 released_at = CASE WHEN m.scheduled_at IS NOT NULL AND i.rank >= 8
                     THEN coalesce(m.released_at, $11) ELSE m.released_at END
             FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::smallint[], $6::text[],
-                $7::smallint[], $8::text[], $9::uuid[])
-                AS i (id, account, hop, state, rank, code, accepted, outcome, entry)
+                $7::smallint[], $8::text[], $9::uuid[], $13::bool[])
+                AS i (id, account, hop, state, rank, code, accepted, outcome, entry, earns)
             WHERE m.id = i.id AND (m.account_id = i.account) IS TRUE AND m.id >= $10
                 AND m.state_rank < i.rank
-                AND (i.hop IS NULL OR i.hop = m.hop OR i.hop < m.hop AND i.state = 'delivered')
+                AND (i.hop IS NULL OR i.hop = m.hop OR i.hop < m.hop AND i.state = 'delivered'
+                    -- One had it before, the next never got it, and nobody else takes it.
+                    OR i.hop = m.hop - 1 AND m.operator_id IS NULL AND i.rank >= 8
+                        AND greatest(m.accepted_before, m.accepted_segments) > 0)
                 AND (m.state <> 'unconfirmed' OR i.outcome <> 'billable' OR $12)
             RETURNING m.*, i.entry,
                 -- Rows of before hops were counted have nothing there.
@@ -209,7 +216,8 @@ pub(crate) async fn take(
         &entries,
         low,
         now,
-        is_late
+        is_late,
+        &earns
     )
     .fetch_all(connection)
     .await?;

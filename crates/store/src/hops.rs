@@ -27,9 +27,12 @@ pub async fn standing(
     }
     let (accounts, ids): (Vec<Uuid>, Vec<Uuid>) = messages.iter().map(|(a, m)| (a.uuid(), m.uuid())).unzip();
     let rows = query!(
-        "SELECT m.id, m.state, m.hop, m.segments, m.hops_max, m.expires_at
-         FROM unnest($1::uuid[], $2::uuid[]) AS i (account, id)
-         JOIN messages m ON m.id = i.id AND (m.account_id = i.account) IS TRUE",
+        r#"SELECT m.id, m.state, m.hop, m.segments, m.hops_max, m.expires_at,
+             m.hop > 0 AND m.operator_id IS NULL AS "is_between!",
+             CASE WHEN m.hop > 0 THEN EXISTS (SELECT FROM message_events e WHERE e.message_id = m.id
+                 AND e.source = 'bill' AND e.code = 'validity_expired') ELSE false END AS "has_lapsed!"
+           FROM unnest($1::uuid[], $2::uuid[]) AS i (account, id)
+           JOIN messages m ON m.id = i.id AND (m.account_id = i.account) IS TRUE"#,
         &accounts,
         &ids
     )
@@ -42,6 +45,8 @@ pub async fn standing(
             segments: count(row.segments)?,
             hops_max: row.hops_max.map(count).transpose()?,
             expires_at: row.expires_at,
+            is_between: row.is_between,
+            has_lapsed: row.has_lapsed,
             parts: Vec::new(),
         };
         standings.insert(MessageId::from_uuid(row.id), standing);

@@ -139,6 +139,7 @@ pub async fn cancel(tx: &mut Tx, db: &Db, standing: &Standing, now: DateTime<Utc
         hop: None,
         to: State::Canceled,
         outcome: Outcome::Free,
+        earns: false,
         code: code.clone(),
         accepted: 0,
         entry: Uuid::now_v7(),

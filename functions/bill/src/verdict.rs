@@ -115,6 +115,7 @@ impl Verdicts {
             hop: Some(i16::from(outcome.hop)),
             to,
             outcome: domain::settlement::Outcome::of(to),
+            earns: false,
             code: code(outcome),
             accepted: accepted(outcome),
             entry: entries.of(outcome.account_id),
@@ -172,7 +173,8 @@ mod tests {
         let parts = (0..).zip(hops).flat_map(|(hop, states)| states.iter().map(move |state| part(hop, *state)));
         let expires_at = DateTime::from_timestamp(60, 0).unwrap();
         let hop = u8::try_from(hops.len() - 1).unwrap();
-        Standing { state, hop, segments: 1, hops_max, expires_at, parts: parts.collect() }
+        let (is_between, has_lapsed, parts) = (false, false, parts.collect());
+        Standing { state, hop, segments: 1, hops_max, expires_at, is_between, has_lapsed, parts }
     }
 
     #[test]

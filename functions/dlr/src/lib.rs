@@ -6,7 +6,7 @@
 
 mod verdict;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,6 +87,8 @@ impl Dlr {
         (advances, mut delivered): (Vec<Advance>, Vec<Taken>),
         now: DateTime<Utc>,
     ) -> Result<Vec<Moved>, store::Error> {
+        let booked: HashSet<(MessageId, Option<i16>)> =
+            advances.iter().filter(|one| one.earns).map(|one| (one.message, one.hop)).collect();
         let billable = advances.iter().filter(|one| one.outcome == Outcome::Billable && one.to.is_final());
         let mut late: Vec<Advance> = billable.cloned().collect();
         let mut moved = advance(tx, advances, now).await?;
@@ -96,7 +98,9 @@ impl Dlr {
         moved.extend(corrected);
         let at: HashMap<MessageId, i16> = moved.iter().map(|moved| (moved.message, moved.hop)).collect();
         // The step of a message has booked what its own operator gets.
-        delivered.retain(|one| at.get(&one.message) != Some(&one.hop));
+        delivered.retain(|one| {
+            at.get(&one.message) != Some(&one.hop) || !booked.contains(&(one.message, Some(one.hop)))
+        });
         moved.extend(hops::delivered(tx, &delivered, now).await?);
         Ok(moved)
     }

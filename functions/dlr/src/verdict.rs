@@ -167,21 +167,26 @@ fn step(end: &Whole<'_>, standing: Option<&Standing>, entries: &mut EntryIds, no
     }
     let (account, message) = (part.account, part.message);
     let code = code_of(one, standing, (hop, to));
+    let mut ended = (part.hop, accepted);
     if let (true, Some(standing)) = (is_failure(to), standing) {
         let why = Why::Receipt { elsewhere: !is_failure(*state) || elsewhere(receipt, *state, code.as_deref()) };
+        if hop < standing.hop {
+            // The word of an earlier operator ends the message on the try that it is on.
+            ended = (i16::from(standing.hop), standing.accepted_at(standing.hop));
+        }
         match reroute::verdict(standing, hop, why, now) {
             Verdict::Ignore | Verdict::Wait => return None,
             Verdict::Reroute { waits } => {
-                let otherwise =
-                    (!waits).then_some(Otherwise { state: to, code, accepted, billable: end.is_billable() });
+                let (accepted, billable) = (ended.1, end.is_billable());
+                let otherwise = (!waits).then_some(Otherwise { state: to, code, accepted, billable });
                 return Some(Step::GoOn(Again { account, message, is_taken: true, otherwise }));
             }
             Verdict::End => {}
         }
     }
-    let (hop, entry) = (Some(part.hop), entries.of(account));
-    let outcome = end.outcome();
-    Some(Step::Advance(Advance { account, message, hop, to, outcome, code, accepted, entry }))
+    let ((hop, accepted), entry, outcome) = (ended, entries.of(account), end.outcome());
+    let earns = outcome == Outcome::Billable && hop == part.hop;
+    Some(Step::Advance(Advance { account, message, hop: Some(hop), to, outcome, earns, code, accepted, entry }))
 }
 
 /// What the parts of a try come to together, this receipt included.
@@ -318,6 +323,8 @@ mod tests {
             segments: 3,
             hops_max,
             expires_at: DateTime::from_timestamp(60, 0).unwrap(),
+            is_between: false,
+            has_lapsed: false,
             parts: states.iter().map(part).collect(),
         }
     }

@@ -20,6 +20,7 @@ pub(crate) fn end(found: &[Overdue], now: DateTime<Utc>) -> (Vec<Advance>, Vec<E
                 hop: Some(overdue.hop),
                 to,
                 outcome: Outcome::of(to),
+                earns: false,
                 code: code.clone(),
                 accepted: overdue.accepted,
                 entry: entries.of(overdue.account),

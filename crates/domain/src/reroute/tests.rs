@@ -22,6 +22,8 @@ fn standing(state: State, hops_max: Option<u8>, hops: &[&[State]]) -> Standing {
         segments: u8::try_from(segments).unwrap(),
         hops_max,
         expires_at: DateTime::from_timestamp(60, 0).unwrap(),
+        is_between: false,
+        has_lapsed: false,
         parts,
     }
 }
@@ -89,6 +91,53 @@ fn nothing_is_sent_after_its_validity_and_old_hops_say_nothing() {
     let second = standing(Sent, Some(3), &[&[Undelivered], &[Sent]]);
     for why in [FAILED, SUBSCRIBER, NONE, REFUSED] {
         assert_eq!(verdict(&second, 0, why, DateTime::UNIX_EPOCH), Ignore, "{why:?}");
+    }
+}
+
+#[test]
+fn an_earlier_hop_has_the_last_word_where_the_later_ones_have_failed() {
+    type Row<'a> = (Option<u8>, &'a [&'a [State]], u8, Why, Verdict);
+    let (two, three) = (Some(2), Some(3));
+    let rows: [Row<'_>; 19] = [
+        // The first says it last.
+        (two, &[&[Undelivered], &[Undelivered]], 0, FAILED, End),
+        (two, &[&[Undelivered], &[Undelivered]], 0, SUBSCRIBER, End),
+        (two, &[&[Undelivered], &[Failed]], 0, FAILED, End),
+        (three, &[&[Undelivered], &[Undelivered]], 0, FAILED, GO),
+        (three, &[&[Undelivered], &[Undelivered]], 0, SUBSCRIBER, End),
+        (None, &[&[Undelivered], &[Undelivered]], 0, FAILED, End),
+        // The later one has it, or goes on.
+        (two, &[&[Undelivered], &[Sent]], 0, FAILED, Ignore),
+        (two, &[&[Undelivered], &[]], 0, FAILED, Ignore),
+        (two, &[&[Undelivered], &[Undelivered]], 0, NONE, Ignore),
+        (two, &[&[Failed], &[Undelivered]], 0, REFUSED, Ignore),
+        // Of three, all must have failed.
+        (three, &[&[Undelivered], &[Sent], &[Undelivered]], 0, FAILED, Wait),
+        (three, &[&[Sent], &[Undelivered], &[Undelivered]], 1, FAILED, Wait),
+        (three, &[&[Undelivered], &[Undelivered], &[Undelivered]], 1, FAILED, End),
+        (three, &[&[Undelivered], &[Undelivered], &[Sent]], 1, FAILED, Ignore),
+        // Several segments: one that failed decides, unless the message goes on whole.
+        (two, &[&[Undelivered, Sent], &[Undelivered, Undelivered]], 0, FAILED, End),
+        (two, &[&[Undelivered, Sent], &[Undelivered, Delivered]], 0, FAILED, End),
+        (three, &[&[Undelivered, Sent], &[Undelivered, Undelivered]], 0, FAILED, Wait),
+        (three, &[&[Undelivered, Undelivered], &[Undelivered, Sent]], 0, FAILED, Wait),
+        (three, &[&[Undelivered, Undelivered], &[Undelivered, Undelivered]], 0, FAILED, GO),
+    ];
+    for (hops_max, hops, hop, why, expected) in rows {
+        let found = verdict(&standing(Sent, hops_max, hops), hop, why, DateTime::UNIX_EPOCH);
+        assert_eq!(found, expected, "{hops_max:?} {hops:?} {hop} {why:?}");
+    }
+}
+
+#[test]
+fn an_earlier_hop_has_the_last_word_where_nobody_else_got_it() {
+    // Its validity ended in the queue of the second; or it was taken from there, and is on its way to another.
+    for (has_lapsed, now, expected) in [(true, 60, End), (false, 0, GO), (false, 60, End)] {
+        let one = standing(Sent, Some(2), &[&[Undelivered], &[]]);
+        let one = Standing { has_lapsed, is_between: !has_lapsed, ..one };
+        let now = DateTime::from_timestamp(now, 0).unwrap();
+        assert_eq!(verdict(&one, 0, FAILED, now), expected, "{has_lapsed} {now}");
+        assert_eq!(verdict(&one, 0, SUBSCRIBER, now), End, "{has_lapsed} {now}");
     }
 }
 

@@ -13,7 +13,7 @@ use crate::world::{CLIENT_SUBMIT, World};
 const BALANCE: i64 = 1_000_000_000_000;
 
 /// An edge says how many sessions an operator has, now and by the test's clock.
-async fn bound(road: &Road, operator: OperatorId, count: i32) {
+pub(crate) async fn bound(road: &Road, operator: OperatorId, count: i32) {
     sqlx::query(
         "INSERT INTO operator_binds (operator_id, edge_id, bound, binds, at) VALUES ($1, 'edge', $2, $3, $4)
          ON CONFLICT (operator_id, edge_id) DO UPDATE SET bound = excluded.bound, at = excluded.at",

@@ -81,18 +81,58 @@ pub async fn rates(db: &Db, ids: &[RateId]) -> Result<Vec<Dated>, Error> {
     Ok(rows.fetch_all(&db.pool).await?.into_iter().map(Dated::from).collect())
 }
 
-/// The decisions for the operators that had a message before the one in its own row, by hop. The caller has seen to it that
-/// the message is the tenant's.
+/// An operator that had a message, and has it no more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Left {
+    /// Which try at a route it was.
+    pub hop: i16,
+    /// Who.
+    pub operator: Uuid,
+    /// How it was chosen; `None`: that is not kept any more.
+    pub decision: Option<serde_json::Value>,
+}
+
+/// The operators that had a message before the one in its own row, by hop, also those that never got it. The caller has
+/// seen to it that the message is the tenant's.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn earlier_decisions(db: &Db, message: MessageId) -> Result<Vec<(i16, serde_json::Value)>, Error> {
-    let rows = query!(
-        "SELECT h.hop, d.decision FROM message_hops h JOIN routing_decisions d ON d.id = h.decision_id
-         WHERE h.message_id = $1 ORDER BY h.hop",
+pub async fn left(db: &Db, message: MessageId) -> Result<Vec<Left>, Error> {
+    let rows = query_as!(
+        Left,
+        r#"SELECT h.hop, h.operator_id AS operator, d.decision AS "decision?"
+           FROM message_hops h LEFT JOIN routing_decisions d ON d.id = h.decision_id
+           WHERE h.message_id = $1 ORDER BY h.hop"#,
         message.uuid()
     );
-    Ok(rows.fetch_all(&db.pool).await?.into_iter().map(|row| (row.hop, row.decision)).collect())
+    Ok(rows.fetch_all(&db.pool).await?)
+}
+
+/// A look for another operator that found none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InVain {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Why.
+    pub code: Option<String>,
+    /// The ranking; `None`: it is not kept any more.
+    pub decision: Option<serde_json::Value>,
+}
+
+/// The looks for another operator of a message that found none, in their order. The caller has seen to it that the message
+/// is the tenant's.
+///
+/// # Errors
+/// When the database fails.
+pub async fn in_vain(db: &Db, message: MessageId) -> Result<Vec<InVain>, Error> {
+    let rows = query_as!(
+        InVain,
+        r#"SELECT e.at, e.code, d.decision AS "decision?"
+           FROM message_events e LEFT JOIN routing_decisions d ON d.id = e.decision_id
+           WHERE e.message_id = $1 AND e.decision_id IS NOT NULL ORDER BY e.at"#,
+        message.uuid()
+    );
+    Ok(rows.fetch_all(&db.pool).await?)
 }
 
 /// What a rule said in one of its versions.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use domain::fx::Exchanged;
 use domain::reroute::Policy;
 use domain::routing::Decision;
-use domain::{DecisionId, MessageId, OperatorId, RateId};
+use domain::{DecisionId, MessageId, OperatorId, RateId, State};
 use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
@@ -167,7 +167,47 @@ fn timer(choice: &Choice) -> Option<(MessageId, (i16, i32))> {
     Some((choice.message, (choice.hop, i32::try_from(seconds).ok()?)))
 }
 
-/// Stores why messages got no operator.
+/// A look for another operator of a message that one had before, which found none.
+#[derive(Debug, Clone)]
+pub struct LookInVain {
+    /// Of which message.
+    pub message: MessageId,
+    /// The state that its history shows: how the message ends, or where it stays.
+    pub state: State,
+    /// Why there is none.
+    pub code: String,
+    /// The ranking.
+    pub decision: DecisionId,
+}
+
+/// Appends looks that found nobody to the histories of their messages, each with its decision.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_looks(connection: &mut PgConnection, looks: &[LookInVain], now: DateTime<Utc>) -> Result<(), Error> {
+    if looks.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = looks.iter().map(|look| look.message.uuid()).collect();
+    let states: Vec<&str> = looks.iter().map(|look| look.state.name()).collect();
+    let codes: Vec<&str> = looks.iter().map(|look| look.code.as_str()).collect();
+    let decisions: Vec<Uuid> = looks.iter().map(|look| look.decision.uuid()).collect();
+    query!(
+        "INSERT INTO message_events (message_id, at, state, source, code, decision_id)
+         SELECT i.id, $5, i.state, 'route', i.code, i.decision
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]) AS i (id, state, code, decision)",
+        &ids,
+        &states as &[&str],
+        &codes as &[&str],
+        &decisions,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Stores why messages got no operator that none had before.
 pub async fn note(connection: &mut PgConnection, mut notes: Vec<(MessageId, DecisionId)>) -> Result<(), Error> {
     notes.sort_unstable();
     let Some((low, _)) = notes.first() else { return Ok(()) };

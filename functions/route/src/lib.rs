@@ -97,6 +97,7 @@ impl Route {
         routing::note(&mut tx, plan.unrouted).await?;
         let ended = store::advance::advance(&mut tx, plan.ended, now).await?;
         store::advance::append_events(&mut tx, Self::NAME, &plan.events).await?;
+        routing::note_looks(&mut tx, &plan.in_vain, now).await?;
         conclude::conclude(&mut tx, &self.db, &ended, now).await?;
         let moved: Vec<_> = again.into_iter().filter(|(message, _)| chosen.contains(message)).collect();
         operator_caps::give_back(&mut tx, &moved, &mut given).await?;

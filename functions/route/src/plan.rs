@@ -12,7 +12,7 @@ use domain::{Catalogue, Currency, DecisionId, MessageId, Micros, Network, Operat
 use store::advance::{Advance, Event};
 use store::hops::paid_per_segment;
 use store::ledger::EntryIds;
-use store::routing::{Choice, decision_id};
+use store::routing::{Choice, LookInVain, decision_id};
 
 /// The decisions for one envelope.
 #[derive(Debug, Default)]
@@ -21,8 +21,10 @@ pub(crate) struct Plan {
     pub(crate) choices: Vec<Choice>,
     pub(crate) routed: BTreeMap<OperatorId, Vec<Routed>>,
     pub(crate) ended: Vec<Advance>,
-    /// Those of the ended that no operator could carry, and why.
+    /// Those of the ended that no operator ever had, and why.
     pub(crate) unrouted: Vec<(MessageId, DecisionId)>,
+    /// Those that an operator had, and no other takes, and why.
+    pub(crate) in_vain: Vec<LookInVain>,
     pub(crate) events: Vec<Event>,
     /// Operators among the choices that have a daily cap.
     pub(crate) capped: BTreeSet<OperatorId>,
@@ -81,13 +83,20 @@ impl Plan {
     ) -> Result<(), store::Error> {
         let items = without.into_iter().map(|without| without.item).collect();
         for Without { item, code, decision } in self.decide_each(catalogue, items, now)? {
-            if item.reroute.is_some() {
-                self.stay(&item, code, now);
+            if item.tried.is_empty() && item.reroute.is_none() {
+                self.unrouted.push((item.message_id, decision));
+                self.end(&item, State::Rejected, code);
+                self.note(&item, State::Rejected, code, now);
                 continue;
             }
-            let state = if item.tried.is_empty() { State::Rejected } else { State::Failed };
-            self.unrouted.push((item.message_id, decision));
-            self.end(&item, state, code, now);
+            let state = if item.reroute.is_some() {
+                self.stay(&item)
+            } else {
+                self.end(&item, State::Failed, code);
+                State::Failed
+            };
+            // The decision for the operator that had it stays in its own row.
+            self.in_vain.push(LookInVain { message: item.message_id, state, code: code.to_owned(), decision });
         }
         Ok(())
     }
@@ -104,15 +113,18 @@ impl Plan {
         let mut without = Vec::new();
         for item in items {
             if item.reroute.is_some() && (item.expires_at <= now || item.tried.len() >= usize::from(HOPS_MAX)) {
-                self.stay(&item, "routes_exhausted", now);
+                let state = self.stay(&item);
+                self.note(&item, state, "routes_exhausted", now);
                 continue;
             }
             if item.expires_at <= now {
-                self.end(&item, State::Expired, "validity_expired", now);
+                self.end(&item, State::Expired, "validity_expired");
+                self.note(&item, State::Expired, "validity_expired", now);
                 continue;
             }
             if item.tried.len() >= usize::from(HOPS_MAX) {
-                self.end(&item, State::Failed, "routes_exhausted", now);
+                self.end(&item, State::Failed, "routes_exhausted");
+                self.note(&item, State::Failed, "routes_exhausted", now);
                 continue;
             }
             let (paid, probes) = (paid(&item), self.probes_to(item.mcc_mnc));
@@ -184,8 +196,9 @@ impl Plan {
         });
     }
 
-    /// No other operator takes a message that one took before: it ends as it did there, or waits for that one's word.
-    fn stay(&mut self, item: &Accepted, why: &str, now: DateTime<Utc>) {
+    /// No other operator takes a message that one took before: it ends as it did there, or waits for that one's word. Answers
+    /// the state that its history shows.
+    fn stay(&mut self, item: &Accepted) -> State {
         let otherwise = item.reroute.as_ref().and_then(|reroute| reroute.otherwise.as_ref());
         if let Some(Otherwise { state, code, accepted, billable }) = otherwise {
             let hop = i16::try_from(item.tried.len()).unwrap_or(i16::MAX) - 1;
@@ -201,11 +214,10 @@ impl Plan {
                 entry: self.entries.of(item.account_id),
             });
         }
-        let state = otherwise.map_or(State::Sent, |otherwise| otherwise.state);
-        self.note(item, state, why, now);
+        otherwise.map_or(State::Sent, |otherwise| otherwise.state)
     }
 
-    fn end(&mut self, item: &Accepted, state: State, code: &str, now: DateTime<Utc>) {
+    fn end(&mut self, item: &Accepted, state: State, code: &str) {
         self.ended.push(Advance {
             account: item.account_id,
             message: item.message_id,
@@ -217,7 +229,6 @@ impl Plan {
             accepted: 0,
             entry: self.entries.of(item.account_id),
         });
-        self.note(item, state, code, now);
     }
 
     fn note(&mut self, item: &Accepted, state: State, code: &str, now: DateTime<Utc>) {

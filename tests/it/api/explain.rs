@@ -1,15 +1,22 @@
 //! Messages explained: to the house all of it, to everybody below only what is theirs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use contract::queues;
-use domain::OperatorId;
+use axum::Router;
+use axum::body::Body;
+use contract::{OutcomeClass, ReceiptState, queues};
+use domain::reroute::Policy;
+use domain::{MessageId, OperatorId};
+use http::{Request, header};
 use route::Route;
 use serde_json::{Value, json};
 use store::sweep::Retention;
 
-use super::rig::{Rig, send};
+use super::rig::{Rig, answer, send};
+use crate::failover::bound;
 use crate::ledger::pump;
+use crate::road::Road;
 
 impl Rig {
     /// A message of the client that was routed.
@@ -152,4 +159,103 @@ async fn decisions_are_kept_as_long_as_messages_may_name_them() {
     assert_eq!(decisions().await, 0);
     let told = rig.explanation(&rig.house, &id).await;
     assert_eq!((told.get("routing"), prices(&told)), (None, vec!["80.00", "60.00"]));
+}
+
+/// A company on the road, and the API beside it.
+struct Watched {
+    road: Road,
+    router: Router,
+    house: String,
+    client: String,
+}
+
+impl Watched {
+    async fn new() -> Self {
+        let Rig { world, router, house, client, .. } = Rig::new().await;
+        Self { road: Road::of(world), router, house, client }
+    }
+
+    async fn explanation(&self, key: &str, id: MessageId) -> Value {
+        let request = Request::get(format!("/v1/messages/{id}/explanation"));
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {key}")).body(Body::empty()).unwrap();
+        answer(&self.router, request).await.expect(200).json()
+    }
+}
+
+/// The candidates of a decision, each with its reason.
+fn reasons(routing: &Value) -> Vec<(&str, &str)> {
+    let candidates = routing["candidates"].as_array().unwrap().iter();
+    candidates.map(|one| (one["operator"].as_str().unwrap(), one["reason"].as_str().unwrap())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_for_another_operator_that_finds_none_is_explained_beside_the_first() {
+    let refused = "refused with SMPP status 0x00000045";
+    // Whether Beeline takes the message and does not deliver it, or refuses it; how that ends; why nobody else takes it.
+    for (is_taken, outcome, ends, code, why) in [
+        (true, "taken, undelivered, error 0b2", "undelivered", "below_margin", "a segment would earn too little"),
+        (false, refused, "failed", "routes_exhausted", "switched off"),
+    ] {
+        let watched = Watched::new().await;
+        let Watched { road, house, client, .. } = &watched;
+        let [ucell, beeline] = road.world.operators;
+        road.set_policy(Policy { hops_max: 2, receipt_timeout_seconds: None }).await;
+        let id = road.send(road.world.message("43405", 1, road.now())).await;
+        let submit = road.one(beeline).await;
+        if is_taken {
+            road.accepts(beeline, &submit).await;
+            road.tells(beeline, &submit, 1, ReceiptState::Undeliverable).await;
+        } else {
+            sqlx::query("UPDATE operators SET enabled = false WHERE id = $1")
+                .bind(ucell.uuid())
+                .execute(road.world.pool())
+                .await
+                .unwrap();
+            road.world.catalogue.refresh().await.unwrap();
+            road.answer(beeline, &submit, OutcomeClass::Temporary, &[0x45]).await;
+        }
+        let told = watched.explanation(house, id).await;
+        assert_eq!((&told["state"], &told["hops"][0]["outcome"]), (&json!(ends), &json!(outcome)));
+        assert_eq!(reasons(&told["routing"])[0].0, "Beeline", "how its operator was chosen stays: {told}");
+        assert_eq!(told["routing"]["candidates"][0]["rank"], 1);
+        let looks = told["in_vain"].as_array().unwrap();
+        assert_eq!((looks.len(), &looks[0]["code"]), (1, &json!(code)), "{told}");
+        let mut found = reasons(&looks[0]["routing"]);
+        found.sort_unstable();
+        assert_eq!(found, [("Beeline", "was tried before"), ("Ucell", why)]);
+        let told = watched.explanation(client, id).await;
+        assert_eq!((told.get("in_vain"), told.get("routing")), (None, None));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_that_never_got_the_message_is_one_of_its_hops() {
+    let watched = Watched::new().await;
+    let Watched { road, house, .. } = &watched;
+    let [ucell, beeline] = road.world.operators;
+    let later = async |seconds: u64, is_up: i32| {
+        road.clock.advance(Duration::from_secs(seconds));
+        bound(road, beeline, is_up).await;
+        bound(road, ucell, 1).await;
+        road.sweep.failover().await.unwrap();
+        road.route().await;
+    };
+    later(0, 1).await;
+    let id = road.send(road.world.message("43405", 1, road.now())).await;
+    later(1, 0).await;
+    later(61, 0).await;
+    let submit = road.one(ucell).await;
+    road.accepts(ucell, &submit).await;
+    let told = watched.explanation(house, id).await;
+    let hops = told["hops"].as_array().unwrap();
+    let of = |hop: &Value| (hop["operator"].clone(), hop["outcome"].clone(), hop["submitted_at"].is_null());
+    assert_eq!(
+        hops.iter().map(of).collect::<Vec<_>>(),
+        [
+            (json!("Beeline"), json!("taken back before it was submitted"), true),
+            (json!("Ucell"), json!("taken, sent"), false)
+        ]
+    );
+    assert_eq!(reasons(&hops[0]["routing"])[0].0, "Beeline");
+    assert_eq!(reasons(&told["routing"])[0].0, "Ucell");
 }

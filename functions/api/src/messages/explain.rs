@@ -2,6 +2,7 @@
 //!
 //! The house sees all of it. A reseller sees its own price and those below, a client its own; neither sees operators.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -11,6 +12,7 @@ use domain::routing::Decision;
 use domain::tariff::{Chain, Link};
 use domain::{MessageId, Micros, OperatorId, RateId, ending};
 use serde::Serialize;
+use serde_json::Value;
 use store::explain::{self, Dated};
 use store::ledger::refund;
 use store::messages::{Part, Story};
@@ -31,6 +33,9 @@ use crate::routing::{Candidate, candidates};
 /// Codes of messages that got no operator.
 const UNROUTED: [&str; 6] =
     ["no_route", "routes_exhausted", "below_margin", "blocked_by_rule", "breaker_open", "daily_cap"];
+
+/// What became of a message at an operator that had no session.
+const NEVER_GOT_IT: &str = "taken back before it was submitted";
 
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new().routes(routes!(explain_message))
@@ -59,6 +64,9 @@ struct Explanation {
     routing: Option<Routing>,
     /// The operators that had it, in their order.
     hops: Vec<HopTaken>,
+    /// Looks for another operator that found none. Only the house sees them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    in_vain: Vec<LookInVain>,
 }
 
 /// One who pays.
@@ -127,10 +135,24 @@ struct HopTaken {
     operator: Option<String>,
     /// What became of its segments there, in words.
     outcome: String,
-    /// When the operator answered first.
-    #[serde(serialize_with = "crate::time::millis")]
-    submitted_at: DateTime<Utc>,
+    /// When the operator answered first; null: it never got it.
+    #[serde(serialize_with = "crate::time::millis_some")]
+    #[schema(value_type = Option<DateTime<Utc>>)]
+    submitted_at: Option<DateTime<Utc>>,
     /// How it was chosen, where another operator had the message after it. Only the house sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    routing: Option<Routing>,
+}
+
+/// A look for another operator that found none.
+#[derive(Serialize, ToSchema)]
+struct LookInVain {
+    /// When.
+    #[serde(serialize_with = "crate::time::millis")]
+    at: DateTime<Utc>,
+    /// Why there was none.
+    code: Option<String>,
+    /// The ranking.
     #[serde(skip_serializing_if = "Option::is_none")]
     routing: Option<Routing>,
 }
@@ -151,10 +173,8 @@ async fn explain_message(
     let decision: Option<Decision> =
         story.decision.as_ref().filter(|_| is_house).and_then(|json| serde_json::from_value(json.clone()).ok());
     let (summary, to_do) = summary(&story, is_house);
-    let mut hops = hops(&api, &story, is_house).await?;
-    if is_house {
-        tell_earlier(&api, id, &mut hops).await?;
-    }
+    let hops = hops(&api, &story, is_house).await?;
+    let in_vain = if is_house { in_vain(&api, id).await? } else { Vec::new() };
     let cost = decision.as_ref().and_then(Decision::choice).and_then(|first| first.margin);
     let margin = if is_house { cost } else { chain.as_ref().and_then(|chain| resold(chain, &caller)) };
     let routing = match &decision {
@@ -177,6 +197,7 @@ async fn explain_message(
         margin,
         routing,
         hops,
+        in_vain,
     }))
 }
 
@@ -251,32 +272,43 @@ async fn routing(api: &Api, decision: &Decision) -> Result<Routing, Problem> {
 }
 
 async fn hops(api: &Api, story: &Story, is_house: bool) -> Result<Vec<HopTaken>, Problem> {
-    let ids: Vec<Uuid> = story.parts.iter().map(|part| part.operator_id).collect();
+    let left = explain::left(&api.db, story.message.id).await?;
+    let by_hop: Vec<&[Part]> = story.parts.chunk_by(|one, other| one.hop == other.hop).collect();
+    let mut hops: BTreeMap<i16, (Uuid, &[Part])> =
+        left.iter().map(|left| (left.hop, (left.operator, &[][..]))).collect();
+    hops.extend(by_hop.into_iter().filter_map(|parts| Some((parts.first()?.hop, (parts.first()?.operator_id, parts)))));
+    let ids: Vec<Uuid> = hops.values().map(|(operator, _)| *operator).collect();
     let names = if is_house { explain::operator_names(&api.db, &ids).await? } else { Vec::new() };
-    let by_hop = story.parts.chunk_by(|one, other| one.hop == other.hop);
-    let hop = |parts: &[Part]| {
-        let operator = parts.first()?.operator_id;
-        Some(HopTaken {
-            hop: parts.first()?.hop,
+    let mut told = Vec::with_capacity(hops.len());
+    for (hop, (operator, parts)) in hops {
+        let decision = left.iter().find(|left| left.hop == hop && is_house).and_then(|left| left.decision.as_ref());
+        told.push(HopTaken {
+            hop,
             operator_id: is_house.then(|| OperatorId::from_uuid(operator).to_string()),
             operator: names.iter().find(|(id, _)| *id == operator).map(|(_, name)| name.clone()),
-            outcome: outcome(parts, is_house),
-            submitted_at: parts.iter().map(|part| part.submitted_at).min()?,
-            routing: None,
-        })
-    };
-    Ok(by_hop.filter_map(hop).collect())
+            outcome: if parts.is_empty() { NEVER_GOT_IT.to_owned() } else { outcome(parts, is_house) },
+            submitted_at: parts.iter().map(|part| part.submitted_at).min(),
+            routing: kept(api, decision).await?,
+        });
+    }
+    Ok(told)
 }
 
-/// Says how each operator was chosen that another came after.
-async fn tell_earlier(api: &Api, id: MessageId, hops: &mut [HopTaken]) -> Result<(), Problem> {
-    for (hop, decision) in explain::earlier_decisions(&api.db, id).await? {
-        let Ok(decision) = serde_json::from_value::<Decision>(decision) else { continue };
-        if let Some(taken) = hops.iter_mut().find(|taken| taken.hop == hop) {
-            taken.routing = Some(routing(api, &decision).await?);
-        }
+/// A decision, where it is kept and can be read.
+async fn kept(api: &Api, decision: Option<&Value>) -> Result<Option<Routing>, Problem> {
+    match decision.and_then(|decision| serde_json::from_value::<Decision>(decision.clone()).ok()) {
+        Some(decision) => Ok(Some(routing(api, &decision).await?)),
+        None => Ok(None),
     }
-    Ok(())
+}
+
+async fn in_vain(api: &Api, id: MessageId) -> Result<Vec<LookInVain>, Problem> {
+    let mut told = Vec::new();
+    for look in explain::in_vain(&api.db, id).await? {
+        let routing = kept(api, look.decision.as_ref()).await?;
+        told.push(LookInVain { at: look.at, code: look.code, routing });
+    }
+    Ok(told)
 }
 
 /// What became of the segments of a hop: all alike in one sentence, else each.

@@ -41,6 +41,10 @@ pub(crate) async fn run(common: &Common, options: Options, out: &Output) -> Resu
         line("");
     }
     routing(&told, out);
+    for look in list(&told, "in_vain") {
+        line(&format!("\n{}, no other operator: {}", text(look, "at"), text(look, "code")));
+        routing(look, out);
+    }
     timeline(&told, out);
     Ok(())
 }

@@ -140,7 +140,7 @@ pub struct Candidate {
     /// How it did at this network of late, where that is not perfect.
     #[serde(default, skip_serializing_if = "is_perfect")]
     pub score: Score,
-    /// Its receipts are not believed: it comes behind all whose are.
+    /// Its receipts are not believed: it comes behind all that are up and whose are.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub untrusted: bool,
     /// Where its breaker at this network stands.

@@ -31,6 +31,13 @@ pub async fn versions(db: &Db) -> Result<(i64, i64), Error> {
     Ok((row.version, row.standings))
 }
 
+/// Gives the catalogue a new version for what no trigger of its tables sees: every process reads it anew.
+pub(crate) async fn changed_now(connection: &mut PgConnection) -> Result<(), Error> {
+    query!("UPDATE catalogue_version SET version = version + 1").execute(&mut *connection).await?;
+    query!("SELECT pg_notify('catalogue', '')").execute(connection).await?;
+    Ok(())
+}
+
 /// Reads the whole catalogue on one snapshot of the database; of the overrides only what `known` does not know.
 pub async fn load(db: &Db, known: &Overrides) -> Result<Catalogue, Error> {
     let mut tx = db.begin_picture().await?;
@@ -121,10 +128,13 @@ async fn prefixes(connection: &mut PgConnection, catalogue: &mut Catalogue) -> R
 }
 
 async fn operators(connection: &mut PgConnection, catalogue: &mut Catalogue) -> Result<(), Error> {
+    // A status from before an outage was noted does not count, whatever time it is here.
     let rows = query!(
         r#"SELECT o.id, o.name, o.enabled, o.priority,
                coalesce((SELECT sum(b.bound) > 0 FROM operator_binds b
-                   WHERE b.operator_id = o.id AND b.at > now() - make_interval(secs => $1)), false) AS "bound!"
+                   WHERE b.operator_id = o.id AND b.at > now() - make_interval(secs => $1) AND NOT EXISTS
+                       (SELECT FROM operator_outages u WHERE u.operator_id = o.id AND u.since > b.at)),
+                   false) AS "bound!"
            FROM operators o WHERE o.deleted_at IS NULL ORDER BY o.id"#,
         BINDS_FRESH_SECONDS
     )

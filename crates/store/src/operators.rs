@@ -7,7 +7,7 @@ use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
 use crate::page::{Page, narrow};
-use crate::{Db, Error};
+use crate::{Db, Error, catalogue};
 
 /// An edge that was silent for so long is gone, and its sessions with it; in seconds.
 pub const EDGE_SILENT_SECONDS: i64 = 30;
@@ -267,8 +267,7 @@ pub async fn report_binds(
     .await?
     .count;
     if changed > 0 {
-        query!("UPDATE catalogue_version SET version = version + 1").execute(&mut *tx).await?;
-        query!("SELECT pg_notify('catalogue', '')").execute(tx).await?;
+        catalogue::changed_now(tx).await?;
     }
     Ok(())
 }

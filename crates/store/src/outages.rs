@@ -7,33 +7,52 @@ use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use crate::hops::{Again, again, leave};
-use crate::{Db, Error};
+use crate::{Db, Error, catalogue};
 
 /// A status of binds older than this says nothing: its edge is gone.
 const BINDS_FRESH: TimeDelta = TimeDelta::seconds(60);
 
-/// Notes which operators have no session that can submit, and which have one again. Answers those that have had none for at
-/// least `after`, where any other has one.
+/// Notes which operators have no session that can submit, and which have one again; the catalogue gets a new version when one
+/// changed, also where nobody reports it since its edge is gone. Answers those that have had none for at least `after`, where
+/// any other has one.
+///
+/// # Errors
+/// When the database fails.
 pub async fn down(db: &Db, now: DateTime<Utc>, after: TimeDelta) -> Result<Vec<OperatorId>, Error> {
-    let rows = query!(
+    let mut tx = db.begin().await?;
+    let changed = query!(
         r#"WITH up AS MATERIALIZED (
                SELECT operator_id FROM operator_binds WHERE at > $2 GROUP BY operator_id HAVING sum(bound) > 0
            ), over AS (
-               DELETE FROM operator_outages o USING up WHERE o.operator_id = up.operator_id
+               DELETE FROM operator_outages o USING up WHERE o.operator_id = up.operator_id RETURNING o.operator_id
            ), new AS (
                INSERT INTO operator_outages (operator_id, since)
                SELECT id, $1 FROM operators WHERE deleted_at IS NULL AND id NOT IN (SELECT operator_id FROM up)
-               ON CONFLICT DO NOTHING
+               ON CONFLICT DO NOTHING RETURNING operator_id
            )
-           SELECT operator_id FROM operator_outages
-           WHERE since <= $3 AND operator_id NOT IN (SELECT operator_id FROM up) AND EXISTS (SELECT FROM up)
-           ORDER BY operator_id"#,
+           SELECT (SELECT count(*) FROM over) + (SELECT count(*) FROM new) AS "count!""#,
         now,
+        now - BINDS_FRESH
+    )
+    .fetch_one(&mut *tx)
+    .await?
+    .count;
+    if changed > 0 {
+        catalogue::changed_now(&mut tx).await?;
+    }
+    let rows = query!(
+        "WITH up AS MATERIALIZED (
+             SELECT operator_id FROM operator_binds WHERE at > $1 GROUP BY operator_id HAVING sum(bound) > 0
+         )
+         SELECT operator_id FROM operator_outages
+         WHERE since <= $2 AND operator_id NOT IN (SELECT operator_id FROM up) AND EXISTS (SELECT FROM up)
+         ORDER BY operator_id",
         now - BINDS_FRESH,
         now - after
     )
-    .fetch_all(&db.pool)
+    .fetch_all(&mut *tx)
     .await?;
+    tx.commit().await?;
     Ok(rows.into_iter().map(|row| OperatorId::from_uuid(row.operator_id)).collect())
 }
 

@@ -227,21 +227,23 @@ fn place(at: usize, decision: &Decision, row: &Row) -> String {
     let Some(first) = decision.choice().filter(|_| at > 0) else {
         let of = if row.breaker != breaker::State::Closed {
             "its circuit breaker is open and nobody else is left; the first"
-        } else if row.untrusted {
-            "nobody who is trusted is left; the first"
-        } else if row.bound {
-            "the first of those that are up"
-        } else {
+        } else if !row.bound {
             "no operator is up; the first"
+        } else if row.last_resort {
+            "nobody but a last resort of the rule is up; the first"
+        } else if row.untrusted {
+            "nobody who is trusted is up; the first"
+        } else {
+            "the first of those that are up"
         };
         return format!("{of}, {by}");
     };
-    if row.last_resort && !first.last_resort {
+    if first.bound && !row.bound {
+        "no session is up"
+    } else if row.last_resort && !first.last_resort {
         "the last resort of the rule"
     } else if row.untrusted && !first.untrusted {
         "untrusted: its receipts are not believed"
-    } else if first.bound && !row.bound {
-        "no session is up"
     } else if decision.strategy != Strategy::LeastCost {
         return format!("comes later, {by}");
     } else if row.exchange.is_none() && row.currency != first.exchange.map_or(first.currency, |e| Some(e.currency)) {

@@ -299,16 +299,18 @@ fn use_open_breakers(found: &mut [Found<'_>]) {
 }
 
 impl Found<'_> {
-    /// 0 to 3, of those that can carry a message: the trusted, of them those that are up, come first.
+    /// 0 to 3, of those that can carry a message and are no last resort: those that are up, of them the trusted, come first.
     fn group(&self) -> u8 {
-        u8::from(!self.standing.score.is_trusted()) << 1 | u8::from(!self.operator.bound)
+        u8::from(!self.operator.bound) << 1 | u8::from(!self.standing.score.is_trusted())
     }
 
-    /// The smallest comes first: choices, those that are no last resort, the trusted, those that are up; then by the strategy,
-    /// by priority and by health.
+    /// The smallest comes first: choices, those that are up, those that are no last resort, the trusted; then by the strategy,
+    /// by priority and by health. A last resort that is up delivers now what would wait for one without a session.
     #[inline]
     fn order(&self, then: &Then) -> Order {
-        let late = u8::from(self.excluded.is_some()) << 3 | u8::from(self.last_resort) << 2 | self.group();
+        let down = u8::from(!self.operator.bound) << 2;
+        let behind = u8::from(self.last_resort) << 1 | u8::from(!self.standing.score.is_trusted());
+        let late = u8::from(self.excluded.is_some()) << 3 | down | behind;
         let (named, (currency, cost)) = self.rank(then);
         // A currency takes 24 bits.
         let first = u64::from(late) << 56 | u64::from(named) << 24 | u64::from(currency);

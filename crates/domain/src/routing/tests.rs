@@ -149,7 +149,7 @@ fn rules_rank_and_exclude() {
     let rates = [(1, 50), (2, 40), (3, 30), (4, 10)];
     let by = |strategy| Then { strategy, ..Then::default() };
     let named = |strategy, weights: &[(u128, u32)]| Then { operators: shares(weights), ..by(strategy) };
-    let rows: [(Then, u64, &[&str]); 10] = [
+    let rows: [(Then, u64, &[&str]); 12] = [
         (by(Strategy::LeastCost), 0, &["op3", "op2", "op1", "op4"]),
         (by(Strategy::Quality), 0, &["op2", "op1", "op3", "op4"]),
         (named(Strategy::Priority, &[(1, 1), (3, 1)]), 0, &["op1", "op3", "op2:NotInRule", "op4:NotInRule"]),
@@ -162,6 +162,17 @@ fn rules_rank_and_exclude() {
             Then { last_resort: ids(&[3]), ..named(Strategy::LeastCost, &[(1, 1)]) },
             0,
             &["op1", "op3", "op2:NotInRule", "op4:NotInRule"],
+        ),
+        // Who has no session comes behind a last resort that has one.
+        (
+            Then { last_resort: ids(&[3]), ..named(Strategy::LeastCost, &[(4, 1)]) },
+            0,
+            &["op3", "op4", "op2:NotInRule", "op1:NotInRule"],
+        ),
+        (
+            Then { last_resort: ids(&[3, 2]), ..named(Strategy::Weighted, &[(4, 1), (1, 1)]) },
+            1,
+            &["op1", "op3", "op2", "op4"],
         ),
         (by(Strategy::Block), 0, &["op3:Blocked", "op2:Blocked", "op1:Blocked", "op4:Blocked"]),
     ];

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::health::{CLASSES, Latencies, share};
 
-/// Below this an operator comes behind all that are trusted, whatever it costs.
+/// Below this an operator comes behind all that are trusted and up, whatever it costs.
 pub const TRUSTED_MIN: u16 = 500;
 /// All.
 const ALL: u16 = 1_000;

@@ -93,7 +93,7 @@ fn model(all: &[One], then: &Then, turn: u64) -> Vec<(usize, Option<Exclusion>)>
             }
         }
     }
-    let late = |place: usize| (!all[place].score.is_trusted(), !all[place].bound);
+    let late = |place: usize| (!all[place].bound, !all[place].score.is_trusted());
     let weight = |place: usize| match then.strategy {
         Strategy::Weighted => u64::from(all[place].weight.filter(|_| !then.operators.is_empty()).unwrap_or(1)),
         Strategy::RoundRobin => 1,
@@ -121,7 +121,9 @@ fn model(all: &[One], then: &Then, turn: u64) -> Vec<(usize, Option<Exclusion>)>
         let cost = i128::from(cost.max(1)) * 1_000_000;
         let cost = if then.strategy == Strategy::Quality { cost / i128::from(health) } else { cost };
         let cost = cost.min(i128::from(i64::MAX));
-        (why.is_some(), *is_last_resort, late(*place), by_strategy, is_foreign, cost, one.priority, Reverse(health))
+        let (is_down, is_untrusted) = late(*place);
+        let late = (why.is_some(), is_down, *is_last_resort, is_untrusted);
+        (late, by_strategy, is_foreign, cost, one.priority, Reverse(health))
     });
     ranked.into_iter().map(|(place, why, _)| (place, why)).collect()
 }

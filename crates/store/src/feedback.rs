@@ -93,15 +93,20 @@ pub async fn give(
     Ok(Given::Stored(now))
 }
 
-/// Counts it in the ten seconds in which the message was submitted, where its receipt counts, too. That a message did
-/// not arrive which the operator reports so is no news.
+/// Counts it in the ten seconds in which the message was submitted, where its receipt counts, too: for the operator that
+/// reported it delivered, the first of several; else for the last one that took it. That a message did not arrive which the
+/// operator reports so is no news.
 async fn count(tx: &mut PgConnection, message: MessageId, outcome: Outcome) -> Result<(), Error> {
     query!(
         "INSERT INTO operator_count_deltas (operator_id, mcc_mnc, bucket, converted, not_received)
          SELECT p.operator_id, m.mcc_mnc, date_bin('10 seconds', p.submitted_at, 'epoch'),
             ($2 = 'converted')::integer, ($2 = 'not_received')::integer
-         FROM messages m JOIN message_parts p ON p.message_id = m.id AND p.hop = m.hop AND p.segment = 1
-         JOIN feedback_accounts f ON f.account_id = m.account_id
+         FROM messages m JOIN feedback_accounts f ON f.account_id = m.account_id
+         CROSS JOIN LATERAL (
+            SELECT * FROM message_parts p WHERE p.message_id = m.id AND p.segment = 1
+            ORDER BY p.state = 'delivered' DESC, CASE WHEN p.state = 'delivered' THEN p.receipt_at END,
+                p.state <> 'failed' DESC, p.hop DESC LIMIT 1
+         ) p
          WHERE m.id = $1 AND f.since <= m.created_at
             AND ($2 = 'converted' OR m.state NOT IN ('undelivered', 'expired', 'rejected', 'failed'))",
         message.uuid(),

@@ -115,6 +115,9 @@ pub async fn measure(
 
 /// What trust is judged by: the counts of the last days and the newest test results, by operator and network.
 ///
+/// A result is held against the receipts of whoever had the message. What arrived when several had it was delivered by one
+/// who says so: it says nothing of the others.
+///
 /// # Errors
 /// When the database fails.
 pub async fn records(
@@ -124,11 +127,18 @@ pub async fn records(
     let since = now - TRUST_DAYS;
     let rows = query!(
         r#"WITH tested AS (
-               SELECT m.operator_id, m.mcc_mnc, count(*) AS tests,
-                   count(*) FILTER (WHERE (m.state = 'delivered') <> r.arrived) AS untrue
+               SELECT h.operator_id, m.mcc_mnc, count(*) AS tests,
+                   count(*) FILTER (WHERE h.told <> r.arrived) AS untrue
                FROM (SELECT * FROM test_results WHERE reported_at >= $1 ORDER BY reported_at DESC LIMIT $3) r
                JOIN messages m ON m.id = r.message_id
-               WHERE m.state IN ('delivered', 'undelivered', 'expired') AND m.operator_id IS NOT NULL
+               CROSS JOIN LATERAL (
+                   SELECT p.operator_id, count(*) OVER () AS hops,
+                       bool_and(p.state = 'delivered') FILTER (WHERE p.state NOT IN ('sent', 'buffered')) AS told
+                   FROM message_parts p WHERE p.message_id = m.id AND p.state <> 'failed'
+                   GROUP BY p.hop, p.operator_id
+               ) h
+               WHERE m.state IN ('delivered', 'undelivered', 'expired') AND h.told IS NOT NULL
+                   AND (h.told OR NOT r.arrived OR h.hops = 1)
                GROUP BY 1, 2
            ), counted AS (
                SELECT operator_id, mcc_mnc, sum(delivered) AS delivered, sum(failed) AS failed,

@@ -151,6 +151,9 @@ pub struct Candidate {
     /// The rule takes it only when no other can.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub last_resort: bool,
+    /// It is a choice although its breaker is half-open: the message sees whether it is well again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probe: bool,
     /// Why it was not a choice at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excluded: Option<Exclusion>,

@@ -210,6 +210,9 @@ fn reason(at: usize, decision: &Decision, row: &Row) -> String {
             "nobody knows what a segment would earn: no exchange rate is in force"
         }
         Exclusion::Margin => "a segment would earn too little",
+        Exclusion::BreakerOpen if row.breaker == breaker::State::HalfOpen => {
+            "its circuit breaker is half-open, and others probe"
+        }
         Exclusion::BreakerOpen => "its circuit breaker is open",
         Exclusion::DailyCap => "was given as much today as it may be",
     }
@@ -225,7 +228,9 @@ fn place(at: usize, decision: &Decision, row: &Row) -> String {
         Strategy::Quality => "by the cost of a success",
     };
     let Some(first) = decision.choice().filter(|_| at > 0) else {
-        let of = if row.breaker != breaker::State::Closed {
+        let of = if row.probe {
+            "a probe, whether it is well again: its circuit breaker is half-open; the first"
+        } else if row.breaker != breaker::State::Closed {
             "its circuit breaker is open and nobody else is left; the first"
         } else if !row.bound {
             "no operator is up; the first"

@@ -58,7 +58,7 @@ impl Handler for Route {
             self.catalogue.keep_fresh().await?;
         }
         let now = self.clock.now();
-        let wanted = plan::wanted(&self.catalogue.get(), &envelope.items);
+        let wanted = plan::wanted(&self.catalogue.get(), &envelope.items, now);
         let probes = breakers::claim(&self.db, &wanted, now).await?;
         let (mut plan, without) = Plan::make(&self.catalogue.get(), envelope.items, probes, now)?;
         if !without.is_empty() {

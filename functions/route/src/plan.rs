@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use contract::{Accepted, Otherwise, Routed};
 use domain::reroute::{HOPS_MAX, Policy};
+use domain::routing::breaker::PROBES;
 use domain::routing::margin::Breach;
 use domain::routing::{Book, Candidate, Decision};
 use domain::settlement::Outcome;
@@ -36,16 +37,24 @@ pub(crate) struct Plan {
 /// Messages that may go to operators whose breakers are half-open.
 pub(crate) type Probes = HashMap<(OperatorId, Network), i16>;
 
-/// The probes that `items` could use.
-pub(crate) fn wanted(catalogue: &Catalogue, items: &[Accepted]) -> Vec<(OperatorId, Network, i16)> {
+/// The probes that `items` would use: one for each that goes to a half-open operator when it may. Who may not go there by a
+/// rule, a guard or what it tried before takes no probe from those that may.
+pub(crate) fn wanted(catalogue: &Catalogue, items: &[Accepted], now: DateTime<Utc>) -> Vec<(OperatorId, Network, i16)> {
     let standings = catalogue.standings.get();
-    let mut networks: BTreeMap<Network, i16> = BTreeMap::new();
-    for item in items {
-        let count = networks.entry(item.mcc_mnc).or_default();
-        *count = count.saturating_add(1);
+    let mut wanted = Probes::new();
+    for item in items.iter().filter(|item| now < item.expires_at && item.tried.len() < usize::from(HOPS_MAX)) {
+        let network = item.mcc_mnc;
+        let is_left = |operator: &OperatorId| wanted.get(&(*operator, network)).is_none_or(|count| *count < PROBES);
+        let probes: Vec<OperatorId> = standings.half_open(network).filter(is_left).collect();
+        if probes.is_empty() {
+            continue;
+        }
+        let taken = catalogue.pick(&item.question(&paid(item), &probes, now)).taken;
+        if let Some(taken) = taken.ok().filter(|taken| probes.contains(&taken.operator.id)) {
+            *wanted.entry((taken.operator.id, network)).or_default() += 1;
+        }
     }
-    let half_open = |(network, count)| standings.half_open(network).map(move |operator| (operator, network, count));
-    networks.into_iter().flat_map(half_open).collect()
+    wanted.into_iter().map(|((operator, network), count)| (operator, network, count)).collect()
 }
 
 /// A message without an operator, and why.

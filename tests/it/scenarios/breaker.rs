@@ -103,6 +103,39 @@ async fn many_processes_together_send_no_more_probes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_go_to_a_half_open_operator_takes_no_probe() {
+    let play = Play::new().await;
+    play.fail().await;
+    play.later(30);
+    play.judge().await;
+    // Many messages of an account that a rule keeps from Beeline, before a few that may go there.
+    let rule = serde_json::json!({"when": {"accounts": [play.world.client]}, "then": {"except": [play.world.operators[BEELINE]]}});
+    sqlx::query(
+        "INSERT INTO routing_rules (rule_id, version, name, position, body, made_by, effective_from)
+         VALUES (gen_random_uuid(), 1, 'Not Beeline', 1, $1, 'test', '2020-01-01')",
+    )
+    .bind(rule)
+    .execute(play.world.pool())
+    .await
+    .unwrap();
+    play.world.catalogue.refresh().await.unwrap();
+    assert_eq!(split(&play.send(20).await), [20, 0]);
+    sqlx::query("DELETE FROM routing_rules").execute(play.world.pool()).await.unwrap();
+    play.world.catalogue.refresh().await.unwrap();
+    let given = play.send(5).await;
+    assert_eq!(split(&given), [0, 5], "all probes are left in these ten seconds");
+    let decision: serde_json::Value = sqlx::query_scalar(
+        "SELECT d.decision FROM messages m JOIN routing_decisions d ON d.id = m.decision_id WHERE m.id = $1",
+    )
+    .bind(given[0].routed.message_id.uuid())
+    .fetch_one(play.world.pool())
+    .await
+    .unwrap();
+    let first = &decision["candidates"][0];
+    assert_eq!((&first["breaker"], &first["probe"]), (&"half_open".into(), &true.into()), "{first}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_nobody_else_is_left_an_open_breaker_is_used_unless_a_person_opened_it() {
     let play = Play::new().await;
     sqlx::query("UPDATE operators SET enabled = false WHERE id = $1")

@@ -229,10 +229,15 @@ impl<'q, 'a> Look<'q, 'a> {
         }
         let is_open = match one.standing.breaker {
             breaker::State::Closed => false,
-            breaker::State::HalfOpen => !self.question.probes.contains(&one.operator.id),
+            breaker::State::HalfOpen => !self.is_probe(one),
             breaker::State::Open | breaker::State::Held => true,
         };
         is_open.then_some(Exclusion::BreakerOpen)
+    }
+
+    /// The message may see whether an operator is well again.
+    fn is_probe(&self, one: &Found<'_>) -> bool {
+        one.standing.breaker == breaker::State::HalfOpen && self.question.probes.contains(&one.operator.id)
     }
 
     /// The cost of an operator in the currency of the price, where its rate is in another one, and what the guards say.
@@ -278,6 +283,7 @@ impl<'q, 'a> Look<'q, 'a> {
             breaker: one.standing.breaker,
             bound: one.operator.bound,
             last_resort: one.last_resort,
+            probe: one.excluded.is_none() && self.is_probe(one),
             excluded: one.excluded,
         }
     }

@@ -6,6 +6,7 @@ mod cap;
 mod down;
 mod fake;
 mod loss;
+mod memory;
 mod trust;
 
 use std::sync::Arc;

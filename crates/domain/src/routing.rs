@@ -135,7 +135,8 @@ pub struct Candidate {
     pub guard_id: Option<GuardId>,
     /// Tie-breaker: the smaller first.
     pub priority: i16,
-    /// Tie-breaker: the larger first. The four parts of `score` multiplied.
+    /// Tie-breaker: the larger first. The four parts of `score` multiplied, or what this message sees instead: see
+    /// [`health::Basis`].
     pub health_permille: u16,
     /// How it did at this network of late, where that is not perfect.
     #[serde(default, skip_serializing_if = "is_perfect")]

@@ -1,7 +1,7 @@
 //! How operators stand: measured from what was counted, stored where it changed, read by routing.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::routing::health::{CLASSES, Counts, Latencies, Score};
+use domain::routing::health::{Basis, CLASSES, Counts, Judged, Latencies, Score};
 use domain::routing::standing::{Known, Standings};
 use domain::routing::trust::{Doubts, Record};
 use domain::{Network, OperatorId};
@@ -32,8 +32,19 @@ pub struct Stored {
     pub place: Place,
     /// How the operator does there.
     pub score: Score,
+    /// What that rests on.
+    pub basis: Basis,
     /// Why it is not fully trusted.
     pub doubts: Doubts,
+    /// When this was judged.
+    pub at: DateTime<Utc>,
+}
+
+impl Stored {
+    /// How it does and what that rests on.
+    pub fn judged(&self) -> Judged {
+        Judged { score: self.score, basis: self.basis }
+    }
 }
 
 /// Takes the lock of the one who judges, until the transaction ends. `false`: another process has it.
@@ -193,6 +204,10 @@ struct Row {
     speed_permille: i16,
     trust_permille: i16,
     trust_reasons: serde_json::Value,
+    basis: String,
+    floor_permille: i16,
+    regained_permille: i16,
+    at: DateTime<Utc>,
 }
 
 impl Row {
@@ -203,8 +218,16 @@ impl Row {
             speed: narrow(self.speed_permille, "speed")?,
             trust: narrow(self.trust_permille, "trust")?,
         };
+        let (floor, regained) = (narrow(self.floor_permille, "floor")?, narrow(self.regained_permille, "regained")?);
+        let basis = match self.basis.as_str() {
+            "unknown" => Basis::Unknown,
+            "measured" => Basis::Measured,
+            "kept" => Basis::Kept { regained },
+            "regaining" => Basis::Regaining { floor, regained },
+            _ => return Err(Error::Corrupt("basis".into())),
+        };
         let place = (OperatorId::from_uuid(self.operator_id), network_of(&self.mcc_mnc)?);
-        Ok(Stored { place, score, doubts: serde_json::from_value(self.trust_reasons)? })
+        Ok(Stored { place, score, basis, doubts: serde_json::from_value(self.trust_reasons)?, at: self.at })
     }
 }
 
@@ -216,7 +239,7 @@ pub async fn stored(connection: &mut PgConnection, operator: Option<OperatorId>)
     let rows = query_as!(
         Row,
         "SELECT s.operator_id, s.mcc_mnc, s.success_permille, s.delivery_permille, s.speed_permille, s.trust_permille,
-            s.trust_reasons
+            s.trust_reasons, s.basis, s.floor_permille, s.regained_permille, s.at
          FROM operator_standings s JOIN operators o ON o.id = s.operator_id
          WHERE o.deleted_at IS NULL AND ($1::uuid IS NULL OR s.operator_id = $1) ORDER BY s.operator_id, s.mcc_mnc",
         operator.map(OperatorId::uuid)
@@ -224,6 +247,12 @@ pub async fn stored(connection: &mut PgConnection, operator: Option<OperatorId>)
     .fetch_all(connection)
     .await?;
     rows.into_iter().map(Row::stored).collect()
+}
+
+/// The floor, and the share that was regained, in thousandths.
+fn shares(basis: Basis) -> Result<(i16, i16), Error> {
+    let stored = |permille: u16| i16::try_from(permille).map_err(|_| Error::Range);
+    Ok((stored(basis.floor().unwrap_or(1_000))?, stored(basis.regained())?))
 }
 
 /// Stores places that changed, and drops those of which nothing is known any more.
@@ -238,15 +267,20 @@ pub async fn put(tx: &mut PgConnection, changed: &[Stored], gone: &[Place], now:
         parts.collect::<Result<Vec<i16>, Error>>()
     };
     let doubts = changed.iter().map(|stored| serde_json::to_value(&stored.doubts)).collect::<Result<Vec<_>, _>>()?;
+    let bases: Vec<&str> = changed.iter().map(|stored| stored.basis.name()).collect();
+    let shares = changed.iter().map(|stored| shares(stored.basis)).collect::<Result<Vec<_>, Error>>()?;
+    let (floors, regained): (Vec<i16>, Vec<i16>) = shares.into_iter().unzip();
     query!(
         "INSERT INTO operator_standings (operator_id, mcc_mnc, success_permille, delivery_permille, speed_permille,
-            trust_permille, trust_reasons, at)
+            trust_permille, trust_reasons, basis, floor_permille, regained_permille, at)
          SELECT i.*, $8 FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::smallint[], $5::smallint[],
-            $6::smallint[], $7::jsonb[]) AS i (operator, mcc_mnc, success, delivery, speed, trust, reasons)
+            $6::smallint[], $7::jsonb[], $9::text[], $10::smallint[], $11::smallint[])
+            AS i (operator, mcc_mnc, success, delivery, speed, trust, reasons, basis, floor, regained)
          JOIN operators o ON o.id = i.operator
          ON CONFLICT (operator_id, mcc_mnc) DO UPDATE SET success_permille = excluded.success_permille,
             delivery_permille = excluded.delivery_permille, speed_permille = excluded.speed_permille,
-            trust_permille = excluded.trust_permille, trust_reasons = excluded.trust_reasons, at = excluded.at",
+            trust_permille = excluded.trust_permille, trust_reasons = excluded.trust_reasons, basis = excluded.basis,
+            floor_permille = excluded.floor_permille, regained_permille = excluded.regained_permille, at = excluded.at",
         &operators,
         &networks,
         &each(|score| score.success)?,
@@ -254,7 +288,10 @@ pub async fn put(tx: &mut PgConnection, changed: &[Stored], gone: &[Place], now:
         &each(|score| score.speed)?,
         &each(|score| score.trust)?,
         &doubts,
-        now
+        now,
+        &bases as &[&str],
+        &floors,
+        &regained
     )
     .execute(&mut *tx)
     .await?;
@@ -303,6 +340,11 @@ pub(crate) async fn read(connection: &mut PgConnection) -> Result<Standings, Err
     let known = Known {
         capped: rows.iter().filter(|row| row.daily_cap.is_some()).map(|row| OperatorId::from_uuid(row.id)).collect(),
         operators: rows.into_iter().map(|row| OperatorId::from_uuid(row.id)).collect(),
+        bases: scores
+            .iter()
+            .filter(|one| one.basis.regained() < 1_000)
+            .map(|one| (one.place.0, one.place.1, one.basis))
+            .collect(),
         scores: scores.into_iter().map(|stored| (stored.place.0, stored.place.1, stored.score)).collect(),
         breakers: breakers::not_closed(connection).await?,
         full: full.into_iter().filter_map(|row| Some((OperatorId::from_uuid(row.id), row.day?))).collect(),

@@ -125,7 +125,8 @@ pub(crate) struct Candidate {
     guard_id: Option<String>,
     /// Tie-breaker: the smaller first.
     priority: i16,
-    /// Tie-breaker, and what cost is divided by with `quality`: success, delivery, speed and trust multiplied.
+    /// Tie-breaker, and what cost is divided by with `quality`: success, delivery, speed and trust multiplied. Of an operator
+    /// that was judged badly and is little used since, a growing share of messages sees it as if that were forgotten.
     health_permille: u16,
     /// Of 1000 recent submits, how many succeeded.
     success_permille: u16,

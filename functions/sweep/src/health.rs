@@ -74,7 +74,7 @@ async fn tell_scores(tx: &mut Tx, now: DateTime<Utc>) -> anyhow::Result<usize> {
     let measured = standings::measure(tx, None, now).await?;
     let records = standings::records(tx, now).await?;
     let stored = standings::stored(tx, None).await?;
-    let news = score::News::of(&measured, &records, &stored);
+    let news = score::News::of(&measured, &records, &stored, now);
     metrics::gauge!("chappe_operators_untrusted").set(u32::try_from(news.untrusted)?);
     if news.is_nothing() {
         return Ok(0);

@@ -12,7 +12,7 @@ fn at_once(_: usize) -> (ReceiptState, TimeDelta) {
 
 impl Play {
     /// So many messages through one operator, whose receipts are `of` their number.
-    async fn carry(
+    pub(super) async fn carry(
         &self,
         operator: usize,
         count: usize,
@@ -60,7 +60,13 @@ async fn scores_follow_what_flows_and_fall_due() {
     assert_eq!(play.standing(BEELINE).await, Some((1000, 720, 1000, 1000)), "20 are missing by now");
     play.later(3_600);
     play.judge().await;
-    assert_eq!(play.standing(BEELINE).await, None, "nothing is known of the last quarter of an hour");
+    let kept = play.standing(BEELINE).await;
+    assert_eq!(kept, Some((1000, 720, 1000, 1000)), "nothing is known of the last quarter of an hour, but of before");
+    for _ in 0..40 {
+        play.later(3_600);
+        play.judge().await;
+    }
+    assert_eq!(play.standing(BEELINE).await, None, "in the end it is forgotten");
     play.world.assert_books_are_right().await;
 }
 

@@ -21,7 +21,8 @@ pub struct Book<'c> {
 }
 
 /// What makes one decision differ from another on one catalogue: whose message it is, where it goes, its class
-/// of traffic, who had it and for what, whom it may probe, the rule that held, what it earns, who comes first, and when. The sender, encoding and number count by the rule only.
+/// of traffic, who had it and for what, whom it may probe, the rule that held, what it earns, who comes first, whom
+/// it sees by an old judgement, and when. The sender, encoding and number count by the rule only.
 ///
 /// **Invariant:** whatever of a question changes the ranking otherwise stands here.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -35,11 +36,13 @@ struct Key {
     rule: Option<(RoutingRuleId, u32)>,
     earned: Option<Earned>,
     first: Option<OperatorId>,
+    /// Whom it sees by an old judgement.
+    seen_of_old: usize,
     at: DateTime<Utc>,
 }
 
 impl Key {
-    fn new(question: &Question<'_>, picked: &Picked<'_>) -> Self {
+    fn new(question: &Question<'_>, picked: &Picked<'_>, seen_of_old: usize) -> Self {
         Self {
             account: question.account,
             network: question.network,
@@ -50,6 +53,7 @@ impl Key {
             rule: picked.rule.map(|rule| (rule.id, rule.version)),
             earned: picked.earned,
             first: picked.first,
+            seen_of_old,
             at: question.at,
         }
     }
@@ -63,7 +67,8 @@ impl<'c> Book<'c> {
 
     /// Chooses for a message. Answers the place of its decision in [`Book::decisions`].
     pub fn ask(&mut self, question: &Question<'_>) -> usize {
-        let key = Key::new(question, &self.catalogue.pick(question));
+        let seen_of_old = self.catalogue.standings.get().seen_of_old(question.network, question.turn);
+        let key = Key::new(question, &self.catalogue.pick(question), seen_of_old);
         *self.known.entry(key).or_insert_with(|| {
             self.decisions.push(self.catalogue.decide(question));
             self.decisions.len() - 1

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::trust::TRUSTED_MIN;
 use crate::money::Micros;
 
+mod memory;
+
+pub use memory::{Basis, Judged};
+
 /// The classes of latency end below these, in milliseconds; one more class holds what took longer.
 pub const EDGES_MS: [i64; 11] = [500, 1_000, 2_000, 3_000, 5_000, 8_000, 15_000, 30_000, 60_000, 300_000, 600_000];
 /// Classes of latency.
@@ -68,6 +72,16 @@ impl Counts {
         self.accepted + self.refused + self.unanswered
     }
 
+    /// Segments that have a final receipt, or should have one.
+    fn receipts(&self) -> u64 {
+        self.delivered + self.failed + self.missing
+    }
+
+    /// Whether enough receipts are there to say how much is delivered.
+    pub fn has_receipts(&self) -> bool {
+        self.receipts() >= SEGMENTS_MIN
+    }
+
     /// Adds up.
     #[must_use]
     pub fn plus(mut self, other: &Self) -> Self {
@@ -112,12 +126,11 @@ impl Score {
         if counts.judged() < SEGMENTS_MIN {
             return None;
         }
-        let receipts = counts.delivered + counts.failed + counts.missing;
         let p95 = counts.latencies.percentile_ms(950).unwrap_or(QUICK_MS);
         let speed = QUICK_MS * i64::from(ALL) / p95.max(QUICK_MS);
         Some(Self {
             success: share(counts.accepted, counts.judged()),
-            delivery: if receipts < SEGMENTS_MIN { ALL } else { share(counts.delivered, receipts) },
+            delivery: if counts.has_receipts() { share(counts.delivered, counts.receipts()) } else { ALL },
             speed: u16::try_from(speed).unwrap_or(ALL).max(SPEED_MIN),
             trust: ALL,
         })
@@ -138,6 +151,11 @@ impl Score {
     /// Whether it is believed enough to come before what is cheaper and is not.
     pub const fn is_trusted(self) -> bool {
         self.trust >= TRUSTED_MIN
+    }
+
+    /// The first three multiplied: how it does, if its receipts are believed.
+    pub fn health(self) -> u16 {
+        self.trusted(ALL).permille()
     }
 
     /// Whether `other` differs so much that it is worth telling: a part by two hundredths, or in whether it is trusted.

@@ -160,7 +160,7 @@ impl<'q, 'a> Look<'q, 'a> {
                 cost: compared(rate, total),
                 named: named.get(place).copied().flatten(),
                 last_resort: self.then.last_resort.contains(&id),
-                standing: standings.of(place, id),
+                standing: standings.of(place, id).seen_at(question.turn),
                 excluded: None,
                 has_turn: false,
             };

@@ -58,7 +58,7 @@ enum Breaker {
 struct Turn {
     /// The operator's name or id
     operator: String,
-    /// The network, MCC and MNC, such as 43405
+    /// The network, MCC and MNC, such as 43405; or a country, such as 434, for all its networks
     network: String,
     /// Why, for the record
     #[arg(long)]
@@ -191,13 +191,20 @@ fn today(operator: &Json) -> Value {
     }
 }
 
+/// That routing still goes by an old judgement, and for how many messages.
+fn remembered(score: &Json) -> Option<String> {
+    let old = 1_000_u64.checked_sub(score.get("regained_permille")?.as_u64()?).filter(|old| *old > 0)?;
+    let what = if text(score, "basis") == "kept" { "as judged last" } else { "was worse" };
+    Some(format!("{what}, which counts for {}.{} %", old / 10, old % 10))
+}
+
 /// Why the breaker does not stand as it should, and why receipts are not believed.
 fn why(score: &Json, breaker: &Json) -> String {
     let is_closed = matches!(text(breaker, "state").as_str(), "closed" | "");
     let turned = Some(text(breaker, "reason")).filter(|reason| !is_closed && !reason.is_empty());
     let doubts =
         list(score, "doubts").iter().map(|doubt| format!("{} -{}", text(doubt, "doubt"), text(doubt, "takes")));
-    turned.into_iter().chain(doubts).collect::<Vec<_>>().join("; ")
+    turned.into_iter().chain(remembered(score)).chain(doubts).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -215,6 +222,17 @@ mod tests {
                 "too_fast -475; all_alike -300",
             ),
             (json!(null), json!({"state": "open", "reason": "20 of 20 submits failed"}), "20 of 20 submits failed"),
+            (json!({"basis": "measured", "regained_permille": 1_000}), json!(null), ""),
+            (
+                json!({"basis": "kept", "regained_permille": 125}),
+                json!(null),
+                "as judged last, which counts for 87.5 %",
+            ),
+            (
+                json!({"basis": "regaining", "regained_permille": 600}),
+                json!(null),
+                "was worse, which counts for 40.0 %",
+            ),
             (score, json!({"state": "held", "reason": "test"}), "test; too_fast -475; all_alike -300"),
         ];
         for (score, breaker, expected) in rows {

@@ -1,8 +1,9 @@
-//! Scores of operators at networks from what was counted: a pure function.
+//! Scores of operators at networks from what was counted, and from what is remembered: a pure function.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::routing::health::{Counts, Score};
+use chrono::{DateTime, Utc};
+use domain::routing::health::{Basis, Counts, Judged, Score};
 use domain::routing::trust::{Doubts, Record, judge};
 use domain::{Network, OperatorId};
 use store::standings::{Place, Stored};
@@ -22,8 +23,10 @@ impl News {
         measured: &[(OperatorId, Network, Counts)],
         records: &[(OperatorId, Network, Record)],
         stored: &[Stored],
+        now: DateTime<Utc>,
     ) -> Self {
-        let mut places = judged(measured, records);
+        let mut places =
+            Sight { stored: stored.iter().map(|one| (one.place, one)).collect(), now }.judge(measured, records);
         let untrusted = |stored: &&Stored| stored.place.1.is_some() && !stored.score.is_trusted();
         let mut news = Self { untrusted: places.values().filter(untrusted).count(), ..Self::default() };
         for before in stored {
@@ -44,55 +47,77 @@ impl News {
 
 fn differ(before: &Stored, now: &Stored) -> bool {
     let kinds = |stored: &Stored| stored.doubts.0.iter().map(|reason| reason.doubt).collect::<Vec<_>>();
-    before.score.differs(now.score) || kinds(before) != kinds(now)
+    before.score.differs(now.score) || before.basis.differs(now.basis) || kinds(before) != kinds(now)
 }
 
-/// The score of every place of which something is known. Where an operator did too little at a network to be judged
-/// there, it is as good and as trusted as at all networks together.
-fn judged(
-    measured: &[(OperatorId, Network, Counts)],
-    records: &[(OperatorId, Network, Record)],
-) -> BTreeMap<Place, Stored> {
-    let mut all_counts: BTreeMap<OperatorId, Counts> = BTreeMap::new();
-    for (operator, _, counts) in measured {
-        let sum = all_counts.entry(*operator).or_default();
-        *sum = sum.plus(counts);
-    }
-    let mut all_records: BTreeMap<OperatorId, Record> = BTreeMap::new();
-    for (operator, _, record) in records {
-        let sum = all_records.entry(*operator).or_default();
-        *sum = sum.plus(record);
-    }
-    let mut places = BTreeMap::new();
-    let operators: BTreeSet<OperatorId> = all_counts.keys().chain(all_records.keys()).copied().collect();
-    for operator in operators {
-        let score = all_counts.get(&operator).and_then(Score::of);
-        let doubts = all_records.get(&operator).map(|own| judge(own, &Record::default())).unwrap_or_default();
-        keep(&mut places, (operator, None), score, doubts);
-    }
-    let whole: BTreeMap<OperatorId, (Score, Doubts)> =
-        places.values().map(|stored: &Stored| (stored.place.0, (stored.score, stored.doubts.clone()))).collect();
-    let counts: BTreeMap<_, &Counts> = measured.iter().map(|(who, at, counts)| ((*who, *at), counts)).collect();
-    let known: BTreeMap<_, &Record> = records.iter().map(|(who, at, record)| ((*who, *at), record)).collect();
-    let pairs: BTreeSet<(OperatorId, Network)> = counts.keys().chain(known.keys()).copied().collect();
-    for (operator, network) in pairs {
-        let place = (operator, network);
-        let (fallback, usual) = whole.get(&operator).cloned().unwrap_or_default();
-        let score = counts.get(&place).and_then(|counts| Score::of(counts));
-        let own = known.get(&place).filter(|own| own.is_enough());
-        let doubts = own.map(|own| judge(own, &others(&known, place)));
-        if score.is_some() || doubts.is_some() {
-            let score = score.unwrap_or(fallback);
-            keep(&mut places, (operator, Some(network)), Some(score), doubts.unwrap_or(usual));
+/// What is known from before, and the time.
+struct Sight<'a> {
+    stored: BTreeMap<Place, &'a Stored>,
+    now: DateTime<Utc>,
+}
+
+impl Sight<'_> {
+    /// The score of every place of which something is known. Where an operator did too little at a network to be judged
+    /// there, and never did enough, it is as good and as trusted as at all networks together.
+    fn judge(
+        &self,
+        measured: &[(OperatorId, Network, Counts)],
+        records: &[(OperatorId, Network, Record)],
+    ) -> BTreeMap<Place, Stored> {
+        let mut all_counts: BTreeMap<OperatorId, Counts> = BTreeMap::new();
+        for (operator, _, counts) in measured {
+            let sum = all_counts.entry(*operator).or_default();
+            *sum = sum.plus(counts);
         }
+        let mut all_records: BTreeMap<OperatorId, Record> = BTreeMap::new();
+        for (operator, _, record) in records {
+            let sum = all_records.entry(*operator).or_default();
+            *sum = sum.plus(record);
+        }
+        let mut places = BTreeMap::new();
+        let known = self.stored.keys().map(|(operator, _)| operator);
+        let operators: BTreeSet<OperatorId> =
+            all_counts.keys().chain(all_records.keys()).chain(known).copied().collect();
+        for operator in operators {
+            let judged = self.next((operator, None), all_counts.get(&operator));
+            let doubts = all_records.get(&operator).map(|own| judge(own, &Record::default())).unwrap_or_default();
+            self.keep(&mut places, (operator, None), judged, doubts);
+        }
+        let whole: BTreeMap<OperatorId, (Score, Doubts)> =
+            places.values().map(|stored: &Stored| (stored.place.0, (stored.score, stored.doubts.clone()))).collect();
+        let counts: BTreeMap<_, &Counts> = measured.iter().map(|(who, at, counts)| ((*who, *at), counts)).collect();
+        let known: BTreeMap<_, &Record> = records.iter().map(|(who, at, record)| ((*who, *at), record)).collect();
+        let remembered = self.stored.keys().filter_map(|(operator, network)| Some((*operator, (*network)?)));
+        let pairs: BTreeSet<(OperatorId, Network)> =
+            counts.keys().chain(known.keys()).copied().chain(remembered).collect();
+        for (operator, network) in pairs {
+            let place = (operator, Some(network));
+            let (fallback, usual) = whole.get(&operator).cloned().unwrap_or_default();
+            let judged = self.next(place, counts.get(&(operator, network)).copied());
+            let own = known.get(&(operator, network)).filter(|own| own.is_enough());
+            let doubts = own.map(|own| judge(own, &others(&known, (operator, network))));
+            if judged.is_some() || doubts.is_some() {
+                let judged = judged.unwrap_or(Judged { score: fallback, basis: Basis::Unknown });
+                self.keep(&mut places, place, Some(judged), doubts.unwrap_or(usual));
+            }
+        }
+        places
     }
-    places
-}
 
-fn keep(places: &mut BTreeMap<Place, Stored>, place: Place, score: Option<Score>, doubts: Doubts) {
-    if score.is_some() || !doubts.0.is_empty() {
-        let score = score.unwrap_or_default().trusted(doubts.trust());
-        places.insert(place, Stored { place, score, doubts });
+    /// What holds at a place by what was counted there of late and by what is remembered.
+    fn next(&self, place: Place, counts: Option<&Counts>) -> Option<Judged> {
+        let measured = counts.and_then(|counts| Some((Score::of(counts)?, counts.has_receipts())));
+        let before = self.stored.get(&place);
+        let passed = before.map(|before| self.now - before.at).unwrap_or_default();
+        before.map(|before| before.judged()).unwrap_or_default().next(measured, passed)
+    }
+
+    fn keep(&self, places: &mut BTreeMap<Place, Stored>, place: Place, judged: Option<Judged>, doubts: Doubts) {
+        if judged.is_some() || !doubts.0.is_empty() {
+            let Judged { score, basis } = judged.unwrap_or_default();
+            let score = score.trusted(doubts.trust());
+            places.insert(place, Stored { place, score, basis, doubts, at: self.now });
+        }
     }
 }
 
@@ -115,6 +140,10 @@ mod tests {
 
     fn at(network: &str) -> Network {
         network.parse().unwrap()
+    }
+
+    fn at_second(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(second, 0).unwrap()
     }
 
     fn counts(accepted: u64, refused: u64) -> Counts {
@@ -149,20 +178,34 @@ mod tests {
             (id(1), at("43404"), counts(9, 1)),
             (id(2), at("43405"), counts(9, 9)),
         ];
-        let news = News::of(&measured, &[], &[]);
+        let news = News::of(&measured, &[], &[], at_second(0));
         assert_eq!(told(&news.changed), [(1, String::new(), 809, 1000), (1, "43405".to_owned(), 800, 1000)]);
-        let same = News::of(&measured, &[], &news.changed);
+        let same = News::of(&measured, &[], &news.changed, at_second(2));
         assert!(same.is_nothing());
         let small = [(id(1), at("43405"), counts(81, 19))];
-        let news = News::of(&small, &[], &news.changed);
+        let news = News::of(&small, &[], &news.changed, at_second(4));
         assert!(news.is_nothing(), "a hundredth is not worth telling: {news:?}");
     }
 
     #[test]
-    fn what_is_known_no_more_goes() {
-        let before = News::of(&[(id(1), at("43405"), counts(80, 20))], &[], &[]);
-        let news = News::of(&[], &[], &before.changed);
-        assert_eq!((news.changed.len(), news.gone), (0, vec![(id(1), None), (id(1), Some(at("43405")))]));
+    fn what_was_judged_is_kept_for_hours_and_then_goes() {
+        let at_start = [(id(1), at("43405"), counts(80, 20))];
+        let mut stored = News::of(&at_start, &[], &[], at_second(0)).changed;
+        let mut regained = Vec::new();
+        for hours in 0..40 {
+            let news = News::of(&[], &[], &stored, at_second(hours * 3_600));
+            assert!(news.changed.iter().all(|one| one.score.success == 800), "{news:?}");
+            for changed in news.changed {
+                stored.retain(|one| one.place != changed.place);
+                stored.push(changed);
+            }
+            stored.retain(|one| !news.gone.contains(&one.place));
+            regained.push(stored.iter().map(|one| one.basis.regained()).max());
+        }
+        let some = [0, 4, 8, 24].map(|hours: usize| regained[hours]);
+        assert!(regained.is_sorted_by_key(|regained| regained.unwrap_or(1_000)), "{regained:?}");
+        assert!(matches!(some, [Some(0), Some(350..=500), Some(600..=750), _]), "{some:?}");
+        assert_eq!((regained[39], stored.len()), (None, 0));
     }
 
     #[test]
@@ -179,7 +222,7 @@ mod tests {
             (id(2), at("43405"), honest),
         ];
         let measured = [(id(1), at("43407"), counts(30, 0)), (id(2), at("43405"), counts(30, 0))];
-        let news = News::of(&measured, &records, &[]);
+        let news = News::of(&measured, &records, &[], at_second(0));
         let expected = [
             (1, String::new(), 1000, 721),
             (1, "43404".to_owned(), 1000, 1000),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::*;
 use crate::id::{RateId, RoutingRuleId};
 use crate::routing::breaker::State;
-use crate::routing::health::Score;
+use crate::routing::health::{Basis, Score};
 use crate::routing::margin::Guards;
 use crate::routing::rule::{Body, Share};
 use crate::routing::standing::{Known, Standings};
@@ -32,7 +32,17 @@ struct One {
     is_last_resort: bool,
     breaker: State,
     score: Score,
+    /// Its score is an old one, by which not so many of a thousand messages go.
+    regained: Option<u16>,
     was_tried: bool,
+}
+
+impl One {
+    /// What a message of this turn divides its cost by.
+    fn health(&self, turn: u64) -> u16 {
+        let is_forgotten = self.regained.is_some_and(|regained| turn % 1_000 < u64::from(regained));
+        if is_forgotten { Score::default().trusted(self.score.trust).permille() } else { self.score.permille() }
+    }
 }
 
 fn one() -> impl Draw<Value = One> {
@@ -46,9 +56,11 @@ fn one() -> impl Draw<Value = One> {
     let seldom = || prop::bool::weighted(0.15);
     let rate = prop_oneof![1 => Just(None), 5 => (50_i64..70, seldom()).prop_map(Some)];
     let flags = (prop::bool::weighted(0.9), prop::bool::weighted(0.7), seldom(), seldom(), seldom());
-    (flags, -2_i16..2, rate, weight, breaker, score).prop_map(|(flags, priority, rate, weight, breaker, score)| {
+    let judged = (score, prop_oneof![2 => Just(None), 1 => (0_u16..=1000).prop_map(Some)]);
+    (flags, -2_i16..2, rate, weight, breaker, judged).prop_map(|(flags, priority, rate, weight, breaker, judged)| {
         let (enabled, bound, is_excepted, is_last_resort, was_tried) = flags;
-        One { enabled, bound, priority, rate, weight, is_excepted, is_last_resort, breaker, score, was_tried }
+        let (score, regained) = judged;
+        One { enabled, bound, priority, rate, weight, is_excepted, is_last_resort, breaker, score, regained, was_tried }
     })
 }
 
@@ -110,7 +122,7 @@ fn model(all: &[One], then: &Then, turn: u64) -> Vec<(usize, Option<Exclusion>)>
     let whose = turn.checked_rem(u64::try_from(turns.len()).unwrap()).map(|at| turns[usize::try_from(at).unwrap()]);
     ranked.sort_by_key(|(place, why, is_last_resort)| {
         let one = &all[*place];
-        let health = one.score.permille();
+        let health = one.health(turn);
         let (cost, is_foreign) = one.rate.unwrap_or((i64::MAX, false));
         let named = then.operators.iter().position(|share| share.operator_id == id(*place));
         let by_strategy = match then.strategy {
@@ -168,6 +180,8 @@ proptest! {
         let known = Known {
             operators: ids(&all, |_| true),
             scores: all.iter().enumerate().map(|(place, one)| (id(place), None, one.score)).collect(),
+            bases: all.iter().enumerate()
+                .filter_map(|(place, one)| Some((id(place), None, Basis::Kept { regained: one.regained? }))).collect(),
             breakers: all.iter().enumerate().filter(|(_, one)| one.breaker != State::Closed)
                 .map(|(place, one)| (id(place), question.network, one.breaker)).collect(),
             ..Known::default()

@@ -58,6 +58,13 @@ struct HealthScore {
     trust_permille: u16,
     /// Why not fully.
     doubts: Vec<TrustDoubt>,
+    /// What it rests on: `measured` of late; `kept` as it was judged last, since too little was counted after; `regaining`:
+    /// measured of late, and it was worse before; `unknown`: nothing was judged here, it is that of all networks together.
+    #[schema(example = "measured")]
+    basis: &'static str,
+    /// Of a thousand messages, how many no longer go by an old judgement: it grows over hours, and soon where what is
+    /// measured meanwhile is good.
+    regained_permille: u16,
 }
 
 /// A reason why receipts are not believed.
@@ -159,7 +166,7 @@ fn place(networks: &mut BTreeMap<Network, NetworkHealth>, network: Network) -> &
     })
 }
 
-fn show_score(Stored { score, doubts, .. }: Stored) -> HealthScore {
+fn show_score(Stored { score, basis, doubts, .. }: Stored) -> HealthScore {
     let doubt = |Reason { doubt, takes }: Reason| TrustDoubt { doubt: doubt.name(), takes };
     let Score { success, delivery, speed, trust } = score;
     HealthScore {
@@ -169,6 +176,8 @@ fn show_score(Stored { score, doubts, .. }: Stored) -> HealthScore {
         speed_permille: speed,
         trust_permille: trust,
         doubts: doubts.0.into_iter().map(doubt).collect(),
+        basis: basis.name(),
+        regained_permille: basis.regained(),
     }
 }
 

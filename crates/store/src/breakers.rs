@@ -134,6 +134,20 @@ pub async fn evidence(
     counted.collect()
 }
 
+/// Whether a person opened the breaker of an operator for a whole country.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_held(connection: &mut PgConnection, operator: OperatorId, country: Network) -> Result<bool, Error> {
+    let row = query!(
+        r#"SELECT EXISTS (SELECT FROM operator_breakers WHERE operator_id = $1 AND mcc_mnc = $2 AND state = 'open'
+             AND until IS NULL) AS "held!""#,
+        operator.uuid(),
+        country.to_string()
+    );
+    Ok(row.fetch_one(connection).await?.held)
+}
+
 /// Stores how a breaker stands from now on, and who turned it; it is in the audit log of the house.
 ///
 /// # Errors

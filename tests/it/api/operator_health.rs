@@ -115,6 +115,27 @@ async fn a_person_opens_and_closes_a_breaker_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_breaker_for_a_country_is_open_at_all_its_networks() {
+    let rig = Rig::new().await;
+    let beeline = rig.world.operators[1];
+    let turn = async |place: &str, state: &str| {
+        let path = format!("/v1/operators/{beeline}/breakers/{place}");
+        rig.call("PUT", &path, Some(&rig.house), Some(&json!({"state": state, "reason": "a dispute"}))).await
+    };
+    turn("434", "open").await.expect(200);
+    let first = rig.first().await;
+    assert_eq!(first["operator"], "Ucell", "{first}");
+    // Its network alone cannot be closed; that of another country can.
+    assert_eq!(turn("43405", "closed").await.refusal(), (409, "conflict".to_owned()));
+    turn("25001", "closed").await.expect(200);
+    rig.judge().await;
+    rig.world.catalogue.refresh().await.unwrap();
+    assert_eq!(rig.first().await["operator"], "Ucell", "it does not close by itself");
+    turn("434", "closed").await.expect(200);
+    assert_eq!(rig.first().await["operator"], "Beeline");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_daily_cap_is_set_shown_and_taken_away() {
     let rig = Rig::new().await;
     let path = format!("/v1/operators/{}", rig.world.operators[1]);

@@ -33,8 +33,8 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct TurnBreaker {
-    /// `open`: no message goes to the operator at this network until somebody closes it. `closed`: messages go, and it
-    /// opens again by itself when too many fail from now on.
+    /// `open`: no message goes to the operator at this network, or at any of the country, until somebody closes it. `closed`:
+    /// messages go, and it opens again by itself when too many fail from now on.
     #[schema(example = "open")]
     state: String,
     /// Why.
@@ -64,9 +64,9 @@ async fn operator_health(
     Ok(Json(of(&api, &operator).await?))
 }
 
-/// Open or close the circuit breaker of an operator at a network by hand.
+/// Open or close the circuit breaker of an operator at a network by hand, or at all networks of a country.
 #[utoipa::path(put, path = "/v1/operators/{id}/breakers/{mcc_mnc}", tag = "operators",
-    params(("id" = String, Path, description = "`op_…`"), ("mcc_mnc" = String, Path, description = "Such as `43405`")),
+    params(("id" = String, Path, description = "`op_…`"), ("mcc_mnc" = String, Path, description = "Such as `43405`, or `434` for all networks of the country")),
     request_body = TurnBreaker, responses((status = 200, body = OperatorHealth), Refusals))]
 async fn turn_breaker(
     State(api): State<Arc<Api>>,
@@ -81,6 +81,10 @@ async fn turn_breaker(
     let mut tx = api.db.begin().await?;
     standings::hold_off(&mut tx).await?;
     let operator = operators::get_for_update(&mut tx, id).await?.ok_or_else(Problem::not_found)?;
+    let closes_network = breaker.state == BreakerState::Closed && network.mnc.is_some();
+    if closes_network && breakers::is_held(&mut tx, id, network.country()).await? {
+        return Err(Problem::new(Code::Conflict, "the breaker of its whole country is open: close that one first"));
+    }
     let made_by = caller.actor.to_string();
     breakers::put(&mut tx, &breakers::Stored { operator: id, network, breaker, reason: reason.clone(), made_by })
         .await?;

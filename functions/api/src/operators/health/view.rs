@@ -32,7 +32,7 @@ pub(crate) struct OperatorHealth {
 /// How an operator does at one network.
 #[derive(Debug, Serialize, ToSchema)]
 struct NetworkHealth {
-    /// Which network.
+    /// Which network, or which country: that of numbers whose network is not known, and of a breaker for all its networks.
     #[schema(example = "43405")]
     mcc_mnc: String,
     /// What routing goes by; null: too little is known.

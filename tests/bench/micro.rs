@@ -144,6 +144,7 @@ fn routing(rows: &mut Vec<Vec<String>>) -> Result<()> {
         tried: &[],
         paid: &[],
         probes: &[],
+        earned: None,
         priced_at: DateTime::UNIX_EPOCH,
         at: DateTime::UNIX_EPOCH,
     };

@@ -1,5 +1,6 @@
 //! Messages that an operator took and did not deliver go to another one: once, within their policy, for the price of one.
 
+mod price;
 mod trust;
 
 use std::time::Duration;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::routing::Question;
+use domain::routing::margin::Earned;
 use domain::{
     AccountId, Currency, Encoding, MessageId, Micros, Network, Number, OperatorId, Private, Sender, State,
     TemplateName, TrafficClass,
@@ -39,6 +40,10 @@ pub struct Accepted {
     /// The template that it was made of, where its customer said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<TemplateName>,
+    /// What the house earns for a segment by the prices that it was accepted at; not said of the house's own messages, nor by
+    /// who wrote it before this was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earned: Option<Earned>,
     /// Operators that had it before, in order; its length is the number of this hop.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<OperatorId>,
@@ -72,6 +77,7 @@ impl Accepted {
             tried: &self.tried,
             paid,
             probes,
+            earned: self.earned,
             priced_at: accepted_at(self.message_id).unwrap_or(at),
             at,
         }

@@ -202,8 +202,8 @@ impl Catalogue {
         let network = question.network;
         let rates = |network| self.rates.get(&network).map(Vec::as_slice).unwrap_or_default();
         let earned = |at| self.earned_of(&above, network, question.traffic_class, at);
-        // The price of a message that waited for days may be forgotten by now; that of now is the best guess.
-        let earned = earned(question.priced_at).or_else(|| earned(question.at));
+        // Where nobody says what it was accepted at, its price may be forgotten by now; that of now is the best guess.
+        let earned = question.earned.or_else(|| earned(question.priced_at)).or_else(|| earned(question.at));
         let rule = self.rules.first(question, &above, plan);
         let by_account = || above.iter().find_map(|account| self.reroutes.get(account)).copied();
         Offer {

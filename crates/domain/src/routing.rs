@@ -26,7 +26,7 @@ use crate::number::Number;
 use crate::reroute::Policy;
 use crate::traffic::{TemplateName, TrafficClass};
 use health::Score;
-use margin::Breach;
+use margin::{Breach, Earned};
 use rule::Strategy;
 
 pub use book::Book;
@@ -74,6 +74,8 @@ pub struct Question<'a> {
     pub paid: &'a [(Currency, Micros)],
     /// Operators with a half-open breaker that it may go to: somebody claimed a probe for it.
     pub probes: &'a [OperatorId],
+    /// What the house earns for a segment by the prices that it was accepted at; `None`: by those of `priced_at`.
+    pub earned: Option<Earned>,
     /// When its price was fixed.
     pub priced_at: DateTime<Utc>,
     /// Now.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{AccountId, OperatorId, RateId, TariffId};
 use crate::money::{Currency, Micros};
+use crate::routing::margin::Earned;
 use crate::traffic::TrafficClass;
 
 /// When a tariff takes its money.
@@ -140,6 +141,14 @@ pub struct Chain {
     pub currency: Currency,
     /// At least one; the first is the sender's own.
     pub links: Vec<Link>,
+}
+
+impl Chain {
+    /// What the house earns for a segment: what the account right below it pays. `None` for the house's own messages.
+    pub fn earned(&self) -> Option<Earned> {
+        let top = self.links.last().filter(|link| link.account != link.seller)?;
+        Some(Earned { price: top.price, currency: self.currency })
+    }
 }
 
 mod raw_micros {

@@ -428,6 +428,7 @@ impl NewMessage {
             expires_at: self.expires_at,
             traffic_class: self.traffic_class,
             template: self.template.clone(),
+            earned: self.chain.earned(),
             tried: Vec::new(),
             smpp: self.fields().cloned().map(Box::new),
             reroute: None,

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use contract::{Accepted, Encoding};
+use domain::tariff::Chain;
 use domain::{AccountId, MessageId, Number, OperatorId, Private, Sender};
 use uuid::Uuid;
 
@@ -22,6 +23,8 @@ pub(crate) struct Row {
     pub(crate) smpp: Option<serde_json::Value>,
     pub(crate) traffic_class: Option<String>,
     pub(crate) template: Option<String>,
+    /// The prices that it was accepted at.
+    pub(crate) chain: Option<serde_json::Value>,
     /// Operators that had it before, in order.
     pub(crate) tried: Vec<Option<Uuid>>,
 }
@@ -42,6 +45,7 @@ impl Row {
             // What an older release stored may not be a name of today: then it is as if nothing had been said.
             traffic_class: self.traffic_class.and_then(|name| name.parse().ok()),
             template: self.template.and_then(|name| name.parse().ok()),
+            earned: self.chain.map(serde_json::from_value::<Chain>).transpose()?.and_then(|chain| chain.earned()),
             tried: self.tried.into_iter().flatten().map(OperatorId::from_uuid).collect(),
             smpp: self.smpp.map(serde_json::from_value).transpose()?,
             reroute: None,

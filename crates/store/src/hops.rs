@@ -91,7 +91,8 @@ pub async fn again(connection: &mut PgConnection, agains: Vec<Again>) -> Result<
     let rows = query_as!(
         Row,
         r#"SELECT m.id, m.account_id, m.recipient, m.sender, m.body, m.encoding, m.segments, m.mcc_mnc, m.expires_at,
-               m.smpp, m.traffic_class, m.template, ARRAY(SELECT e.operator_id FROM message_events e
+               m.smpp, m.traffic_class, m.template, (SELECT c.chain FROM charge_chains c WHERE c.id = m.chain_id) AS chain,
+               ARRAY(SELECT e.operator_id FROM message_events e
                    WHERE e.message_id = m.id AND e.state = 'queued' AND e.source = 'route' ORDER BY e.at) AS "tried!: Vec<Option<Uuid>>"
            FROM unnest($1::uuid[], $2::uuid[]) AS i (account, id)
            JOIN messages m ON m.id = i.id AND (m.account_id = i.account) IS TRUE WHERE m.state_rank < 8"#,

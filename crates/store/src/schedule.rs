@@ -50,7 +50,8 @@ async fn release(
            )
            UPDATE messages m SET released_at = $3 FROM due WHERE m.id = due.id
            RETURNING m.id, m.account_id, m.recipient, m.sender, m.body, m.encoding, m.segments, m.mcc_mnc,
-               m.expires_at, m.smpp, m.traffic_class, m.template, m.scheduled_at AS "scheduled_at!""#,
+               m.expires_at, m.smpp, m.traffic_class, m.template, m.scheduled_at AS "scheduled_at!",
+               (SELECT c.chain FROM charge_chains c WHERE c.id = m.chain_id) AS chain"#,
         until,
         max,
         now
@@ -73,6 +74,7 @@ async fn release(
                 smpp: row.smpp,
                 traffic_class: row.traffic_class,
                 template: row.template,
+                chain: row.chain,
                 tried: Vec::new(),
             };
             Ok(Released { item: row.accepted()?, due_at })

@@ -345,6 +345,7 @@ async fn decide(State(api): State<Arc<Api>>, caller: Caller, raw: Raw) -> Result
         tried: &asked.tried,
         paid: &[],
         probes: &[],
+        earned: None,
         priced_at: asked.at,
         at: asked.at,
     });

@@ -35,6 +35,7 @@ fn carrier(rig: &Rig, holder: &Holder) -> Option<OperatorId> {
         tried: &[],
         paid: &[],
         probes: &[],
+        earned: None,
         priced_at: now,
         at: now,
     };

@@ -10,7 +10,7 @@ use crate::network::Network;
 use crate::tariff::in_force;
 
 /// What the house earns for a segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Earned {
     /// What the account right below the house pays for it.
     pub price: Micros,

@@ -55,6 +55,7 @@ pub(super) fn question<'a>() -> Question<'a> {
         tried: &[],
         paid: &[],
         probes: &[],
+        earned: None,
         priced_at: DateTime::UNIX_EPOCH,
         at: DateTime::UNIX_EPOCH,
     }

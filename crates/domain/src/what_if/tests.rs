@@ -124,6 +124,7 @@ fn question() -> Question<'static> {
         tried: &[],
         paid: &[],
         probes: &[],
+        earned: None,
         priced_at: DateTime::UNIX_EPOCH,
         at: DateTime::UNIX_EPOCH,
     }

@@ -89,6 +89,7 @@ fn listed_question(line: &Listed, at: DateTime<Utc>) -> Question<'_> {
         tried: &[],
         paid: &[],
         probes: &[],
+        earned: None,
         priced_at: at,
         at,
     }
@@ -129,6 +130,7 @@ fn question(sent: &Sent, at: DateTime<Utc>) -> Question<'_> {
         tried: &[],
         paid: &[],
         probes: &[],
+        earned: None,
         priced_at: at,
         at,
     }

@@ -98,9 +98,8 @@ impl Dlr {
         moved.extend(corrected);
         let at: HashMap<MessageId, i16> = moved.iter().map(|moved| (moved.message, moved.hop)).collect();
         // The step of a message has booked what its own operator gets.
-        delivered.retain(|one| {
-            at.get(&one.message) != Some(&one.hop) || !booked.contains(&(one.message, Some(one.hop)))
-        });
+        delivered
+            .retain(|one| at.get(&one.message) != Some(&one.hop) || !booked.contains(&(one.message, Some(one.hop))));
         moved.extend(hops::delivered(tx, &delivered, now).await?);
         Ok(moved)
     }

@@ -1,4 +1,5 @@
-//! Thresholds of balances: who falls below one is told once, until it has risen above it again.
+//! Thresholds of balances: who falls below one is told once, until it has clearly risen above it again: by a tenth of it, or by
+//! money that came in. Nobody is told of one threshold twice within an hour.
 
 use chrono::{DateTime, Utc};
 use contract::{BalanceEvent, CustomerEvent};
@@ -26,7 +27,7 @@ pub struct Threshold {
     pub currency: Currency,
     /// Where the event goes; `None`: only to who listens.
     pub url: Option<String>,
-    /// It was crossed downwards, and that was told.
+    /// It was crossed downwards, and that was told; until it has clearly risen above it.
     pub is_low: bool,
     /// When it was crossed last, in either direction.
     pub crossed_at: Option<DateTime<Utc>>,
@@ -130,9 +131,17 @@ pub async fn list(db: &Db, tenant: AccountId, account: Option<AccountId>, page: 
 /// When the database fails.
 pub async fn cross(tx: &mut Tx, db: &Db, now: DateTime<Utc>) -> Result<usize, Error> {
     let rows = query!(
-        r#"UPDATE balance_thresholds t SET is_low = NOT t.is_low, crossed_at = $1 FROM account_balances b
-           WHERE b.account_id = t.account_id
-               AND t.is_low <> (b.posted_micros + b.credit_limit_micros - b.held_micros < t.amount_micros)
+        r#"UPDATE balance_thresholds t SET is_low = NOT t.is_low, crossed_at = $1,
+               told_at = CASE WHEN t.is_low THEN t.told_at ELSE $1 END
+           FROM account_balances b CROSS JOIN LATERAL
+               (SELECT b.posted_micros + b.credit_limit_micros - b.held_micros AS micros) AS left_over
+           WHERE b.account_id = t.account_id AND CASE WHEN t.is_low
+               THEN left_over.micros >= t.amount_micros + greatest(abs(t.amount_micros::numeric) / 10, 1)
+                   OR left_over.micros >= t.amount_micros AND EXISTS (SELECT FROM transactions x
+                       WHERE x.account_id = t.account_id AND x.id >= uuid_at(t.crossed_at - interval '10 minutes')
+                           AND x.at >= t.crossed_at AND x.amount_micros > 0
+                           AND x.kind IN ('top_up', 'transfer', 'adjustment'))
+               ELSE left_over.micros < t.amount_micros AND coalesce(t.told_at <= $1::timestamptz - interval '1 hour', true) END
            RETURNING t.id, t.account_id, t.amount_micros, t.url, t.is_low, b.currency AS "currency!",
                b.posted_micros + b.credit_limit_micros - b.held_micros AS "available!""#,
         now

@@ -31,6 +31,11 @@ async fn told(rig: &Rig) -> Vec<Value> {
 }
 
 impl Rig {
+    async fn an_hour_goes_by(&self) {
+        let passed = "UPDATE balance_thresholds SET told_at = told_at - interval '1 hour'";
+        sqlx::query(passed).execute(self.world.pool()).await.unwrap();
+    }
+
     async fn move_credit(&self, direction: &str, amount: &str) {
         let body = json!({"direction": direction, "amount": amount, "reason": "x"});
         let path = format!("/v1/accounts/{}/transfers", self.world.client);
@@ -58,6 +63,7 @@ async fn each_threshold_tells_once_when_it_is_crossed_and_again_after_a_top_up()
     ];
     for (direction, amount, expected) in rows {
         rig.move_credit(direction, amount).await;
+        rig.an_hour_goes_by().await;
         let looks = tokio::join!(sweep.balances(), sweep.balances());
         assert_eq!(looks.0.unwrap() + looks.1.unwrap(), u64::try_from(expected.len()).unwrap(), "{direction} {amount}");
         let told = told(&rig).await;
@@ -69,6 +75,7 @@ async fn each_threshold_tells_once_when_it_is_crossed_and_again_after_a_top_up()
         }
     }
     rig.move_credit("up", "900").await;
+    rig.an_hour_goes_by().await;
     assert_eq!(sweep.balances().await.unwrap(), 2, "both are armed again");
 }
 
@@ -112,4 +119,46 @@ async fn burn_and_time_to_empty_come_from_the_journal() {
     // 95 messages at four in an hour.
     let expected = TimeDelta::seconds(95 * 3_600 / 4);
     assert!((empty_at - before - expected).abs() < TimeDelta::seconds(10), "{empty_at}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_balance_that_moves_around_a_threshold_is_told_of_once() {
+    let rig = Rig::with_balance(1_000_000_000).await;
+    let sweep = sweep(&rig);
+    rig.post(&rig.client, "/v1/balance-thresholds", &json!({"amount": "1000"})).await.expect(201);
+    // How full the wallet is without anybody moving money, as messages hold and set free; whether an hour went by; and
+    // how many are told.
+    let rows = [
+        (999_999_999, false, 1),
+        (1_000_000_000, true, 0),
+        (999_999_999, true, 0),
+        (1_099_999_999, true, 0),
+        (999_999_999, true, 0),
+        // A tenth above it is clearly above it.
+        (1_100_000_000, true, 0),
+        (999_999_999, false, 1),
+        // Clearly above it, and below it again: not within the hour.
+        (1_100_000_000, false, 0),
+        (999_999_999, false, 0),
+        (999_999_998, true, 1),
+    ];
+    for (at, (micros, has_passed, told)) in rows.into_iter().enumerate() {
+        if has_passed {
+            rig.an_hour_goes_by().await;
+        }
+        sqlx::query("UPDATE account_balances SET posted_micros = $2 WHERE account_id = $1")
+            .bind(rig.world.client.uuid())
+            .bind(micros)
+            .execute(rig.world.pool())
+            .await
+            .unwrap();
+        assert_eq!(sweep.balances().await.unwrap(), told, "{at}");
+    }
+    // Money that comes in arms it, also where that is little.
+    rig.move_credit("down", "1").await;
+    assert_eq!(sweep.balances().await.unwrap(), 0);
+    rig.move_credit("up", "1").await;
+    assert_eq!(sweep.balances().await.unwrap(), 0, "told within the hour");
+    rig.an_hour_goes_by().await;
+    assert_eq!(sweep.balances().await.unwrap(), 1);
 }

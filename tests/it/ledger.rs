@@ -1,6 +1,7 @@
 //! The books stay right whatever happens in whatever order: accept, route, outcomes, receipts, replays, all at
 //! the same time.
 
+mod absurd;
 pub(crate) mod counters;
 mod given_up;
 mod incremental;

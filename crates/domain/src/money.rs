@@ -35,6 +35,17 @@ impl Micros {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
+    /// The highest price, rate or fee that can be published, of whatever currency: a million of the major unit for one
+    /// segment. A message of 255 segments at it costs so little that sums of a batch can be counted.
+    pub const PRICE_MAX: Self = Self(1_000_000_000_000);
+
+    /// Most that one act moves, and the highest limit, cap or threshold: a thousand million of the major unit.
+    pub const AMOUNT_MAX: Self = Self(1_000_000_000_000_000);
+
+    /// Most that a wallet holds and that one statement sets aside in it: four million million of the major unit. Twice as
+    /// much, with a limit on top, is still within the range of the type.
+    pub const WALLET_MAX: Self = Self(4_000_000_000_000_000_000);
+
     /// An amount that was read.
     pub const fn new(micros: i64) -> Self {
         Self(micros)

@@ -24,14 +24,15 @@ pub struct PriceRule {
 
 impl PriceRule {
     /// The price for a cost: cost and margin, rounded up once to the step, so that the margin is never less than said.
-    /// `None`: beyond the range of an amount.
+    /// `None`: above [`Micros::PRICE_MAX`].
     pub fn price(&self, cost: Micros) -> Option<Micros> {
         let cost = i128::from(cost.get());
         let thousandths = cost * (1000 + i128::from(self.margin_permille)) + i128::from(self.add.get()) * 1000;
         let thousandths = thousandths.max(i128::from(self.min.get()) * 1000);
         let step = i128::from(self.step.get().max(1)) * 1000;
         let steps = thousandths / step + i128::from(thousandths % step > 0);
-        i64::try_from(steps * step / 1000).ok().map(Micros::new)
+        let price = i64::try_from(steps * step / 1000).ok().map(Micros::new);
+        price.filter(|price| *price <= Micros::PRICE_MAX)
     }
 }
 
@@ -72,6 +73,8 @@ mod tests {
             assert_eq!(rule.price(Micros::new(cost)), Some(Micros::new(expected)), "{rule:?} of {cost}");
         }
         assert_eq!(rule(u32::MAX, 0, 0, 1).price(Micros::new(i64::MAX)), None);
+        assert_eq!(rule(0, 0, 0, 1).price(Micros::PRICE_MAX), Some(Micros::PRICE_MAX));
+        assert_eq!(rule(0, 1, 0, 1).price(Micros::PRICE_MAX), None);
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub(crate) fn price(text: &str, is_number: bool, mapping: &Mapping) -> Result<Pr
         return Err(Reason::PriceTooLarge);
     }
     let (amount, is_rounded) = micros(whole, fraction, mapping)?;
+    if amount > Micros::PRICE_MAX {
+        return Err(Reason::PriceTooLarge);
+    }
     if negative && amount != Micros::ZERO {
         return Err(Reason::PriceNegative);
     }

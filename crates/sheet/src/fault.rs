@@ -29,7 +29,7 @@ pub enum Reason {
     PriceNegative,
     /// More than six digits behind the point, and the mapping does not say how to round.
     PriceTooPrecise,
-    /// Beyond the range of an amount.
+    /// Above a million of the major unit.
     PriceTooLarge,
     /// No currency in the row, and none in the mapping.
     CurrencyMissing,

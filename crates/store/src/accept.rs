@@ -2,9 +2,10 @@
 //! one transaction, for many messages at once.
 
 mod fitting;
+mod needs;
 pub(crate) mod statement;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -12,9 +13,7 @@ use contract::fields::SmppFields;
 use contract::intake::LongPart;
 use contract::{Accepted, Encoding};
 use domain::tariff::Chain;
-use domain::{
-    AccountId, KeyId, MessageId, Network, Number, Private, Sender, SmppSystemId, TemplateName, TrafficClass, settlement,
-};
+use domain::{AccountId, KeyId, MessageId, Network, Number, Private, Sender, SmppSystemId, TemplateName, TrafficClass};
 
 use sqlx::{Connection as _, PgConnection};
 
@@ -384,33 +383,6 @@ pub async fn stored(db: &Db, messages: &[(AccountId, MessageId)]) -> Result<Hash
 pub async fn idempotency_record(db: &Db, account: AccountId, key: &str) -> Result<Option<IdempotencyRecord>, Error> {
     let mut connection = db.pool.lend().await?;
     statement::known_key(&mut connection, account, key).await
-}
-
-/// What each wallet must hold for `messages`, and for how many of them. Ordered, so that wallets are always
-/// locked in one order.
-fn needs<'a>(messages: impl Iterator<Item = &'a NewMessage>) -> Result<BTreeMap<AccountId, (i64, i32)>, Error> {
-    let mut needs: BTreeMap<AccountId, (i64, i32)> = BTreeMap::new();
-    for message in messages {
-        let holds = settlement::hold(&message.chain, u16::from(message.segments)).ok_or(Error::Range)?;
-        for (account, amount) in holds {
-            let need = needs.entry(account).or_default();
-            need.0 = need.0.checked_add(amount.get()).ok_or(Error::Range)?;
-            need.1 += 1;
-        }
-    }
-    Ok(needs)
-}
-
-/// What is spent with each capped key: what `messages` cost the account that sends them. Ordered, like wallets.
-fn key_needs<'a>(messages: impl Iterator<Item = &'a NewMessage>) -> Result<BTreeMap<KeyId, i64>, Error> {
-    let mut needs: BTreeMap<KeyId, i64> = BTreeMap::new();
-    for message in messages {
-        let Some(key) = message.capped_key else { continue };
-        let own = message.chain.links.first().and_then(|link| link.price.times(u16::from(message.segments)));
-        let need = needs.entry(key).or_default();
-        *need = need.checked_add(own.ok_or(Error::Range)?.get()).ok_or(Error::Range)?;
-    }
-    Ok(needs)
 }
 
 impl NewMessage {

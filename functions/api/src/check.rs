@@ -52,14 +52,34 @@ impl Check {
         }
     }
 
-    /// A price: a decimal that is not negative.
+    /// A price, a rate or a fee: a decimal from 0 to [`Micros::PRICE_MAX`].
     pub(crate) fn price(&mut self, pointer: &str, text: &str) -> Option<Micros> {
-        let price: Micros = self.parse(pointer, text)?;
-        if price.is_negative() {
-            self.refuse(pointer, Code::InvalidRequest, "expected a price that is not negative");
+        self.up_to(pointer, text, Micros::PRICE_MAX)
+    }
+
+    /// A limit, a cap or another amount that nobody pays at once: a decimal from 0 to [`Micros::AMOUNT_MAX`].
+    pub(crate) fn limit(&mut self, pointer: &str, text: &str) -> Option<Micros> {
+        self.up_to(pointer, text, Micros::AMOUNT_MAX)
+    }
+
+    /// An amount that may lie below zero, as a balance may: no further from zero than [`Micros::AMOUNT_MAX`].
+    pub(crate) fn level(&mut self, pointer: &str, text: &str) -> Option<Micros> {
+        let max = Micros::AMOUNT_MAX;
+        let level: Micros = self.parse(pointer, text)?;
+        if level > max || level < -max {
+            self.refuse(pointer, Code::InvalidRequest, format!("expected an amount from -{max} to {max}"));
             return None;
         }
-        Some(price)
+        Some(level)
+    }
+
+    fn up_to(&mut self, pointer: &str, text: &str, max: Micros) -> Option<Micros> {
+        let amount: Micros = self.parse(pointer, text)?;
+        if amount.is_negative() || amount > max {
+            self.refuse(pointer, Code::InvalidRequest, format!("expected an amount from 0 to {max}"));
+            return None;
+        }
+        Some(amount)
     }
 
     /// When a price or a rate is taken; on submit where nothing is said.

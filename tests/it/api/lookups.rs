@@ -183,7 +183,7 @@ async fn the_policy_says_what_is_asked() {
     assert_eq!(seen(&rig.look_up("998931234567").await)[3], "prefix", "not even what is known");
     assert_eq!(fake.asked(), 1);
     // Above the wallet: nobody is asked, nothing is charged; a message goes by its prefix.
-    rig.agree(&rig.reseller, rig.world.client, &json!({"policy": "always", "price": "1000001"})).await;
+    rig.agree(&rig.reseller, rig.world.client, &json!({"policy": "always", "price": "1000000"})).await;
     let refused = rig.get(&rig.client, "/v1/lookups/998931234569").await;
     assert_eq!((refused.refusal(), fake.asked()), ((402, "insufficient_credit".to_owned()), 1));
     assert_eq!(rig.priced("+998931234569").await.0, "43405");

@@ -17,7 +17,7 @@ fn prices_are_exact_or_refused() {
     let up = mapping(Decimal::Point, None, Rounding::Up, PriceUnit::Major);
     let cents = mapping(Decimal::Point, None, Rounding::Refuse, PriceUnit::Cents);
     let thousandths = mapping(Decimal::Point, None, Rounding::Refuse, PriceUnit::Thousandths);
-    let rows: [(&Mapping, &str, Result<i64, Reason>); 42] = [
+    let rows: [(&Mapping, &str, Result<i64, Reason>); 43] = [
         (&point, "0.0045", Ok(4_500)),
         (&point, ".5", Ok(500_000)),
         (&point, "5.", Ok(5_000_000)),
@@ -39,7 +39,8 @@ fn prices_are_exact_or_refused() {
         (&point, "1,234", Err(PriceAmbiguous)),
         (&point, "1.234,5", Err(PriceAmbiguous)),
         (&point, "1,234.5", Ok(1_234_500_000)),
-        (&point, "1,234,567", Ok(1_234_567_000_000)),
+        (&point, "1,000,000", Ok(1_000_000_000_000)),
+        (&point, "1,000,000.000001", Err(PriceTooLarge)),
         (&point, "1 234.5", Ok(1_234_500_000)),
         (&point, "1\u{a0}234", Ok(1_234_000_000)),
         (&point, "1'234.5", Ok(1_234_500_000)),

@@ -8,7 +8,7 @@ use domain::{AccountId, MessageId, Number, TemplateName, TrafficClass};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
-use crate::accept::{IdempotencyRecord, NewMessage, Single, key_needs, needs};
+use crate::accept::{IdempotencyRecord, NewMessage, Single, needs};
 use crate::ledger::caps;
 use crate::outbox::Outboxed;
 use crate::{Db, Error, Publish, chain, opt_outs};
@@ -26,7 +26,7 @@ pub(super) enum Stored {
     Before(HashSet<MessageId>),
     /// Nothing, for these recipients want no more messages of these accounts.
     OptedOut(HashSet<(AccountId, Number)>),
-    /// Nothing, for some wallet has not enough for all of it, or a cap is reached.
+    /// Nothing, for some wallet has not enough for all of it, or a cap is reached, or it is more than can be counted.
     Short,
 }
 
@@ -36,7 +36,7 @@ pub(super) enum Stored {
 /// enough is said by the constraint on the wallet, so that nothing can come between a look and the hold.
 pub(super) async fn store(db: &Db, batch: &[&Single]) -> Result<Stored, Error> {
     // A chain that is new takes a connection of its own, and there may be no second one: first the rows.
-    let rows = Rows::of(db, batch).await?;
+    let Some(rows) = Rows::of(db, batch).await? else { return Ok(Stored::Short) };
     let mut connection = db.pool.lend().await?;
     let stored = insert(&mut connection, db, batch, rows).await?;
     connection.done().await?;
@@ -45,7 +45,10 @@ pub(super) async fn store(db: &Db, batch: &[&Single]) -> Result<Stored, Error> {
 
 /// The same within a transaction of the caller, who has met the chains of `batch` before.
 pub(super) async fn store_on(connection: &mut PgConnection, db: &Db, batch: &[&Single]) -> Result<Stored, Error> {
-    insert(connection, db, batch, Rows::of(db, batch).await?).await
+    match Rows::of(db, batch).await? {
+        Some(rows) => insert(connection, db, batch, rows).await,
+        None => Ok(Stored::Short),
+    }
 }
 
 #[expect(clippy::too_many_lines, reason = "one statement: its text and its parameters")]
@@ -349,14 +352,16 @@ impl SmppRows {
 }
 
 impl<'a> Rows<'a> {
-    async fn of(db: &Db, batch: &[&'a Single]) -> Result<Self, Error> {
+    /// `None`: what all of it needs cannot be counted.
+    async fn of(db: &Db, batch: &[&'a Single]) -> Result<Option<Self>, Error> {
+        let Some((holds, spends)) = needs::of(batch.iter().map(|s| &s.message)) else { return Ok(None) };
         let mut rows = Self::default();
-        for (wallet, (micros, count)) in needs(batch.iter().map(|s| &s.message))? {
+        for (wallet, (micros, count)) in holds {
             rows.wallets.push(wallet.uuid());
             rows.micros.push(micros);
             rows.counts.push(count);
         }
-        for (key, micros) in key_needs(batch.iter().map(|s| &s.message))? {
+        for (key, micros) in spends {
             rows.capped_keys.push(key.uuid());
             rows.key_micros.push(micros);
         }
@@ -376,7 +381,7 @@ impl<'a> Rows<'a> {
             rows.tenants.push(sealed.tenant);
             rows.envelopes.push(sealed.body);
         }
-        Ok(rows)
+        Ok(Some(rows))
     }
 
     fn message(&mut self, message: &'a NewMessage, chain: Uuid) -> Result<(), Error> {

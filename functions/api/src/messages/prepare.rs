@@ -109,7 +109,7 @@ pub fn prepare(
     let to = check.value("/to", Code::InvalidNumber, Number::parse(&request.to));
     let from = check.value("/from", Code::InvalidSender, Sender::parse(&request.from));
     let counted = count(&mut check, request.text.expose());
-    let max_price = request.max_price.as_deref().and_then(|price| check.price("/max_price", price));
+    let max_price = request.max_price.as_deref().and_then(|price| check.limit("/max_price", price));
     let validity = validity(&mut check, request.validity_seconds, request.send_at.is_some());
     let scheduled_at = send_at(&mut check, request.send_at.as_deref(), terms.now);
     let status_url = request

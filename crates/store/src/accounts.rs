@@ -27,6 +27,8 @@ pub struct Account {
     pub currency: Currency,
     /// Switched off, with everybody below it.
     pub suspended: bool,
+    /// The highest account that says so; `None`: nobody does.
+    pub suspended_by: Option<AccountId>,
     /// Segments per second; `None`: the default of the platform.
     pub segments_per_second: Option<i32>,
     /// May send as anybody.
@@ -88,6 +90,7 @@ struct Row {
     plan_id: Option<Uuid>,
     currency: String,
     status: String,
+    suspended_by: Option<Uuid>,
     segments_per_second: Option<i32>,
     any_sender: bool,
     created_at: DateTime<Utc>,
@@ -107,6 +110,7 @@ impl Row {
             plan: self.plan_id.map(PlanId::from_uuid),
             currency: parse(&self.currency, "currency")?,
             suspended: self.status == "suspended",
+            suspended_by: self.suspended_by.map(AccountId::from_uuid),
             segments_per_second: self.segments_per_second,
             any_sender: self.any_sender,
             created_at: self.created_at,
@@ -158,8 +162,25 @@ pub async fn create(tx: &mut PgConnection, tenant: AccountId, new: &NewAccount) 
     Ok(true)
 }
 
-/// Changes an account. `false`: it is not in the tenant's subtree.
-pub async fn update(tx: &mut PgConnection, tenant: AccountId, id: AccountId, change: &Change) -> Result<bool, Error> {
+/// What came of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Updated {
+    /// It is made.
+    Done,
+    /// The account is not in the tenant's subtree.
+    Unknown,
+    /// It stays suspended: this account above the tenant says so. Roll back.
+    HeldBy(AccountId),
+}
+
+/// Changes an account, on the word of the tenant. Whoever is above an account suspends it with a word of its own, and takes
+/// back that word and those of accounts below itself.
+pub async fn update(
+    tx: &mut PgConnection,
+    tenant: AccountId,
+    id: AccountId,
+    change: &Change,
+) -> Result<Updated, Error> {
     let changed = query!(
         "UPDATE accounts SET name = coalesce($3, name), status = coalesce($4, status), plan_id = coalesce($5, plan_id),
            segments_per_second = coalesce($6, segments_per_second), any_sender = coalesce($7, any_sender),
@@ -176,18 +197,63 @@ pub async fn update(tx: &mut PgConnection, tenant: AccountId, id: AccountId, cha
     .execute(&mut *tx)
     .await?;
     if changed.rows_affected() == 0 {
-        return Ok(false);
+        return Ok(Updated::Unknown);
     }
     if let Some(limit) = change.credit_limit {
-        query!(
-            "UPDATE account_balances SET credit_limit_micros = $2, updated_at = now() WHERE account_id = $1",
-            id.uuid(),
-            limit.get(),
-        )
-        .execute(tx)
-        .await?;
+        set_credit_limit(tx, id, limit).await?;
     }
-    Ok(true)
+    match change.suspended {
+        None => {}
+        Some(true) => suspend(tx, tenant, id).await?,
+        Some(false) => {
+            if let Some(above) = lift(tx, tenant, id).await? {
+                return Ok(Updated::HeldBy(above));
+            }
+        }
+    }
+    Ok(Updated::Done)
+}
+
+/// Sets how far below zero a wallet may go. The constraint `balance_covers_holds` refuses less than is used.
+pub async fn set_credit_limit(tx: &mut PgConnection, id: AccountId, limit: Micros) -> Result<(), Error> {
+    query!(
+        "UPDATE account_balances SET credit_limit_micros = $2, updated_at = now() WHERE account_id = $1",
+        id.uuid(),
+        limit.get(),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The row of the account is locked.
+async fn suspend(tx: &mut PgConnection, by: AccountId, id: AccountId) -> Result<(), Error> {
+    query!(
+        "INSERT INTO account_suspensions (account_id, set_by) VALUES ($2, $1) ON CONFLICT DO NOTHING",
+        by.uuid(),
+        id.uuid(),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Takes back what `by` said, and who is below it; answers the highest account that still says so.
+async fn lift(tx: &mut PgConnection, by: AccountId, id: AccountId) -> Result<Option<AccountId>, Error> {
+    query!(
+        "DELETE FROM account_suspensions s USING accounts w
+         WHERE s.account_id = $2 AND w.id = s.set_by AND w.path @> ARRAY[$1::uuid]",
+        by.uuid(),
+        id.uuid(),
+    )
+    .execute(&mut *tx)
+    .await?;
+    let left = query_scalar!(
+        "SELECT s.set_by FROM account_suspensions s JOIN accounts w ON w.id = s.set_by
+         WHERE s.account_id = $1 ORDER BY cardinality(w.path) LIMIT 1",
+        id.uuid(),
+    );
+    Ok(left.fetch_optional(tx).await?.map(AccountId::from_uuid))
 }
 
 /// The house: the root of the tree. `None` before it is founded.
@@ -201,6 +267,8 @@ pub async fn get(db: &Db, tenant: AccountId, id: AccountId) -> Result<Option<Acc
     let row = query_as!(
         Row,
         r#"SELECT a.id, a.parent_id, a.name, a.role, a.plan_id, a.currency AS "currency!", a.status,
+             (SELECT s.set_by FROM account_suspensions s JOIN accounts w ON w.id = s.set_by
+                WHERE s.account_id = a.id AND a.status = 'suspended' ORDER BY cardinality(w.path) LIMIT 1) AS suspended_by,
              a.segments_per_second, a.any_sender, a.created_at, a.updated_at,
              b.posted_micros, b.held_micros, b.credit_limit_micros
            FROM accounts a JOIN account_balances b ON b.account_id = a.id
@@ -218,6 +286,8 @@ pub async fn list(db: &Db, tenant: AccountId, page: Page) -> Result<Vec<Account>
     let rows = query_as!(
         Row,
         r#"SELECT a.id, a.parent_id, a.name, a.role, a.plan_id, a.currency AS "currency!", a.status,
+             (SELECT s.set_by FROM account_suspensions s JOIN accounts w ON w.id = s.set_by
+                WHERE s.account_id = a.id AND a.status = 'suspended' ORDER BY cardinality(w.path) LIMIT 1) AS suspended_by,
              a.segments_per_second, a.any_sender, a.created_at, a.updated_at,
              b.posted_micros, b.held_micros, b.credit_limit_micros
            FROM accounts a JOIN account_balances b ON b.account_id = a.id

@@ -36,8 +36,8 @@ pub struct Known {
     pub scopes: Vec<String>,
     /// Not used after this.
     pub expires_at: Option<DateTime<Utc>>,
-    /// What it may spend on a day is bounded.
-    pub is_capped: bool,
+    /// What it spends on a day is counted: it has a cap, or had one.
+    pub is_counted: bool,
 }
 
 /// A key, without its secret.
@@ -114,7 +114,7 @@ pub async fn find(db: &Db, key: KeyId) -> Result<Option<Known>, Error> {
     let row = query!(
         r#"SELECT account_id, secret_hash, scopes, expires_at,
              coalesce(last_used_at < now() - interval '1 minute', true) AS "note!",
-             EXISTS (SELECT FROM api_key_caps c WHERE c.key_id = api_keys.id) AS "is_capped!"
+             EXISTS (SELECT FROM api_key_caps c WHERE c.key_id = api_keys.id) AS "is_counted!"
            FROM api_keys
            WHERE id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())"#,
         key.uuid(),
@@ -130,6 +130,6 @@ pub async fn find(db: &Db, key: KeyId) -> Result<Option<Known>, Error> {
         secret_hash: row.secret_hash,
         scopes: row.scopes,
         expires_at: row.expires_at,
-        is_capped: row.is_capped,
+        is_counted: row.is_counted,
     }))
 }

@@ -28,7 +28,9 @@ mod verify;
 pub use entry::{Entries, EntryIds};
 pub use lookup::{Lookups, look_ups};
 pub use nightly::nightly;
-pub use post::{Balance, TopUp, Transfer, TransferError, balance, balance_within, open_wallet, top_up, transfer};
+pub use post::{
+    Balance, TopUp, Transfer, TransferError, balance, balance_within, open_wallet, top_up, transfer, transfer_own,
+};
 pub use seal::{GRACE, Sealed, seal};
 pub use verify::{Audit, Extent, Progress, Violation, audit, verify};
 

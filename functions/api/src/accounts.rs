@@ -1,6 +1,7 @@
 //! `/v1/accounts`: the tree below the caller's account, and the money given to it.
 
 mod credit;
+mod credit_limit;
 mod reroute;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use domain::{AccountId, Currency, Micros, PlanId, Role};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::accounts::{self, Change as Values, NewAccount};
+use store::accounts::{self, Change as Values, NewAccount, Updated};
 use store::tx::Tx;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -38,6 +39,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(get_account))
         .routes(routes!(change_account))
         .merge(credit::routes())
+        .merge(credit_limit::routes())
         .merge(reroute::routes())
 }
 
@@ -57,7 +59,7 @@ struct CreateAccount {
     plan_id: Option<String>,
     /// Segments per second.
     segments_per_second: Option<i32>,
-    /// How far below zero its balance may go. Only the house can give one.
+    /// How far below zero its balance may go. Only the house can give one here; others by `PUT` of its `credit-limit`.
     #[schema(example = "0.00")]
     credit_limit: Option<String>,
     /// What its wallet is in, ISO 4217; that of its parent when nothing is said. Only right below the house can it be another:
@@ -74,13 +76,14 @@ struct CreateAccount {
 struct ChangeAccount {
     /// For people.
     name: Option<String>,
-    /// `active` or `suspended`; a suspended account stops everybody below it.
+    /// `active` or `suspended`; a suspended account stops everybody below it. Who is above suspends it with a word of its own:
+    /// what an account above you said, you do not take back.
     status: Option<String>,
     /// The prices that it pays: a plan of its parent's.
     plan_id: Option<String>,
     /// Segments per second.
     segments_per_second: Option<i32>,
-    /// How far below zero its balance may go. Only the house can give one.
+    /// How far below zero its balance may go. Only the house can give one here; others by `PUT` of its `credit-limit`.
     credit_limit: Option<String>,
     /// May send as anybody. Only the house can allow it.
     any_sender: Option<bool>,
@@ -99,6 +102,8 @@ struct Account {
     role: &'static str,
     /// `active` or `suspended`.
     status: &'static str,
+    /// Suspended: the highest account that says so. Only that one, or one above it, makes it active again.
+    suspended_by: Option<String>,
     /// The prices that it pays.
     plan_id: Option<String>,
     /// Segments per second; null: the default of the platform.
@@ -122,6 +127,7 @@ fn view(row: accounts::Account) -> Account {
         name: row.name,
         role: row.role.name(),
         status: if row.suspended { "suspended" } else { "active" },
+        suspended_by: row.suspended_by.map(|id| id.to_string()),
         plan_id: row.plan.map(|id| id.to_string()),
         segments_per_second: row.segments_per_second,
         any_sender: row.any_sender,
@@ -184,22 +190,25 @@ fn read_new(caller: &Caller, body: &CreateAccount) -> Result<NewAccount, Problem
 
 type Shared<'a> = (Option<&'a str>, Option<i32>, Option<&'a str>, Option<bool>);
 
-/// Reads what making and changing have in common. Credit and open senders are a risk of the house: only it gives
-/// them.
+/// Reads what making and changing have in common. Open senders are a risk of the house: only it gives them. Credit has a door
+/// of its own for who sells to the account.
 fn read_values(
     caller: &Caller,
     check: &mut Check,
     (plan, rate, credit, any_sender): Shared<'_>,
 ) -> Result<Values, Problem> {
     if caller.role != Role::Admin && (credit.is_some() || any_sender.is_some()) {
-        return Err(Problem::new(Code::Forbidden, "only the house can give credit_limit or any_sender"));
+        return Err(Problem::new(
+            Code::Forbidden,
+            "only the house can give credit_limit or any_sender here; give credit by PUT /v1/accounts/{id}/credit-limit",
+        ));
     }
     check.that(rate.is_none_or(|rate| (1..=RATE_MAX).contains(&rate)), "/segments_per_second", "expected 1 to 1000000");
     Ok(Values {
         plan: check.parse_some("/plan_id", plan),
         segments_per_second: rate,
         any_sender,
-        credit_limit: credit.and_then(|credit| check.price("/credit_limit", credit)),
+        credit_limit: credit.and_then(|credit| check.limit("/credit_limit", credit)),
         ..Values::default()
     })
 }
@@ -294,7 +303,14 @@ async fn change_account(
     check_plan(&mut tx, before.parent.unwrap_or(id), (values.plan, before.currency)).await?;
     let short = "the balance and its holds need the credit limit that is there";
     let changed = accounts::update(&mut tx, caller.account, id, &values).await;
-    found(changed.map_err(|error| crate::change::conflict(error, "balance_covers_holds", short))?)?;
+    match changed.map_err(|error| crate::change::conflict(error, "balance_covers_holds", short))? {
+        Updated::Done => {}
+        Updated::Unknown => return Err(Problem::not_found()),
+        Updated::HeldBy(above) => {
+            let detail = format!("{above} suspended it: that account, or one above it, makes it active again");
+            return Err(Problem::field("/status", Code::SetFromAbove, detail));
+        }
+    }
     let detail = json!({"name": body.name, "status": body.status, "plan_id": body.plan_id, "any_sender": body.any_sender,
         "segments_per_second": body.segments_per_second, "credit_limit": body.credit_limit});
     let change = Change { account: id, action: "account.update", subject: id.to_string(), detail };

@@ -21,6 +21,7 @@ use crate::body::Raw;
 use crate::change::{Change, found};
 use crate::check::Check;
 use crate::list::{List, Paging, Query, path_id};
+use crate::money::caps::is_uncapped;
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
 
@@ -83,7 +84,7 @@ struct ApiKey {
     created_at: DateTime<Utc>,
 }
 
-/// Make an API key. It cannot do more than you can.
+/// Make an API key. It cannot do more than you can; a key with a spend cap makes none.
 #[utoipa::path(post, path = "/v1/api-keys", tag = "account", request_body = CreateKey,
     responses((status = 201, body = CreatedKey), Refusals))]
 async fn create_key(
@@ -92,6 +93,7 @@ async fn create_key(
     raw: Raw,
 ) -> Result<(StatusCode, Json<CreatedKey>), Problem> {
     caller.may(Scope::AccountWrite)?;
+    is_uncapped(&api, &caller).await?;
     let body: CreateKey = raw.parse()?;
     let mut check = Check::default();
     check.label("/name", &body.name, 200);

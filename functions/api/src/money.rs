@@ -4,7 +4,7 @@
 //! Every act can be repeated with its `Idempotency-Key`, names its journal entry, and stands in the audit log.
 
 mod adjustments;
-mod caps;
+pub(crate) mod caps;
 pub(crate) mod once;
 mod payouts;
 mod refunds;
@@ -23,9 +23,6 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::Api;
 use crate::check::Check;
 
-/// Most that one act moves, in micros: a thousand million of the major unit.
-pub(crate) const AMOUNT_MAX: Micros = Micros::new(1_000_000_000_000_000);
-
 pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .merge(transfers::routes())
@@ -43,7 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
 /// An amount above zero.
 fn amount(check: &mut Check, text: &str) -> Option<Micros> {
     let amount: Micros = check.parse("/amount", text)?;
-    let good = amount > Micros::ZERO && amount <= AMOUNT_MAX;
+    let good = amount > Micros::ZERO && amount <= Micros::AMOUNT_MAX;
     check.that(good, "/amount", "expected an amount above zero, up to 1000000000");
     Some(amount).filter(|_| good)
 }

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use axum::response::{IntoResponse, Response};
+use domain::Micros;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -80,6 +81,8 @@ codes! {
     Forbidden = "forbidden", FORBIDDEN, false, "The credentials do not allow this";
     /// The account, or one above it, is switched off.
     AccountSuspended = "account_suspended", FORBIDDEN, false, "The account is suspended";
+    /// An account above set it, and only that one or who is above it takes it back.
+    SetFromAbove = "set_from_above", FORBIDDEN, false, "An account above set it";
     /// There is nothing there, or it belongs to somebody else.
     NotFound = "not_found", NOT_FOUND, false, "Not found";
     /// The path exists, but not with this method.
@@ -221,6 +224,10 @@ impl From<store::Error> for Problem {
             let mut problem = Self::new(Code::Unavailable, "the database does not answer; try again shortly");
             problem.cause = Some(std::sync::Arc::new(error.into()));
             return problem;
+        }
+        if error.constraint() == Some("wallet_is_countable") {
+            let detail = format!("a wallet would hold more than {}, which nobody counts", Micros::WALLET_MAX);
+            return Self::new(Code::Conflict, detail);
         }
         Self::internal(error)
     }

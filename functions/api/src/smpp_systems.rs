@@ -25,6 +25,7 @@ use crate::body::Raw;
 use crate::change::{Change, conflict, found};
 use crate::check::Check;
 use crate::list::{List, Query, page, path_id};
+use crate::money::caps::is_uncapped;
 use crate::openapi::Refusals;
 use crate::problem::Problem;
 use form::SystemForm;
@@ -80,6 +81,7 @@ async fn create_system(
 ) -> Result<(StatusCode, Json<MadeSystem>), Problem> {
     caller.may(Scope::AdminWrite)?;
     caller.is_seller()?;
+    is_uncapped(&api, &caller).await?;
     let mut form: SystemForm = raw.parse()?;
     let mut check = Check::default();
     let account = named(&api, &caller, &mut check, form.account_id.take().as_deref())?;
@@ -183,6 +185,7 @@ async fn change_system(
 ) -> Result<Json<System>, Problem> {
     caller.may(Scope::AdminWrite)?;
     caller.is_seller()?;
+    is_uncapped(&api, &caller).await?;
     let id: SmppSystemId = path_id(&id)?;
     let mut form: SystemForm = raw.parse()?;
     let mut check = Check::default();
@@ -230,6 +233,7 @@ async fn change_password(
     raw: Raw,
 ) -> Result<Json<MadeSystem>, Problem> {
     caller.may(Scope::AccountWrite)?;
+    is_uncapped(&api, &caller).await?;
     let id: SmppSystemId = path_id(&id)?;
     let body: NewPassword = raw.parse()?;
     let mut check = Check::default();

@@ -169,6 +169,7 @@ fn routes_of_accounts(Victim { account, .. }: &Victim) -> Vec<Route> {
         route("delete /v1/accounts/{id}/reroute", &reroute, None, Forbidden),
         route("get /v1/accounts/{id}/lookups", format!("{one}/lookups"), None, NotFound),
         route("put /v1/accounts/{id}/lookups", format!("{one}/lookups"), json!({"policy": "never"}), NotFound),
+        route("put /v1/accounts/{id}/credit-limit", format!("{one}/credit-limit"), json!({"amount": "1"}), NotFound),
         route("post /v1/accounts/{id}/credit", credit, json!({"amount": "1", "reason": "x"}), NotFound),
         plain("get /v1/users", None, SeesNothing),
         // A key may not do this at all.

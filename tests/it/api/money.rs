@@ -2,10 +2,13 @@
 
 mod adjustments;
 mod books;
+mod bounds;
 mod caps;
 mod corrections;
 mod payouts;
+mod credit_limits;
 mod refunds;
+mod repeated;
 mod revenue;
 mod statement;
 mod suppliers;

@@ -25,6 +25,8 @@ pub fn forbid(error: &Error) -> bool {
 pub struct Spending {
     /// What may be spent on one day; `None`: anything.
     pub cap: Option<Micros>,
+    /// Which account set it; `None`: there is no cap, or it is that of a key.
+    pub set_by: Option<AccountId>,
     /// Held for messages accepted on `day`, and paid for look-ups.
     pub spent: Micros,
     /// The UTC day.
@@ -40,6 +42,9 @@ pub struct Spending {
 pub async fn of_account(db: &Db, account: AccountId) -> Result<Option<Spending>, Error> {
     let row = query!(
         r#"SELECT b.spend_cap_micros, b.currency AS "currency!", t.day AS "day!", (
+               SELECT c.set_by FROM account_spend_caps c JOIN accounts w ON w.id = c.set_by
+               WHERE c.account_id = b.account_id AND c.cap_micros = b.spend_cap_micros
+               ORDER BY cardinality(w.path) LIMIT 1) AS set_by, (
                SELECT coalesce(sum(CASE l.operation WHEN 'hold' THEN l.held_micros ELSE -l.posted_micros END), 0)::bigint
                    FROM balance_ledger l
                WHERE l.account_id = b.account_id AND l.ledger = 'wallet' AND l.operation IN ('hold', 'lookup')
@@ -52,7 +57,8 @@ pub async fn of_account(db: &Db, account: AccountId) -> Result<Option<Spending>,
     .await?;
     row.map(|row| {
         let (cap, spent) = (row.spend_cap_micros.map(Micros::new), Micros::new(row.spent));
-        Ok(Spending { cap, spent, day: row.day, currency: parse(&row.currency, "currency")? })
+        let set_by = row.set_by.map(AccountId::from_uuid);
+        Ok(Spending { cap, set_by, spent, day: row.day, currency: parse(&row.currency, "currency")? })
     })
     .transpose()
 }
@@ -101,11 +107,11 @@ pub(super) async fn spend(connection: &mut PgConnection, charges: &[Charge], cou
 pub async fn left_of_key(db: &Db, key: KeyId) -> Result<Option<Micros>, Error> {
     let row = query!(
         r#"SELECT cap_micros - CASE WHEN spend_day >= (now() AT TIME ZONE 'UTC')::date
-               THEN spent_micros ELSE 0 END AS "cap_left!"
+               THEN spent_micros ELSE 0 END AS cap_left
            FROM api_key_caps WHERE key_id = $1"#,
         key.uuid()
     );
-    Ok(row.fetch_optional(&db.pool).await?.map(|row| Micros::new(row.cap_left)))
+    Ok(row.fetch_optional(&db.pool).await?.and_then(|row| row.cap_left).map(Micros::new))
 }
 
 /// Counts what look-ups that were asked for with `key` cost its account. Keys are locked before wallets.
@@ -126,16 +132,74 @@ pub(super) async fn spend_with_key(connection: &mut PgConnection, key: KeyId, to
     Ok(())
 }
 
-/// Sets or takes away the cap of `account`'s wallet. What was spent today counts from the first moment on; where that
-/// is more than the cap already, nothing more is accepted today.
+/// A cap that an account above the one who asks has set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Above {
+    /// Who set it.
+    pub account: AccountId,
+    /// What it allows.
+    pub cap: Micros,
+}
+
+/// Sets or takes away the cap of `account`'s wallet, on the word of `by`. What was spent today counts from the first moment
+/// on; where that is more than the cap already, nothing more is accepted today. Takes the place of what `by` and accounts
+/// below it said. Answers a cap of an account above `by` that allows less: then nothing is changed, roll back.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn cap_account(connection: &mut PgConnection, account: AccountId, cap: Option<Micros>) -> Result<(), Error> {
+pub async fn cap_account(
+    connection: &mut PgConnection,
+    by: AccountId,
+    account: AccountId,
+    cap: Option<Micros>,
+) -> Result<Option<Above>, Error> {
     // First the lock, then the look: what is accepted meanwhile waits, and what was accepted is seen.
     query!("SELECT account_id FROM account_balances WHERE account_id = $1 FOR NO KEY UPDATE", account.uuid())
         .fetch_one(&mut *connection)
         .await?;
+    if let Some(above) = lowest_above(connection, by, account).await?
+        && cap.is_none_or(|cap| cap > above.cap)
+    {
+        return Ok(Some(above));
+    }
+    if let Some(cap) = cap {
+        query!(
+            "INSERT INTO account_spend_caps (account_id, set_by, cap_micros) VALUES ($2, $1, $3)",
+            by.uuid(),
+            account.uuid(),
+            cap.get()
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    count_today(connection, account, cap).await?;
+    Ok(None)
+}
+
+/// Forgets what `by` and accounts below it said of `account`, whose wallet is locked; answers the lowest cap that is left.
+async fn lowest_above(
+    connection: &mut PgConnection,
+    by: AccountId,
+    account: AccountId,
+) -> Result<Option<Above>, Error> {
+    query!(
+        "DELETE FROM account_spend_caps c USING accounts w
+         WHERE c.account_id = $2 AND w.id = c.set_by AND w.path @> ARRAY[$1::uuid]",
+        by.uuid(),
+        account.uuid()
+    )
+    .execute(&mut *connection)
+    .await?;
+    let row = query!(
+        "SELECT c.set_by, c.cap_micros FROM account_spend_caps c JOIN accounts w ON w.id = c.set_by
+         WHERE c.account_id = $1 ORDER BY c.cap_micros, cardinality(w.path) LIMIT 1",
+        account.uuid()
+    );
+    let row = row.fetch_optional(connection).await?;
+    Ok(row.map(|row| Above { account: AccountId::from_uuid(row.set_by), cap: Micros::new(row.cap_micros) }))
+}
+
+async fn count_today(connection: &mut PgConnection, account: AccountId, cap: Option<Micros>) -> Result<(), Error> {
     query!(
         r#"UPDATE account_balances b SET spend_cap_micros = $2, spend_day = t.day, spent_micros = t.spent,
                excused_micros = t.spent, updated_at = now()
@@ -156,14 +220,14 @@ pub async fn cap_account(connection: &mut PgConnection, account: AccountId, cap:
     Ok(())
 }
 
-/// The cap of a key in the tenant's subtree, and what was spent with it today since a cap is set. `None`: there is no
-/// such key.
+/// The cap of a key in the tenant's subtree, and what was spent with it today since it had its first cap. `None`: there is
+/// no such key.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn of_key(db: &Db, tenant: AccountId, key: KeyId) -> Result<Option<Spending>, Error> {
     let row = query!(
-        r#"SELECT c.cap_micros AS "cap?", a.currency AS "currency!", t.day AS "day!",
+        r#"SELECT c.cap_micros AS cap, a.currency AS "currency!", t.day AS "day!",
                CASE WHEN c.spend_day = t.day THEN c.spent_micros ELSE 0 END AS "spent!"
            FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS day) t, api_keys k JOIN accounts a ON a.id = k.account_id
                LEFT JOIN api_key_caps c ON c.key_id = k.id
@@ -175,7 +239,7 @@ pub async fn of_key(db: &Db, tenant: AccountId, key: KeyId) -> Result<Option<Spe
     .await?;
     row.map(|row| {
         let (cap, spent) = (row.cap.map(Micros::new), Micros::new(row.spent));
-        Ok(Spending { cap, spent, day: row.day, currency: parse(&row.currency, "currency")? })
+        Ok(Spending { cap, set_by: None, spent, day: row.day, currency: parse(&row.currency, "currency")? })
     })
     .transpose()
 }
@@ -199,22 +263,17 @@ pub async fn cap_key(
     .fetch_optional(&mut *connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    match cap {
-        None => {
-            query!("DELETE FROM api_key_caps WHERE key_id = $1", key.uuid()).execute(connection).await?;
-        }
-        Some(cap) => {
-            query!(
-                "INSERT INTO api_key_caps AS c (key_id, account_id, cap_micros) VALUES ($1, $2, $3)
-                 ON CONFLICT (key_id) DO UPDATE SET cap_micros = excluded.cap_micros, excused_micros = c.spent_micros,
-                    updated_at = now()",
-                key.uuid(),
-                row.account_id,
-                cap.get()
-            )
-            .execute(connection)
-            .await?;
-        }
-    }
+    // What a key that had a cap once spends is counted on without one: a cap that is set again knows of it.
+    query!(
+        "INSERT INTO api_key_caps AS c (key_id, account_id, cap_micros)
+         SELECT $1, $2, $3 WHERE $3::bigint IS NOT NULL OR EXISTS (SELECT FROM api_key_caps WHERE key_id = $1)
+         ON CONFLICT (key_id) DO UPDATE SET cap_micros = excluded.cap_micros, excused_micros = c.spent_micros,
+            updated_at = now()",
+        key.uuid(),
+        row.account_id,
+        cap.map(Micros::get)
+    )
+    .execute(connection)
+    .await?;
     Ok(Some(AccountId::from_uuid(row.account_id)))
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::Error;
 use crate::ledger::entry::Line;
-use crate::ledger::post::{TransferError, blank, post, record, short};
+use crate::ledger::post::{TransferError, blank, is_own, post, record, short};
 use crate::ledger::transactions::{Row, Transaction};
 
 /// A correction that somebody asks for.
@@ -102,7 +102,7 @@ pub async fn lock(
 /// Moves back what `correction` says of `sides`, which [`lock`] answered. Answers the journal entry and the amount.
 ///
 /// # Errors
-/// See [`CorrectError`].
+/// See [`CorrectError`]; then roll back.
 pub async fn correct(
     connection: &mut PgConnection,
     sides: &[Transaction],
@@ -118,6 +118,11 @@ pub async fn correct(
     let entry = Uuid::now_v7();
     let mut lines = lines(entry, sides, (amount.get(), &correction.reason))?;
     post(connection, &mut lines).await.map_err(short)?;
+    // A credit limit must not become money in another wallet.
+    let mut givers = lines.iter().filter(|line| line.is_wallet() && line.posted < 0);
+    if first.kind == "transfer" && !givers.all(is_own) {
+        return Err(CorrectError::NoCredit);
+    }
     for side in sides {
         let back = if side.amount.is_negative() { amount } else { -amount };
         let told = (entry, correction.reason.as_str(), correction.actor.as_str());

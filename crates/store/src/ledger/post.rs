@@ -130,8 +130,26 @@ pub enum TransferError {
     Store(#[from] Error),
 }
 
-/// Posts `transfer`: one wallet against the other. Answers the journal entry.
+/// Posts `transfer`: one wallet against the other. The giver's credit limit may be used. Answers the journal entry.
 pub async fn transfer(connection: &mut PgConnection, transfer: &Transfer) -> Result<Uuid, TransferError> {
+    let (entry, _) = between(connection, transfer).await?;
+    Ok(entry)
+}
+
+/// The same of what the giver has of its own: a credit limit is the risk of who gives it, and must not become money in
+/// somebody else's wallet. After [`TransferError::NoCredit`] roll back.
+pub async fn transfer_own(connection: &mut PgConnection, transfer: &Transfer) -> Result<Uuid, TransferError> {
+    let (entry, giver) = between(connection, transfer).await?;
+    if is_own(&giver) { Ok(entry) } else { Err(TransferError::NoCredit) }
+}
+
+/// Whether a wallet covers its holds behind this line without its credit limit.
+pub(super) fn is_own(line: &Line) -> bool {
+    line.after.is_some_and(|(posted, held)| posted >= held)
+}
+
+/// Answers the entry, and the giver's line.
+async fn between(connection: &mut PgConnection, transfer: &Transfer) -> Result<(Uuid, Line), TransferError> {
     let Transfer { from, to, amount, reason, actor } = transfer;
     let currency = wallet_currency(connection, *from).await?;
     if wallet_currency(connection, *to).await? != currency {
@@ -147,7 +165,8 @@ pub async fn transfer(connection: &mut PgConnection, transfer: &Transfer) -> Res
     post(connection, &mut lines).await.map_err(short)?;
     record(connection, ("transfer", *from, -*amount, currency), (entry, reason, actor)).await?;
     record(connection, ("transfer", *to, *amount, currency), (entry, reason, actor)).await?;
-    Ok(entry)
+    let [giver, _] = lines;
+    Ok((entry, giver))
 }
 
 /// The constraint on the wallet says no when there is not enough, whatever happens at the same time.

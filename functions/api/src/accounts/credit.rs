@@ -20,7 +20,6 @@ use crate::body::Raw;
 use crate::change::Change;
 use crate::check::Check;
 use crate::list::path_id;
-use crate::money::AMOUNT_MAX;
 use crate::money::once::{Begun, Once};
 use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
@@ -78,29 +77,28 @@ async fn give_credit(
         return Err(Problem::new(Code::Forbidden, "it is the account right above that gives it money"));
     }
     drop(catalogue);
-    let once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
+    let mut once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
         Begun::New(once) => once,
         Begun::Answered(answer) => return Ok(*answer),
     };
     let Credit { amount, reason } = raw.parse()?;
     let mut check = Check::default();
     let amount: Option<Micros> = check.parse("/amount", &amount);
-    let good = amount.is_none_or(|amount| amount > Micros::ZERO && amount <= AMOUNT_MAX);
+    let good = amount.is_none_or(|amount| amount > Micros::ZERO && amount <= Micros::AMOUNT_MAX);
     check.that(good, "/amount", "expected an amount above zero, up to 1000000000");
     check.label("/reason", &reason, 500);
     let amount = check.finish_with(amount)?;
-    let mut tx = api.db.begin().await?;
-    let entry = give(&mut tx, &caller, account, (amount, reason.clone())).await?;
+    let entry = give(&mut once.tx, &caller, account, (amount, reason.clone())).await?;
     let detail = json!({"amount": amount, "reason": reason, "entry_id": entry});
     let change = Change { account, action: "account.credit", subject: account.to_string(), detail };
-    let wallet = ledger::balance_within(&mut *tx, account).await?.ok_or_else(Problem::not_found)?;
+    let wallet = ledger::balance_within(&mut *once.tx, account).await?.ok_or_else(Problem::not_found)?;
     let credited = Credited {
         entry_id: entry.to_string(),
         account_id: account.to_string(),
         amount: amount.to_string(),
         balance: Balance::of(&wallet),
     };
-    once.finish((&api, &caller), tx, change, &credited).await
+    once.finish((&api, &caller), change, &credited).await
 }
 
 async fn give(

@@ -98,12 +98,12 @@ pub(crate) async fn is_in_force(api: &Api, id: KeyId) -> bool {
     entry.known.as_ref().is_some_and(in_force)
 }
 
-/// The key that `actor` is, where what it may spend is bounded. One that is not remembered at this moment may be.
+/// The key that `actor` is, where what it spends is counted. One that is not remembered at this moment may be.
 pub(crate) fn capped(api: &Api, actor: Actor) -> Option<KeyId> {
     let Actor::Key(id) = actor else { return None };
     let entry = api.key_cache.0.get(&id);
     let known = entry.as_ref().and_then(|entry| entry.known.as_ref());
-    known.is_none_or(|(known, _)| known.is_capped).then_some(id)
+    known.is_none_or(|(known, _)| known.is_counted).then_some(id)
 }
 
 async fn read(api: &Api, id: KeyId) -> Result<Arc<Entry>, Problem> {

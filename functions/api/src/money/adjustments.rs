@@ -16,7 +16,6 @@ use store::ledger::adjust::{self, Adjustment as Row, DecideError, Decision, NewA
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::AMOUNT_MAX;
 use super::once::{Begun, Once};
 use super::transfers::refused;
 use crate::Api;
@@ -124,7 +123,7 @@ async fn adjust_balance(
 ) -> Result<Response, Problem> {
     caller.may(Scope::AdminWrite)?;
     caller.is_house()?;
-    let once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
+    let mut once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
         Begun::New(once) => once,
         Begun::Answered(answer) => return Ok(*answer),
     };
@@ -132,15 +131,14 @@ async fn adjust_balance(
     caller.sees(&api.catalogue.get(), account)?;
     let actor = caller.actor.to_string();
     let new = NewAdjustment { id: AdjustmentId::generate(), account, amount, reason, actor };
-    let mut tx = api.db.begin().await?;
-    let made = adjust::request(&mut tx, &new).await.map_err(refused)?;
+    let made = adjust::request(&mut once.tx, &new).await.map_err(refused)?;
     if made.status == Status::Pending {
         caller.is_person(ABOVE)?;
     }
     let detail = json!({"account_id": account, "amount": amount, "reason": made.reason, "status": made.status.name(),
         "entry_id": made.entry});
     let change = Change { account, action: "adjustment.request", subject: made.id.to_string(), detail };
-    once.finish((&api, &caller), tx, change, &view(made)).await
+    once.finish((&api, &caller), change, &view(made)).await
 }
 
 /// Where two people are needed.
@@ -150,7 +148,8 @@ fn read(body: &NewBody) -> Result<(AccountId, Micros, String), Problem> {
     let mut check = Check::default();
     let account: Option<AccountId> = check.parse("/account_id", &body.account_id);
     let amount: Option<Micros> = check.parse("/amount", &body.amount);
-    let good = amount.is_none_or(|amount| amount != Micros::ZERO && amount <= AMOUNT_MAX && -amount <= AMOUNT_MAX);
+    let good = amount
+        .is_none_or(|amount| amount != Micros::ZERO && amount <= Micros::AMOUNT_MAX && -amount <= Micros::AMOUNT_MAX);
     check.that(good, "/amount", "expected an amount other than zero, up to 1000000000 in either direction");
     super::reason(&mut check, &body.reason);
     let (account, amount) = check.finish_with(account.zip(amount))?;

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::Api;
-use crate::auth::{Caller, Scope};
+use crate::auth::{Actor, Caller, Scope};
 use crate::body::Raw;
 use crate::change::Change;
 use crate::check::Check;
@@ -44,7 +44,9 @@ struct SpendCap {
     /// What messages accepted on one UTC day may cost; null: anything.
     #[schema(example = "1000.00")]
     daily: Option<String>,
-    /// What messages accepted today cost, whatever became of them. Of a key: since it has a cap.
+    /// An account's cap: who set it. Only that account, or one above it, raises it or takes it away.
+    set_by: Option<String>,
+    /// What messages accepted today cost, whatever became of them. Of a key: since it had its first cap.
     #[schema(example = "12.50")]
     spent: String,
     /// What can still be spent today; null: there is no cap.
@@ -60,6 +62,7 @@ fn view(spending: &caps::Spending) -> Json<SpendCap> {
     let left = |cap: Micros| Micros::new(cap.get().saturating_sub(spending.spent.get()).max(0)).to_string();
     Json(SpendCap {
         daily: spending.cap.map(|cap| cap.to_string()),
+        set_by: spending.set_by.map(|account| account.to_string()),
         spent: spending.spent.to_string(),
         left: spending.cap.map(left),
         day: spending.day,
@@ -70,9 +73,21 @@ fn view(spending: &caps::Spending) -> Json<SpendCap> {
 fn read(raw: &Raw) -> Result<Option<Micros>, Problem> {
     let SetCap { daily } = raw.parse()?;
     let mut check = Check::default();
-    let cap = daily.as_deref().and_then(|daily| check.price("/daily", daily));
+    let cap = daily.as_deref().and_then(|daily| check.limit("/daily", daily));
     check.finish()?;
     Ok(cap)
+}
+
+/// The caller must not be a key with a cap: what it would make or change could spend beyond it.
+pub(crate) async fn is_uncapped(api: &Api, caller: &Caller) -> Result<(), Problem> {
+    let Actor::Key(key) = caller.actor else { return Ok(()) };
+    match caps::left_of_key(&api.db, key).await? {
+        None => Ok(()),
+        Some(_) => Err(Problem::new(
+            Code::Forbidden,
+            "a key with a spend cap neither changes caps nor makes what could spend beyond it: use another key, or log in",
+        )),
+    }
 }
 
 /// Read what an account may spend on a day, and what it has spent today.
@@ -92,7 +107,8 @@ async fn get_account_cap(
 
 /// Set what an account below your own may spend on a day; with everybody below it, for their messages cost it, too.
 ///
-/// In force with the next message. What was spent today counts; only the house caps itself.
+/// In force with the next message. What was spent today counts; only the house caps itself. What an account above you set is
+/// tightened, not raised.
 #[utoipa::path(put, path = "/v1/accounts/{id}/spend-cap", tag = "money", request_body = SetCap,
     params(("id" = String, Path, description = "`acc_…`")), responses((status = 200, body = SpendCap), Refusals))]
 async fn set_account_cap(
@@ -110,7 +126,13 @@ async fn set_account_cap(
     }
     let cap = read(&raw)?;
     let mut tx = api.db.begin().await?;
-    caps::cap_account(&mut tx, account, cap).await?;
+    if let Some(above) = caps::cap_account(&mut tx, caller.account, account, cap).await? {
+        let detail = format!(
+            "{} capped it at {}: that account, or one above it, allows more; set at most that",
+            above.account, above.cap
+        );
+        return Err(Problem::field("/daily", Code::SetFromAbove, detail));
+    }
     let change = Change { account, action: "account.cap", subject: account.to_string(), detail: json!({"daily": cap}) };
     api.commit(tx, &caller, change).await?;
     let spending = caps::of_account(&api.db, account).await?.ok_or_else(Problem::not_found)?;
@@ -130,8 +152,8 @@ async fn get_key_cap(
     Ok(view(&spending))
 }
 
-/// Set what may be spent with a key on a day. In force everywhere within five seconds; what was spent before is not
-/// counted.
+/// Set what may be spent with a key on a day. In force everywhere within five seconds. What was spent before its first cap is
+/// not counted; what was spent since is, also when the cap was taken away meanwhile. A key that has a cap changes no caps.
 #[utoipa::path(put, path = "/v1/api-keys/{id}/spend-cap", tag = "money", request_body = SetCap,
     params(("id" = String, Path, description = "`key_…`")), responses((status = 200, body = SpendCap), Refusals))]
 async fn set_key_cap(
@@ -141,6 +163,7 @@ async fn set_key_cap(
     raw: Raw,
 ) -> Result<Json<SpendCap>, Problem> {
     caller.may(Scope::AccountWrite)?;
+    is_uncapped(&api, &caller).await?;
     let key: KeyId = path_id(&id)?;
     let cap = read(&raw)?;
     let mut tx = api.db.begin().await?;

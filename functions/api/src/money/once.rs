@@ -1,4 +1,5 @@
-//! An act that an `Idempotency-Key` makes repeatable: the key is remembered in the transaction of the act.
+//! An act that an `Idempotency-Key` makes repeatable: the key is taken first in the transaction of the act, so that a repeat
+//! that comes while it is under way waits for it, and is answered what it was answered.
 
 use axum::response::Response;
 use http::{HeaderMap, StatusCode, Uri};
@@ -16,6 +17,8 @@ use crate::problem::Problem;
 /// An act that was not done before, as far as its key tells.
 #[derive(Debug)]
 pub(crate) struct Once {
+    /// The transaction of the act.
+    pub(crate) tx: Tx,
     key: Option<Key>,
 }
 
@@ -28,7 +31,7 @@ pub(crate) enum Begun {
 }
 
 impl Once {
-    /// Reads the key, and answers what was answered before, where it was used.
+    /// Begins the transaction and takes the key in it; answers what was answered before, where it was used.
     pub(crate) async fn begin(
         api: &Api,
         caller: &Caller,
@@ -36,34 +39,28 @@ impl Once {
         raw: &Raw,
     ) -> Result<Begun, Problem> {
         let key = idempotency::read(headers, uri.path(), &raw.0)?;
+        let mut tx = api.db.begin().await?;
         if let Some(key) = &key
-            && let Some(record) = keys::find(&api.db, caller.account, &key.key).await?
+            && let Some(record) = keys::take(&mut tx, caller.account, (&key.key, &key.fingerprint)).await?
         {
             return Ok(Begun::Answered(Box::new(idempotency::replay(record, &key.fingerprint)?)));
         }
-        Ok(Begun::New(Self { key }))
+        Ok(Begun::New(Self { tx, key }))
     }
 
-    /// Remembers the key with its answer, records `change`, commits and answers 201 with `body`. When the same key was
-    /// used meanwhile, nothing of this act remains.
+    /// Remembers the answer with the key, records `change`, commits and answers 201 with `body`.
     pub(crate) async fn finish(
-        self,
+        mut self,
         (api, caller): (&Api, &Caller),
-        mut tx: Tx,
         change: Change,
         body: &impl Serialize,
     ) -> Result<Response, Problem> {
         let body = serde_json::to_vec(body).map_err(Problem::internal)?;
         if let Some(key) = self.key {
-            let fingerprint = key.fingerprint;
             let record = key.record(StatusCode::CREATED, body.clone());
-            if !keys::remember(&mut tx, caller.account, &record).await? {
-                tx.rollback().await?;
-                let found = keys::find(&api.db, caller.account, &record.key).await?;
-                return idempotency::replay(found.ok_or_else(Problem::not_found)?, &fingerprint);
-            }
+            keys::answer(&mut self.tx, caller.account, &record).await?;
         }
-        api.commit(tx, caller, change).await?;
+        api.commit(self.tx, caller, change).await?;
         Ok(idempotency::json(StatusCode::CREATED, body))
     }
 }

@@ -81,7 +81,7 @@ async fn refund_message(
     caller.may(Scope::AdminWrite)?;
     caller.is_seller()?;
     let message: MessageId = path_id(&id)?;
-    let once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
+    let mut once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
         Begun::New(once) => once,
         Begun::Answered(answer) => return Ok(*answer),
     };
@@ -91,8 +91,7 @@ async fn refund_message(
     super::reason(&mut check, &reason);
     check.finish()?;
     let new = NewRefund { message, segments, reason: reason.trim().to_owned(), actor: caller.actor.to_string() };
-    let mut tx = api.db.begin().await?;
-    let made = refund::refund(&mut tx, &api.db, caller.account, &new).await.map_err(refused)?;
+    let made = refund::refund(&mut once.tx, &api.db, caller.account, &new).await.map_err(refused)?;
     let shares = made.shares.iter().map(|share| RefundShare {
         account_id: share.account.to_string(),
         segments: share.segments,
@@ -106,7 +105,7 @@ async fn refund_message(
     };
     let detail = json!({"segments": segments, "reason": new.reason, "entry_id": made.entry});
     let change = Change { account: made.account, action: "message.refund", subject: message.to_string(), detail };
-    once.finish((&api, &caller), tx, change, &body).await
+    once.finish((&api, &caller), change, &body).await
 }
 
 fn refused(error: RefundError) -> Problem {

@@ -14,7 +14,6 @@ use store::ledger::supplier::{self, Line, Payment, Standing};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::AMOUNT_MAX;
 use super::once::{Begun, Once};
 use crate::Api;
 use crate::auth::{Caller, Scope};
@@ -119,7 +118,7 @@ async fn set_supplier_alarm(
     let body: SetAlarm = raw.parse()?;
     let mut check = Check::default();
     let currency: Option<Currency> = check.parse("/currency", &body.currency);
-    let below: Option<Micros> = check.parse_some("/alarm_below", body.alarm_below.as_deref());
+    let below: Option<Micros> = body.alarm_below.as_deref().and_then(|text| check.level("/alarm_below", text));
     let currency = check.finish_with(currency)?;
     let mut tx = api.db.begin().await?;
     found(supplier::set_alarm(&mut tx, (operator, currency), below).await?)?;
@@ -169,24 +168,24 @@ async fn pay_supplier(
     caller.may(Scope::AdminWrite)?;
     caller.is_house()?;
     let operator: OperatorId = path_id(&id)?;
-    let once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
+    let mut once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
         Begun::New(once) => once,
         Begun::Answered(answer) => return Ok(*answer),
     };
     let payment = read(operator, &raw.parse()?, caller.actor.to_string())?;
-    let mut tx = api.db.begin().await?;
-    let entry = supplier::pay(&mut tx, caller.account, &payment).await?.ok_or_else(Problem::not_found)?;
-    let body = PaidSupplier { entry_id: entry.to_string(), account: account(&mut tx, operator).await? };
+    let entry = supplier::pay(&mut once.tx, caller.account, &payment).await?.ok_or_else(Problem::not_found)?;
+    let body = PaidSupplier { entry_id: entry.to_string(), account: account(&mut once.tx, operator).await? };
     let detail = json!({"amount": payment.amount, "currency": payment.currency, "reason": payment.reason,
         "entry_id": entry});
     let change = Change { account: caller.account, action: "supplier.pay", subject: operator.to_string(), detail };
-    once.finish((&api, &caller), tx, change, &body).await
+    once.finish((&api, &caller), change, &body).await
 }
 
 fn read(operator: OperatorId, body: &NewPayment, actor: String) -> Result<Payment, Problem> {
     let mut check = Check::default();
     let amount: Option<Micros> = check.parse("/amount", &body.amount);
-    let good = amount.is_none_or(|amount| amount != Micros::ZERO && amount <= AMOUNT_MAX && -amount <= AMOUNT_MAX);
+    let good = amount
+        .is_none_or(|amount| amount != Micros::ZERO && amount <= Micros::AMOUNT_MAX && -amount <= Micros::AMOUNT_MAX);
     check.that(good, "/amount", "expected an amount other than zero, up to 1000000000 in either direction");
     let currency: Option<Currency> = check.parse("/currency", &body.currency);
     super::reason(&mut check, &body.reason);

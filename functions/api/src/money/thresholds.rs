@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
-use domain::{Micros, ThresholdId};
+use domain::ThresholdId;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -58,7 +58,7 @@ struct BalanceThreshold {
     currency: String,
     /// Where the event is posted.
     url: Option<String>,
-    /// It was crossed downwards and not upwards again: the next event comes after that.
+    /// It was crossed downwards, and the balance has not clearly risen above it: the next event comes after that.
     is_low: bool,
     /// When it was crossed last, in either direction.
     #[serde(serialize_with = "crate::time::millis_some")]
@@ -85,7 +85,8 @@ fn view(row: Row) -> BalanceThreshold {
 /// Ask to hear when a balance runs low.
 ///
 /// The event `balance.low` comes once when what can be spent falls below the amount (or is below it already), and
-/// again only after it has risen above it. An account has at most 20 thresholds.
+/// again only after it has clearly risen above it, by a tenth of the amount or because money came in; at most once an hour.
+/// An account has at most 20 thresholds.
 #[utoipa::path(post, path = "/v1/balance-thresholds", tag = "money", request_body = CreateThreshold,
     responses((status = 201, body = BalanceThreshold), Refusals))]
 async fn create_threshold(
@@ -97,7 +98,7 @@ async fn create_threshold(
     let body: CreateThreshold = raw.parse()?;
     let mut check = Check::default();
     let account = named(&api, &caller, &mut check, body.account_id.as_deref())?;
-    let amount: Option<Micros> = check.parse("/amount", &body.amount);
+    let amount = check.level("/amount", &body.amount);
     let private = api.settings.private_webhooks;
     let read = |url: &str| url_guard::check(url, private);
     let url = body.url.as_deref().and_then(|url| check.value("/url", Code::InvalidRequest, read(url)));

@@ -136,8 +136,9 @@ struct NewCorrection {
 
 /// Take back a top-up, a transfer or an adjustment, in full or in part.
 ///
-/// Corrections of one transaction never exceed it. Resellers correct transfers between accounts that they see; the
-/// house corrects everything. A refund is not corrected, nor is a correction.
+/// Corrections of one transaction never exceed it. Resellers correct transfers between accounts that they see, as far as the
+/// wallet that got the money has it of its own; the house corrects everything.
+/// A refund is not corrected, nor is a correction.
 #[utoipa::path(post, path = "/v1/transactions/{id}/corrections", tag = "money", request_body = NewCorrection,
     params(("id" = String, Path, description = "`txn_…`; of a transfer, either side"),
         ("Idempotency-Key" = Option<String>, Header, description = "Up to 255 characters; the same key and body get the same answer for 48 hours")),
@@ -152,25 +153,24 @@ async fn correct_transaction(
     caller.may(Scope::AdminWrite)?;
     caller.is_seller()?;
     let original: TransactionId = path_id(&id)?;
-    let once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
+    let mut once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
         Begun::New(once) => once,
         Begun::Answered(answer) => return Ok(*answer),
     };
     let (amount, reason) = read(&raw.parse()?)?;
-    let mut tx = api.db.begin().await?;
-    let sides = correct::lock(&mut tx, caller.account, original).await.map_err(refused)?;
+    let sides = correct::lock(&mut once.tx, caller.account, original).await.map_err(refused)?;
     if sides.iter().any(|side| side.kind != "transfer") {
         caller.is_house()?;
     }
     let account = sides.iter().find(|side| side.id == original).map(|side| side.account);
     let account = account.ok_or_else(Problem::not_found)?;
     let correction = Correction { original, amount, reason: reason.clone(), actor: caller.actor.to_string() };
-    let (entry, amount) = correct::correct(&mut tx, &sides, &correction).await.map_err(refused)?;
-    let made = transactions::of_entry(&mut tx, caller.account, entry).await?;
+    let (entry, amount) = correct::correct(&mut once.tx, &sides, &correction).await.map_err(refused)?;
+    let made = transactions::of_entry(&mut once.tx, caller.account, entry).await?;
     let body = Moved { entry_id: entry.to_string(), transactions: made.into_iter().map(view).collect() };
     let detail = json!({"amount": amount, "reason": reason, "entry_id": entry});
     let change = Change { account, action: "transaction.correct", subject: original.to_string(), detail };
-    once.finish((&api, &caller), tx, change, &body).await
+    once.finish((&api, &caller), change, &body).await
 }
 
 fn read(body: &NewCorrection) -> Result<(Option<Micros>, String), Problem> {

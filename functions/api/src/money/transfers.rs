@@ -60,7 +60,7 @@ enum Direction {
 /// Move money between an account and the one above it.
 ///
 /// The account above and everybody further up moves money in either direction; the account itself gives money back. The
-/// giving wallet must cover it, with its credit limit and without what it holds.
+/// giving wallet must cover it without what it holds: upwards with money of its own, downwards with its credit limit, too.
 #[utoipa::path(post, path = "/v1/accounts/{id}/transfers", tag = "money", request_body = NewTransfer,
     params(("id" = String, Path, description = "`acc_…`, the lower of the two"),
         ("Idempotency-Key" = Option<String>, Header, description = "Up to 255 characters; the same key and body get the same answer for 48 hours")),
@@ -74,21 +74,23 @@ async fn transfer_money(
 ) -> Result<Response, Problem> {
     caller.may(Scope::AdminWrite)?;
     let child: AccountId = path_id(&id)?;
-    let once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
+    let mut once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
         Begun::New(once) => once,
         Begun::Answered(answer) => return Ok(*answer),
     };
     let (direction, amount, reason) = read(&raw.parse()?)?;
     let parent = parent_of(&api.catalogue.get(), &caller, child, direction)?;
     let (from, to) = if direction == Direction::Down { (parent, child) } else { (child, parent) };
-    let mut tx = api.db.begin().await?;
     let transfer = Transfer { from, to, amount, reason: reason.clone(), actor: caller.actor.to_string() };
-    let entry = ledger::transfer(&mut tx, &transfer).await.map_err(refused)?;
-    let sides = transactions::of_entry(&mut tx, caller.account, entry).await?;
+    let entry = match direction {
+        Direction::Down => ledger::transfer(&mut once.tx, &transfer).await.map_err(refused)?,
+        Direction::Up => ledger::transfer_own(&mut once.tx, &transfer).await.map_err(not_its_own)?,
+    };
+    let sides = transactions::of_entry(&mut once.tx, caller.account, entry).await?;
     let body = Moved { entry_id: entry.to_string(), transactions: sides.into_iter().map(view).collect() };
     let detail = json!({"from": from, "to": to, "amount": amount, "reason": reason, "entry_id": entry});
     let change = Change { account: child, action: "account.transfer", subject: child.to_string(), detail };
-    once.finish((&api, &caller), tx, change, &body).await
+    once.finish((&api, &caller), change, &body).await
 }
 
 fn read(body: &NewTransfer) -> Result<(Direction, Micros, String), Problem> {
@@ -124,6 +126,16 @@ fn parent_of(
         return Err(Problem::new(Code::Forbidden, "only the house and resellers may do this"));
     }
     Ok(parent)
+}
+
+fn not_its_own(error: TransferError) -> Problem {
+    match error {
+        TransferError::NoCredit => Problem::new(
+            Code::InsufficientCredit,
+            "what the giving wallet has of its own, without its credit limit and what it holds, does not cover it",
+        ),
+        error => refused(error),
+    }
 }
 
 /// What the caller is told when a transfer was not made.

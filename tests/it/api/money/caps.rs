@@ -162,3 +162,66 @@ async fn a_cap_of_a_key_bounds_that_key_alone() {
     assert_eq!(rig.get(&rig.client, &format!("{path}/spend-cap")).await.expect(200).json()["daily"], Value::Null);
     rig.world.assert_books_are_right().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_raises_a_cap_of_an_account_above() {
+    let rig = Rig::new().await;
+    let (sub, below, shop) = super::suspension::deeper(&rig).await;
+    let (house, reseller) = (rig.world.house.to_string(), rig.world.reseller.to_string());
+    // Who sets what, what comes of it, and which cap of whom is in force then.
+    let rows = [
+        (&rig.house, Some("1000"), 200, Some(("1000.00", &house))),
+        (&below, None, 403, Some(("1000.00", &house))),
+        (&rig.reseller, Some("1000.000001"), 403, Some(("1000.00", &house))),
+        (&below, Some("300"), 200, Some(("300.00", &sub))),
+        (&rig.reseller, Some("500"), 200, Some(("500.00", &reseller))),
+        (&below, Some("501"), 403, Some(("500.00", &reseller))),
+        (&below, Some("200"), 200, Some(("200.00", &sub))),
+        (&below, Some("500"), 200, Some(("500.00", &reseller))),
+        (&rig.reseller, Some("1000"), 200, Some(("1000.00", &house))),
+        (&rig.house, None, 200, None),
+        (&below, Some("7"), 200, Some(("7.00", &sub))),
+        (&rig.house, Some("9"), 200, Some(("9.00", &house))),
+        (&rig.house, None, 200, None),
+    ];
+    let path = format!("/v1/accounts/{shop}");
+    for (at, (token, daily, answered, stands)) in rows.into_iter().enumerate() {
+        let answer = rig.cap(token, &path, daily).await.expect(answered);
+        if answered == 403 {
+            assert_eq!(answer.text("code"), "set_from_above", "{at}");
+            assert!(answer.text("detail").contains(stands.unwrap().1), "{at}: {}", answer.json());
+        }
+        let shown = rig.get(&below, &format!("{path}/spend-cap")).await.expect(200).json();
+        assert_eq!(shown["daily"], json!(stands.map(|(cap, _)| cap)), "{at}");
+        assert_eq!(shown["set_by"], json!(stands.map(|(_, who)| who)), "{at}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_with_a_cap_does_not_get_around_it() {
+    let rig = Rig::new().await;
+    let scopes = ["messages:write", "account:write", "admin:write"];
+    let made =
+        rig.post(&rig.client, "/v1/api-keys", &json!({"name": "shop", "scopes": scopes})).await.expect(201).json();
+    let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap().to_owned());
+    let path = format!("/v1/api-keys/{id}");
+    rig.cap(&secret, &path, Some("160")).await.expect(200);
+    assert_eq!(rig.try_send(&secret).await.0, 201);
+    let new = json!({"name": "another", "scopes": ["messages:write"]});
+    let forbidden = (403, "forbidden".to_owned());
+    for daily in [None, Some("1000"), Some("1")] {
+        assert_eq!(rig.cap(&secret, &path, daily).await.refusal(), forbidden, "{daily:?}");
+    }
+    assert_eq!(rig.post(&secret, "/v1/api-keys", &new).await.refusal(), forbidden);
+    assert_eq!(rig.try_send(&secret).await.0, 201);
+    assert_eq!(rig.try_send(&secret).await, reached());
+    // Taken away and set again on the same day: what was spent meanwhile counts, too.
+    rig.cap(&rig.client, &path, None).await.expect(200);
+    assert_eq!(rig.try_send(&secret).await.0, 201);
+    rig.post(&secret, "/v1/api-keys", &new).await.expect(201);
+    let told = rig.cap(&rig.client, &path, Some("320")).await.expect(200).json();
+    assert_eq!((&told["spent"], &told["left"]), (&json!("240.00"), &json!("80.00")));
+    assert_eq!(rig.try_send(&secret).await.0, 201);
+    assert_eq!(rig.try_send(&secret).await, reached());
+    rig.world.assert_books_are_right().await;
+}

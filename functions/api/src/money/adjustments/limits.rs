@@ -94,7 +94,7 @@ async fn set_adjustment_limit(
     let currency: Currency = path_id(&currency)?;
     let SetLimit { amount } = raw.parse()?;
     let mut check = Check::default();
-    let amount = check.price("/amount", &amount);
+    let amount = check.limit("/amount", &amount);
     let amount = check.finish_with(amount)?;
     let mut tx = api.db.begin().await?;
     adjust::set_limit(&mut tx, currency, amount, &caller.actor.to_string()).await?;

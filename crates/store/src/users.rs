@@ -38,37 +38,88 @@ pub struct User {
     pub account: AccountId,
     /// As written when it was made; compared without case.
     pub email: String,
+    /// The log-in that made it; `None`: the platform itself, or nobody knows.
+    pub created_by: Option<UserId>,
     /// When.
     pub created_at: DateTime<Utc>,
 }
 
+/// A log-in to store.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewUser<'a> {
+    /// Made by the caller.
+    pub id: UserId,
+    /// For which account.
+    pub account: AccountId,
+    /// Unique without case.
+    pub email: &'a str,
+    /// argon2id, PHC string.
+    pub password_hash: &'a str,
+    /// The log-in that made it; `None`: the platform itself.
+    pub created_by: Option<UserId>,
+}
+
+impl std::fmt::Debug for NewUser<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewUser").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 /// Makes a log-in. The constraint `account_credentials_email` refuses an e-mail address that is taken.
 /// `false`: the account is not in the tenant's subtree.
-pub async fn create(
-    tx: &mut PgConnection,
-    tenant: AccountId,
-    user: UserId,
-    account: AccountId,
-    (email, password_hash): (&str, &str),
-) -> Result<bool, Error> {
+pub async fn create(tx: &mut PgConnection, tenant: AccountId, new: &NewUser<'_>) -> Result<bool, Error> {
     let made = query!(
-        "INSERT INTO account_credentials (id, account_id, email, password_hash)
-         SELECT $2, a.id, $4, $5 FROM accounts a WHERE a.id = $3 AND a.path @> ARRAY[$1::uuid]",
+        "INSERT INTO account_credentials (id, account_id, email, password_hash, created_by)
+         SELECT $2, a.id, $4, $5, $6 FROM accounts a WHERE a.id = $3 AND a.path @> ARRAY[$1::uuid]",
         tenant.uuid(),
-        user.uuid(),
-        account.uuid(),
-        email,
-        password_hash,
+        new.id.uuid(),
+        new.account.uuid(),
+        new.email,
+        new.password_hash,
+        new.created_by.map(UserId::uuid),
     )
     .execute(tx)
     .await?;
     Ok(made.rows_affected() == 1)
 }
 
+/// Whether `one` and `other` (`usr_…`) are two people, as far as log-ins can tell: who makes a log-in knows its password. So
+/// nobody is approved by a log-in that they made; and a log-in that is younger than a day neither asks nor approves
+/// together with who made it, nor with others of the same maker, however many log-ins lie between. A day is what others have to
+/// notice it in. What is no log-in is nobody.
+///
+/// # Errors
+/// When the database fails.
+pub async fn are_two(connection: &mut PgConnection, asks: &str, approves: &str) -> Result<bool, Error> {
+    let (Ok(asks), Ok(approves)) = (asks.parse::<UserId>(), approves.parse::<UserId>()) else { return Ok(false) };
+    if asks == approves {
+        return Ok(false);
+    }
+    let row = query!(
+        r#"WITH RECURSIVE makers (of, id, created_by, depth) AS (
+               SELECT id, id, created_by, 0 FROM account_credentials WHERE id IN ($1, $2)
+               UNION ALL
+               SELECT m.of, u.id, u.created_by, m.depth + 1 FROM makers m JOIN account_credentials u ON u.id = m.created_by
+               WHERE m.depth < 100
+           )
+           SELECT (SELECT count(*) FROM account_credentials WHERE id IN ($1, $2)) = 2
+               AND NOT EXISTS (SELECT FROM account_credentials u WHERE u.id = $2 AND u.created_by = $1)
+               AND NOT (EXISTS (SELECT FROM account_credentials u
+                       WHERE u.id IN ($1, $2) AND u.created_at > now() - interval '1 day')
+                   AND EXISTS (SELECT FROM makers a JOIN makers b ON b.id = a.id WHERE a.of = $1 AND b.of = $2))
+               AS "two!""#,
+        asks.uuid(),
+        approves.uuid(),
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(row.two)
+}
+
 /// The people of the tenant's subtree, newest first.
 pub async fn list(db: &Db, tenant: AccountId, page: Page) -> Result<Vec<User>, Error> {
     let rows = query!(
-        "SELECT u.id, u.account_id, u.email, u.created_at
+        "SELECT u.id, u.account_id, u.email, u.created_by, u.created_at
          FROM account_credentials u JOIN accounts a ON a.id = u.account_id
          WHERE a.path @> ARRAY[$1::uuid] AND u.id < $2 ORDER BY u.id DESC LIMIT $3",
         tenant.uuid(),
@@ -81,6 +132,7 @@ pub async fn list(db: &Db, tenant: AccountId, page: Page) -> Result<Vec<User>, E
         id: UserId::from_uuid(row.id),
         account: AccountId::from_uuid(row.account_id),
         email: row.email,
+        created_by: row.created_by.map(UserId::from_uuid),
         created_at: row.created_at,
     });
     Ok(user.collect())

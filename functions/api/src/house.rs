@@ -8,6 +8,7 @@ use serde_json::json;
 use store::audit::{self, Entry};
 use store::keys::NewKey;
 use store::tx::Tx;
+use store::users::NewUser;
 use store::{Db, accounts, keys, users};
 
 use crate::auth::Scopes;
@@ -140,7 +141,8 @@ async fn add_key(tx: &mut Tx, house: &House) -> Result<(), FoundError> {
 
 async fn add_login(tx: &mut Tx, house: AccountId, email: &str, password: &str) -> Result<(), FoundError> {
     let hash = hash_blocking(password).map_err(|error| FoundError::Secrets(error.to_string()))?;
-    users::create(tx, house, UserId::generate(), house, (email, &hash)).await?;
+    let new = NewUser { id: UserId::generate(), account: house, email, password_hash: &hash, created_by: None };
+    users::create(tx, house, &new).await?;
     Ok(())
 }
 

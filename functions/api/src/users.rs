@@ -9,14 +9,14 @@ use domain::UserId;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::users;
+use store::users::{self, NewUser};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::Api;
 use crate::accounts::named;
 use crate::auth::password::LENGTH;
-use crate::auth::{Caller, Scope};
+use crate::auth::{Actor, Caller, Scope};
 use crate::body::Raw;
 use crate::change::{Change, conflict, found};
 use crate::check::Check;
@@ -51,6 +51,8 @@ struct User {
     account_id: String,
     /// The address.
     email: String,
+    /// The log-in that made it; null: the platform itself, or nobody knows. It approves nothing that its maker asks for.
+    created_by: Option<String>,
     /// When it was made.
     #[serde(serialize_with = "crate::time::millis")]
     created_at: DateTime<Utc>,
@@ -78,11 +80,22 @@ async fn create_user(
     let hash = api.passwords.hash(password).await?;
     let id = UserId::generate();
     let mut tx = api.db.begin().await?;
-    let made = users::create(&mut tx, caller.account, id, account, (&email, &hash)).await;
+    let created_by = match caller.actor {
+        Actor::User(user) => Some(user),
+        Actor::Key(_) => None,
+    };
+    let new = NewUser { id, account, email: &email, password_hash: &hash, created_by };
+    let made = users::create(&mut tx, caller.account, &new).await;
     found(made.map_err(|error| conflict(error, "account_credentials_email", "this address is taken"))?)?;
     let change = Change { account, action: "user.create", subject: id.to_string(), detail: json!({"email": email}) };
     api.commit(tx, &caller, change).await?;
-    let user = User { id: id.to_string(), account_id: account.to_string(), email, created_at: crate::time::now() };
+    let user = User {
+        id: id.to_string(),
+        account_id: account.to_string(),
+        email,
+        created_by: created_by.map(|user| user.to_string()),
+        created_at: crate::time::now(),
+    };
     Ok((StatusCode::CREATED, Json(user)))
 }
 
@@ -112,6 +125,7 @@ async fn list_users(
         id: row.id.to_string(),
         account_id: row.account.to_string(),
         email: row.email,
+        created_by: row.created_by.map(|user| user.to_string()),
         created_at: row.created_at,
     };
     Ok(Json(List::new(page, rows, |row| row.id.uuid(), view)))

@@ -19,6 +19,7 @@ use store::ledger::TopUp;
 use store::prefixes::NewPrefix;
 use store::senders::Verdict;
 use store::tariffs::NewTariff;
+use store::users::NewUser;
 use store::{Connection, Db};
 
 pub(crate) use messages::send_first_messages;
@@ -175,8 +176,8 @@ async fn fill_wallets(tx: &mut Connection, accounts: Accounts) -> Result<()> {
 async fn make_logins(tx: &mut Connection, accounts: Accounts, password_hash: &str) -> Result<()> {
     let owners = [accounts.house, accounts.reseller, accounts.client];
     for (account, email) in owners.into_iter().zip(EMAILS) {
-        let secret = (email, password_hash);
-        done(store::users::create(tx, accounts.house, UserId::generate(), account, secret).await?, email)?;
+        let new = NewUser { id: UserId::generate(), account, email, password_hash, created_by: None };
+        done(store::users::create(tx, accounts.house, &new).await?, email)?;
     }
     Ok(())
 }

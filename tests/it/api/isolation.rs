@@ -242,6 +242,12 @@ fn routes_of_money(Victim { account, message, transaction, .. }: &Victim) -> Vec
             json!({"amount": "1000000"}),
             Forbidden,
         ),
+        route(
+            "post /v1/adjustment-limits/{currency}/approve",
+            "/v1/adjustment-limits/UZS/approve",
+            json!({"amount": "1000000"}),
+            Forbidden,
+        ),
     ]
 }
 

@@ -167,7 +167,8 @@ impl Rig {
         let hash = api::hash_password(password).unwrap();
         let mut tx = self.world.db.begin().await.unwrap();
         let user = domain::UserId::generate();
-        assert!(store::users::create(&mut tx, account, user, account, (email, &hash)).await.unwrap());
+        let new = store::users::NewUser { id: user, account, email, password_hash: &hash, created_by: None };
+        assert!(store::users::create(&mut tx, account, &new).await.unwrap());
         tx.commit().await.unwrap();
     }
 

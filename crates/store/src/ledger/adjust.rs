@@ -5,17 +5,18 @@
 
 mod limits;
 
-pub use limits::{Limit, limits, set as set_limit};
+pub(in crate::ledger) use limits::limit;
+pub use limits::{Asked, Limit, approve as approve_limit, limits, set as set_limit};
 
 use chrono::{DateTime, Utc};
 use domain::{AccountId, AdjustmentId, Currency, Micros};
-use sqlx::{PgConnection, query, query_as};
+use sqlx::{PgConnection, query_as};
 use uuid::Uuid;
 
 use crate::ledger::entry::Line;
 use crate::ledger::post::{TransferError, blank, post, record, short, wallet_currency};
 use crate::page::{Page, parse};
-use crate::{Db, Error};
+use crate::{Db, Error, users};
 
 /// An adjustment that somebody asks for.
 #[derive(Debug, Clone)]
@@ -135,11 +136,8 @@ impl Row {
 /// [`TransferError::NoCredit`] when the wallet has not what is to be taken; else when the database fails.
 pub async fn request(connection: &mut PgConnection, new: &NewAdjustment) -> Result<Adjustment, TransferError> {
     let currency = wallet_currency(connection, new.account).await?;
-    let limit = query!("SELECT limit_micros FROM adjustment_limits WHERE currency = $1 FOR SHARE", currency.code())
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(Error::from)?;
-    let at_once = limit.is_some_and(|row| new.amount.get().unsigned_abs() <= row.limit_micros.unsigned_abs());
+    let limit = limit(connection, currency).await?;
+    let at_once = new.amount.get().unsigned_abs() <= limit.get().unsigned_abs();
     let entry = if at_once { Some(move_money(connection, new, currency).await?) } else { None };
     let row = query_as!(
         Row,
@@ -198,7 +196,7 @@ pub enum DecideError {
     /// It was decided before.
     #[error("it was decided before")]
     Decided,
-    /// Who asked for it cannot approve it.
+    /// Who asked for it cannot approve it, nor a log-in that may be the same person's: see [`users::are_two`].
     #[error("who asked for it cannot approve it")]
     Own,
     /// The wallet has not what is to be taken.
@@ -236,8 +234,10 @@ pub async fn decide(
     }
     let entry = match decision {
         Decision::Reject => None,
-        Decision::Approve if waiting.requested_by == actor => return Err(DecideError::Own),
         Decision::Approve => {
+            if !users::are_two(connection, &waiting.requested_by, actor).await? {
+                return Err(DecideError::Own);
+            }
             let new = NewAdjustment {
                 id,
                 account: waiting.account,

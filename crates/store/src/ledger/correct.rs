@@ -8,6 +8,7 @@ use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
 use crate::Error;
+use crate::ledger::adjust::limit;
 use crate::ledger::entry::Line;
 use crate::ledger::post::{TransferError, blank, is_own, post, record, short};
 use crate::ledger::transactions::{Row, Transaction};
@@ -43,6 +44,12 @@ pub enum CorrectError {
     /// A wallet that got the money has it no more.
     #[error("the wallet has not enough")]
     NoCredit,
+    /// One person alone moves back no more than this of an adjustment.
+    #[error("above {limit} two people are needed")]
+    NeedsTwo {
+        /// The limit of the currency.
+        limit: Micros,
+    },
     /// The database failed.
     #[error(transparent)]
     Store(#[from] Error),
@@ -99,7 +106,9 @@ pub async fn lock(
     }
 }
 
-/// Moves back what `correction` says of `sides`, which [`lock`] answered. Answers the journal entry and the amount.
+/// Moves back what `correction` says of `sides`, which [`lock`] answered. Answers the journal entry and the amount. Of an
+/// adjustment one person takes back as much as one person may adjust, in all its corrections together: what two people
+/// decided one does not undo.
 ///
 /// # Errors
 /// See [`CorrectError`]; then roll back.
@@ -114,6 +123,12 @@ pub async fn correct(
     let amount = correction.amount.unwrap_or(left);
     if amount > left || amount <= Micros::ZERO {
         return Err(CorrectError::TooMuch { left });
+    }
+    if first.kind == "adjustment" {
+        let limit = limit(connection, first.currency).await?;
+        if first.corrected.get() + amount.get() > limit.get() {
+            return Err(CorrectError::NeedsTwo { limit });
+        }
     }
     let entry = Uuid::now_v7();
     let mut lines = lines(entry, sides, (amount.get(), &correction.reason))?;

@@ -191,6 +191,9 @@ async fn list_adjustments(
 }
 
 /// Approve an adjustment that somebody else asked for: it is in the books at once.
+///
+/// A log-in approves nothing of who made it. One that is younger than a day neither asks for nor approves what its maker, or
+/// another log-in of that maker, approves or asks for.
 #[utoipa::path(post, path = "/v1/adjustments/{id}/approve", tag = "money", request_body = DecisionBody,
     params(("id" = String, Path, description = "`adj_…`")), responses((status = 200, body = Adjustment), Refusals))]
 async fn approve_adjustment(
@@ -243,7 +246,11 @@ fn undecided(error: DecideError) -> Problem {
     match error {
         DecideError::Unknown => Problem::not_found(),
         DecideError::Decided => Problem::new(Code::Conflict, "it was decided before"),
-        DecideError::Own => Problem::new(Code::Forbidden, "somebody else approves what you asked for"),
+        DecideError::Own => Problem::new(
+            Code::Forbidden,
+            "somebody else approves it: neither who asked for it nor a log-in that they made, nor one that was made less than a \
+             day ago by the same person",
+        ),
         DecideError::NoCredit => {
             Problem::new(Code::InsufficientCredit, "the wallet does not cover what is to be taken")
         }

@@ -137,7 +137,7 @@ struct NewCorrection {
 /// Take back a top-up, a transfer or an adjustment, in full or in part.
 ///
 /// Corrections of one transaction never exceed it. Resellers correct transfers between accounts that they see, as far as the
-/// wallet that got the money has it of its own; the house corrects everything.
+/// wallet that got the money has it of its own; the house corrects everything, of adjustments up to the limit of one person.
 /// A refund is not corrected, nor is a correction.
 #[utoipa::path(post, path = "/v1/transactions/{id}/corrections", tag = "money", request_body = NewCorrection,
     params(("id" = String, Path, description = "`txn_…`; of a transfer, either side"),
@@ -192,6 +192,13 @@ fn refused(error: CorrectError) -> Problem {
         }
         CorrectError::NoCredit => {
             Problem::new(Code::InsufficientCredit, "the wallet that got the money does not cover it any more")
+        }
+        CorrectError::NeedsTwo { limit } => {
+            let detail = format!(
+                "above {limit} two people are needed to take back an adjustment: ask for one of the opposite amount, which \
+                 another person approves"
+            );
+            Problem::new(Code::Forbidden, detail)
         }
         CorrectError::Store(error) => error.into(),
     }

@@ -8,11 +8,11 @@ use chrono::{DateTime, Utc};
 use domain::Currency;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::ledger::adjust;
+use store::ledger::adjust::{self, DecideError};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::ABOVE;
+use super::{ABOVE, undecided};
 use crate::Api;
 use crate::auth::{Caller, Scope};
 use crate::body::Raw;
@@ -20,10 +20,13 @@ use crate::change::Change;
 use crate::check::Check;
 use crate::list::path_id;
 use crate::openapi::Refusals;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(list_adjustment_limits)).routes(routes!(set_adjustment_limit))
+    OpenApiRouter::new()
+        .routes(routes!(list_adjustment_limits))
+        .routes(routes!(set_adjustment_limit))
+        .routes(routes!(approve_adjustment_limit))
 }
 
 /// A limit to set.
@@ -42,7 +45,11 @@ struct AdjustmentLimit {
     currency: String,
     /// The amount.
     amount: String,
-    /// Who set it.
+    /// A higher one that waits for another person; null: none.
+    asked_amount: Option<String>,
+    /// Who asked for that.
+    asked_by: Option<String>,
+    /// Who set it; where two people were needed: who asked for it.
     set_by: String,
     /// When.
     #[serde(serialize_with = "crate::time::millis")]
@@ -60,6 +67,8 @@ async fn show(api: &Api) -> Result<Json<AdjustmentLimits>, Problem> {
     let view = |row: adjust::Limit| AdjustmentLimit {
         currency: row.currency.to_string(),
         amount: row.amount.to_string(),
+        asked_amount: row.asked.as_ref().map(|asked| asked.amount.to_string()),
+        asked_by: row.asked.map(|asked| asked.by),
         set_by: row.set_by,
         updated_at: row.updated_at,
     };
@@ -79,6 +88,8 @@ async fn list_adjustment_limits(
 }
 
 /// Set the limit of a currency. Only a person of the house may.
+///
+/// A lower one holds at once. A higher one waits until another person approves it; where none was set, any but zero is higher.
 #[utoipa::path(put, path = "/v1/adjustment-limits/{currency}", tag = "money", request_body = SetLimit,
     params(("currency" = String, Path, description = "ISO 4217")),
     responses((status = 200, body = AdjustmentLimits), Refusals))]
@@ -97,10 +108,44 @@ async fn set_adjustment_limit(
     let amount = check.limit("/amount", &amount);
     let amount = check.finish_with(amount)?;
     let mut tx = api.db.begin().await?;
-    adjust::set_limit(&mut tx, currency, amount, &caller.actor.to_string()).await?;
-    let detail = json!({"amount": amount});
+    let is_set = adjust::set_limit(&mut tx, currency, amount, &caller.actor.to_string()).await?;
+    let detail = json!({"amount": amount, "waits": !is_set});
     let change =
         Change { account: caller.account, action: "adjustment_limit.set", subject: currency.to_string(), detail };
+    api.commit(tx, &caller, change).await?;
+    show(&api).await
+}
+
+/// Approve a higher limit that somebody else asked for: it holds at once. The amount is the one that waits.
+#[utoipa::path(post, path = "/v1/adjustment-limits/{currency}/approve", tag = "money", request_body = SetLimit,
+    params(("currency" = String, Path, description = "ISO 4217")),
+    responses((status = 200, body = AdjustmentLimits), Refusals))]
+async fn approve_adjustment_limit(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Path(currency): Path<String>,
+    raw: Raw,
+) -> Result<Json<AdjustmentLimits>, Problem> {
+    caller.may(Scope::AdminWrite)?;
+    caller.is_house()?;
+    caller.is_person(ABOVE)?;
+    let currency: Currency = path_id(&currency)?;
+    let SetLimit { amount } = raw.parse()?;
+    let mut check = Check::default();
+    let amount = check.limit("/amount", &amount);
+    let amount = check.finish_with(amount)?;
+    let mut tx = api.db.begin().await?;
+    let approved = adjust::approve_limit(&mut tx, currency, amount, &caller.actor.to_string()).await;
+    approved.map_err(|error| match error {
+        DecideError::Decided => Problem::new(Code::Conflict, "another amount waits for approval; read it again"),
+        error => undecided(error),
+    })?;
+    let change = Change {
+        account: caller.account,
+        action: "adjustment_limit.approve",
+        subject: currency.to_string(),
+        detail: json!({"amount": amount}),
+    };
     api.commit(tx, &caller, change).await?;
     show(&api).await
 }

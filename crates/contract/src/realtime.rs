@@ -26,6 +26,20 @@ pub struct RealtimeEvent {
     pub listeners: Vec<AccountId>,
     /// What happened.
     pub event: CustomerEvent,
+    /// What the account pays is not the business of these listeners: its price is not told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hides_price: bool,
+}
+
+impl RealtimeEvent {
+    /// What these listeners hear.
+    pub fn frame(&self) -> Frame {
+        let mut body = self.event.body();
+        if self.hides_price && !body["data"]["price"].is_null() {
+            body["data"]["price"] = Value::Null;
+        }
+        Frame::with(&self.event, body)
+    }
 }
 
 impl Item for RealtimeEvent {
@@ -42,9 +56,8 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Writes `event`.
-    pub fn of(event: &CustomerEvent) -> Self {
-        let mut body = event.body();
+    /// Writes `event` as `body` says it.
+    fn with(event: &CustomerEvent, mut body: Value) -> Self {
         body["id"] = json!(format!("evt_{}", event.id().simple()));
         let mut json = body.to_string();
         if json.len() > EVENT_BYTES_MAX {

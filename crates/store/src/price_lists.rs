@@ -29,8 +29,8 @@ pub struct PriceList {
     pub prices: Vec<Tariff>,
 }
 
-/// A list of the tenant's subtree, or the one that the tenant itself pays (`None`), as it holds from `at` on. `None`: there
-/// is no such list, or it is not visible.
+/// A list of the tenant's own, or the one that the tenant itself pays (`None`), as it holds from `at` on; the house reads all.
+/// `None`: there is no such list, or it is not visible.
 pub async fn read(
     db: &Db,
     tenant: AccountId,
@@ -39,8 +39,9 @@ pub async fn read(
 ) -> Result<Option<PriceList>, Error> {
     let head = query!(
         r#"SELECT p.id, p.owner_account_id, p.name, p.currency AS "currency!"
-           FROM tariff_plans p JOIN accounts o ON o.id = p.owner_account_id JOIN accounts t ON t.id = $1
-           WHERE p.id = coalesce($2, t.plan_id) AND (o.path @> ARRAY[$1::uuid] OR p.id = t.plan_id)"#,
+           FROM tariff_plans p JOIN accounts t ON t.id = $1
+           WHERE p.id = coalesce($2, t.plan_id)
+               AND (p.owner_account_id = t.id OR p.id = t.plan_id OR t.parent_id IS NULL)"#,
         tenant.uuid(),
         plan.map(PlanId::uuid),
     )

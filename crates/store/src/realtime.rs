@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::publish::publish;
 use crate::{Db, Error, Tx};
 
+use listening::Heard;
 pub use listening::Listening;
 
 /// Publishes those of `events` that somebody listens to.
@@ -28,11 +29,16 @@ pub async fn tell(
     let events: Vec<CustomerEvent> = events.into_iter().collect();
     let accounts: HashSet<AccountId> = events.iter().map(CustomerEvent::account_id).collect();
     let listeners = db.listening.of(tx, &accounts).await?;
-    let heard = |event: CustomerEvent| {
-        let listeners = listeners.get(&event.account_id())?.clone();
-        Some(RealtimeEvent { listeners, event })
-    };
-    let items: Vec<RealtimeEvent> = events.into_iter().filter_map(heard).collect();
+    let mut items: Vec<RealtimeEvent> = Vec::with_capacity(events.len());
+    for event in events {
+        let Some(Heard { near, far }) = listeners.get(&event.account_id()) else { continue };
+        let heard = [(near, false), (far, true)].into_iter().filter(|(listeners, _)| !listeners.is_empty());
+        items.extend(heard.map(|(listeners, hides_price)| RealtimeEvent {
+            listeners: listeners.clone(),
+            event: event.clone(),
+            hides_price,
+        }));
+    }
     publish(tx, db.publish, queues::REALTIME, seal(&items, at)?, 0).await
 }
 

@@ -216,15 +216,15 @@ struct Row {
     effective_to: Option<DateTime<Utc>>,
 }
 
-/// The prices of the plans in the tenant's subtree and of the plan that the tenant itself pays, newest first;
-/// of one plan where one is named.
+/// The prices of the tenant's own plans and of the plan that the tenant itself pays, newest first; of one plan where one is
+/// named. What accounts below sell for is theirs; the house sees all.
 pub async fn list(db: &Db, tenant: AccountId, plan: Option<PlanId>, page: Page) -> Result<Vec<Tariff>, Error> {
     let rows = query_as!(
         Row,
         r#"SELECT t.id, t.plan_id, t.mcc, t.mnc, t.traffic_class, t.price_micros, p.currency AS "currency!", t.charge_on,
              t.on_unconfirmed, t.effective_from, t.effective_to
-           FROM tariffs t JOIN tariff_plans p ON p.id = t.plan_id JOIN accounts a ON a.id = p.owner_account_id
-           WHERE (a.path @> ARRAY[$1::uuid] OR p.id = (SELECT plan_id FROM accounts WHERE id = $1))
+           FROM tariffs t JOIN tariff_plans p ON p.id = t.plan_id JOIN accounts a ON a.id = $1
+           WHERE (p.owner_account_id = a.id OR p.id = a.plan_id OR a.parent_id IS NULL)
              AND ($2::uuid IS NULL OR t.plan_id = $2) AND t.id < $3
            ORDER BY t.id DESC LIMIT $4"#,
         tenant.uuid(),

@@ -95,6 +95,30 @@ impl Caller {
         }
     }
 
+    /// Whether the prices that `account` pays are the caller's business: those of its own account, and of who buys from it.
+    /// What accounts further down agree among themselves, and so what each of them earns, is theirs. The house runs the
+    /// platform: it keeps the books of all, and sees all.
+    pub(crate) fn knows_prices_of(&self, catalogue: &Catalogue, account: AccountId) -> bool {
+        let seller = || catalogue.accounts.get(&account).and_then(|account| account.parent);
+        self.role == Role::Admin || account == self.account || seller() == Some(self.account)
+    }
+
+    /// The same, or a refusal.
+    pub(crate) fn knows_prices(&self, catalogue: &Catalogue, account: AccountId) -> Result<(), Problem> {
+        if self.knows_prices_of(catalogue, account) {
+            return Ok(());
+        }
+        Err(Problem::new(
+            Code::Forbidden,
+            "what accounts further down pay is their business, and that of who sells to them",
+        ))
+    }
+
+    /// The house, with credentials that may see what operators cost and what it earns.
+    pub(crate) fn sees_costs(&self) -> bool {
+        self.role == Role::Admin && self.scopes.has(Scope::AdminRead)
+    }
+
     /// `account` must be the caller's own or lie below it; else it does not exist for this caller.
     pub(crate) fn sees(&self, catalogue: &Catalogue, account: AccountId) -> Result<(), Problem> {
         if catalogue.is_within(account, self.account) { Ok(()) } else { Err(Problem::not_found()) }

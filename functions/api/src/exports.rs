@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
-use domain::ExportId;
+use domain::{ExportId, Role};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::json;
@@ -106,6 +106,7 @@ async fn create_export(
     raw: Raw,
 ) -> Result<(StatusCode, Json<Export>), Problem> {
     caller.may(Scope::MessagesRead)?;
+    may_see_costs(&caller)?;
     let new = read(&api, &caller, &raw.parse()?)?;
     let mut tx = api.db.begin().await?;
     if !exports::create(&mut tx, &new).await? {
@@ -116,6 +117,14 @@ async fn create_export(
     let change = Change { account: caller.account, action: "export.create", subject: new.id.to_string(), detail };
     api.commit(tx, &caller, change).await?;
     Ok((StatusCode::ACCEPTED, show(&api, &caller, new.id).await?))
+}
+
+/// A file of a seller says what it earns, and that of the house what operators cost.
+fn may_see_costs(caller: &Caller) -> Result<(), Problem> {
+    match caller.role {
+        Role::Admin | Role::Reseller => caller.may(Scope::AdminRead),
+        Role::Client => Ok(()),
+    }
 }
 
 async fn show(api: &Api, caller: &Caller, id: ExportId) -> Result<Json<Export>, Problem> {

@@ -37,8 +37,8 @@ struct From {
     at: Option<String>,
 }
 
-/// Export a price list as CSV: the prices that hold and all that are to come, with their dates. Yours, one of those below you,
-/// or `mine`: the one that your own account pays. Text that a spreadsheet would take for a formula is quoted.
+/// Export a price list as CSV: the prices that hold and all that are to come, with their dates. Yours, or `mine`:
+/// the one that your own account pays; the house exports all. Text that a spreadsheet would take for a formula is quoted.
 #[utoipa::path(get, path = "/v1/price-lists/{plan}", tag = "prices",
     params(From, ("plan" = String, Path, description = "`plan_…`, or `mine`")),
     responses((status = 200, description = "mcc, mnc, network, traffic_class, price, currency, charge_on, effective_from, effective_to",

@@ -229,7 +229,7 @@ fn place(check: &mut Check, mcc: Option<&str>, mnc: Option<&str>) -> Option<Netw
     check.network("", mcc, mnc)
 }
 
-/// List prices, newest first: those of your plans and of all below you, and those that you pay yourself.
+/// List prices, newest first: those of your plans, and those that you pay yourself. The house sees all.
 #[utoipa::path(get, path = "/v1/tariffs", tag = "prices", params(Filters),
     responses((status = 200, body = List<Tariff>), Refusals))]
 async fn list_tariffs(

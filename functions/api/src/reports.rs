@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use domain::tariff::{Rate, in_force};
-use domain::{Catalogue, Currency, Micros, Network, OperatorId, TrafficClass};
+use domain::{Catalogue, Currency, Micros, Network, OperatorId, Role, TrafficClass};
 use http::HeaderMap;
 use serde::Deserialize;
 use store::traffic::{self, ReportError};
@@ -63,7 +63,8 @@ pub(crate) struct Filters {
 /// Messages count on the day (UTC) of their acceptance, as soon as they end; a correction moves what it corrects, and a
 /// refund counts where its message does, whenever it comes: `revenue_net` of a day is what the books hold of its messages.
 /// The house sees what it is paid, what operators cost, and the margin; a reseller what it is paid by those below it, what
-/// it pays, and its own margin; a client what it pays. The margin is that after refunds. Amounts of different currencies are in different rows, and have
+/// it pays, and its own margin; a client what it pays. What is earned, and what operators cost, is seen with the scope
+/// `admin:read` only. The margin is that after refunds. Amounts of different currencies are in different rows, and have
 /// no margin. A report has 10000 rows at most.
 #[utoipa::path(get, path = "/v1/reports/traffic", tag = "reports", params(Filters), responses(
     (status = 200, content((show::Report = "application/json"), (String = "text/csv"))), Refusals))]
@@ -74,7 +75,8 @@ async fn report_traffic(
     Query(filters): Query<Filters>,
 ) -> Result<Response, Problem> {
     caller.may(Scope::BalanceRead)?;
-    let asked = ask::read(&filters, &headers, crate::time::now().date_naive(), caller.role)?;
+    let role = eyes(&caller)?;
+    let asked = ask::read(&filters, &headers, crate::time::now().date_naive(), role)?;
     if let Some(account) = asked.question.account {
         caller.sees(&api.catalogue.get(), account)?;
     }
@@ -86,8 +88,18 @@ async fn report_traffic(
         ),
         ReportError::Store(error) => error.into(),
     })?;
-    let report = show::Report::of(&asked.question, &rows, caller.role);
+    let report = show::Report::of(&asked.question, &rows, role);
     Ok(if asked.csv { report.into_csv(&asked.question) } else { Json(report).into_response() })
+}
+
+/// In whose eyes a report is: what a seller earns, and what operators cost, is for credentials with `admin:read`. Without it a
+/// reseller sees what it pays, as a client does; the house pays operators.
+fn eyes(caller: &Caller) -> Result<Role, Problem> {
+    match caller.role {
+        Role::Admin => caller.may(Scope::AdminRead).map(|()| Role::Admin),
+        Role::Reseller if caller.scopes.has(Scope::AdminRead) => Ok(Role::Reseller),
+        Role::Reseller | Role::Client => Ok(Role::Client),
+    }
 }
 
 /// The rate of an operator for traffic of a class to a network at a moment: its own for the network, else that for its

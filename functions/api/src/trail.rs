@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
-use domain::AccountId;
+use domain::{AccountId, Role};
 use serde::{Deserialize, Serialize};
 use store::audit;
 use utoipa::{IntoParams, ToSchema};
@@ -71,13 +71,28 @@ async fn list_changes(
     let account = named(&api, &caller, &mut check, query.account_id.as_deref())?;
     let account = check.finish_with(account)?;
     let rows = audit::list(&api.db, account, page).await?;
+    // What an account sells for is its own business, also when that changed.
+    let sells = caller.role == Role::Admin || account == caller.account;
+    let buys = caller.knows_prices_of(&api.catalogue.get(), account);
+    let is_known = |action: &str| match action.split('.').next() {
+        Some("tariff" | "price_list") => sells,
+        Some("lookups") => buys,
+        _ => true,
+    };
+    let detail = |row: &audit::Row| {
+        let mut detail = row.detail.clone();
+        if let (false, Some(members)) = (is_known(&row.action), detail.as_object_mut()) {
+            members.retain(|name, _| !name.starts_with("price"));
+        }
+        detail
+    };
     let view = |row: audit::Row| AuditLog {
         id: row.id.simple().to_string(),
         account_id: AccountId::from_uuid(row.account_id).to_string(),
+        detail: detail(&row),
         actor: row.actor,
         action: row.action,
         subject: row.subject,
-        detail: row.detail,
         at: row.at,
     };
     Ok(Json(List::new(page, rows, |row| row.id, view)))

@@ -72,7 +72,7 @@ impl Gateway {
                 of_account.entry(*listener).or_default().push(at);
             }
         }
-        let frames: Vec<Frame> = items.iter().map(|item| Frame::of(&item.event)).collect();
+        let frames: Vec<Frame> = items.iter().map(RealtimeEvent::frame).collect();
         let accounts: Vec<AccountId> = of_account.keys().copied().collect();
         let connections = realtime::connections(&self.db, &accounts).await?;
         let posts = connections.into_iter().map(|connection| {

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use chrono::TimeDelta;
-use contract::realtime::Frame;
 use contract::{Envelope, RealtimeEvent, queues};
 use host::{Clock, Delivery, Failure, Handler};
 use limits::{Fanout, Message};
@@ -99,7 +98,7 @@ impl Handler for Realtime {
 fn messages(items: &[RealtimeEvent]) -> Vec<Message> {
     let mut messages = Vec::with_capacity(items.len());
     for item in items {
-        let payload = bytes::Bytes::from(Frame::of(&item.event).packed());
+        let payload = bytes::Bytes::from(item.frame().packed());
         for listener in &item.listeners {
             messages.push(Message { topic: listener.to_string(), payload: payload.clone() });
         }

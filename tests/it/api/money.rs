@@ -7,6 +7,7 @@ mod caps;
 mod corrections;
 mod payouts;
 mod credit_limits;
+pub(super) mod margins;
 mod refunds;
 mod repeated;
 mod revenue;

@@ -113,7 +113,8 @@ pub struct Filter {
     pub id: Option<TransactionId>,
 }
 
-/// The transactions of the tenant's subtree, newest first.
+/// The transactions of the tenant's subtree, newest first. A refund tells what a message cost: those of accounts further down
+/// than those that buy from the tenant are left out; the house sees all.
 ///
 /// # Errors
 /// When the database fails.
@@ -122,8 +123,10 @@ pub async fn list(db: &Db, tenant: AccountId, filter: &Filter, page: Page) -> Re
         Row,
         r#"SELECT t.id, t.account_id, t.kind, t.amount_micros, t.currency AS "currency!", t.reason, t.entry_id,
                t.message_id, t.original_id, t.operator_id, t.corrected_micros, t.actor, t.at
-           FROM transactions t JOIN accounts a ON a.id = t.account_id
-           WHERE a.path @> ARRAY[$1::uuid] AND ($2::uuid IS NULL OR t.account_id = $2)
+           FROM transactions t JOIN accounts a ON a.id = t.account_id JOIN accounts o ON o.id = $1
+           WHERE a.path @> ARRAY[$1::uuid]
+               AND (t.kind <> 'refund' OR a.id = o.id OR a.parent_id = o.id OR o.parent_id IS NULL)
+               AND ($2::uuid IS NULL OR t.account_id = $2)
                AND ($3::text IS NULL OR t.kind = $3) AND ($4::uuid IS NULL OR t.id = $4) AND t.id < $5
            ORDER BY t.id DESC LIMIT $6"#,
         tenant.uuid(),

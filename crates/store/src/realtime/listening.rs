@@ -42,14 +42,35 @@ impl Default for Listening {
     }
 }
 
+/// Who hears of an account.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// Itself, who sells to it, and the house: what it pays is their business.
+    pub(super) near: Vec<AccountId>,
+    /// Those in between.
+    pub(super) far: Vec<AccountId>,
+}
+
+impl Heard {
+    /// Of `place`, the way from the house down to an account, those who listen.
+    fn of(place: &[AccountId], listening: &HashSet<AccountId>) -> Self {
+        let mut heard = Self::default();
+        for (depth, account) in place.iter().enumerate().filter(|(_, account)| listening.contains(*account)) {
+            let is_near = depth == 0 || depth + 2 >= place.len();
+            if is_near { &mut heard.near } else { &mut heard.far }.push(*account);
+        }
+        heard
+    }
+}
+
 impl Listening {
     /// For each of `accounts` that somebody listens to: who does, of itself and those above it. Costs no query but
     /// one a second while nobody listens at all.
-    pub(crate) async fn of(
+    pub(super) async fn of(
         &self,
         connection: &mut PgConnection,
         accounts: &HashSet<AccountId>,
-    ) -> Result<HashMap<AccountId, Vec<AccountId>>, Error> {
+    ) -> Result<HashMap<AccountId, Heard>, Error> {
         self.read_again(connection).await?;
         let listening = self.0.accounts.load();
         if listening.is_empty() || accounts.is_empty() {
@@ -57,8 +78,8 @@ impl Listening {
         }
         let places = self.places(connection, accounts).await?;
         let listeners = |(account, place): (AccountId, Arc<[AccountId]>)| {
-            let heard: Vec<AccountId> = place.iter().filter(|above| listening.contains(above)).copied().collect();
-            (!heard.is_empty()).then_some((account, heard))
+            let heard = Heard::of(&place, &listening);
+            (!heard.near.is_empty() || !heard.far.is_empty()).then_some((account, heard))
         };
         Ok(places.into_iter().filter_map(listeners).collect())
     }

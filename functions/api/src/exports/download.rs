@@ -33,6 +33,7 @@ async fn download_export(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     caller.may(Scope::MessagesRead)?;
+    super::may_see_costs(&caller)?;
     let id: ExportId = path_id(&id)?;
     let export = exports::get(&api.db, caller.account, id).await?.ok_or_else(Problem::not_found)?;
     if export.state != "done" {

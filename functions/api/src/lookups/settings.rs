@@ -64,7 +64,7 @@ fn show(api: &Api, account: AccountId) -> Result<Json<AccountLookups>, Problem> 
     }))
 }
 
-/// Read what is looked up for an account, and at what price.
+/// Read what is looked up for your account or one right below it, and at what price. The house reads all.
 #[utoipa::path(get, path = "/v1/accounts/{id}/lookups", tag = "numbering",
     params(("id" = String, Path, description = "`acc_…`")), responses((status = 200, body = AccountLookups), Refusals))]
 async fn get_terms(
@@ -75,6 +75,7 @@ async fn get_terms(
     caller.may(Scope::AccountRead)?;
     let account: AccountId = path_id(&id)?;
     caller.sees(&api.catalogue.get(), account)?;
+    caller.knows_prices(&api.catalogue.get(), account)?;
     show(&api, account)
 }
 

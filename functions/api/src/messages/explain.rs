@@ -1,6 +1,7 @@
 //! `GET /v1/messages/{id}/explanation`: why a message went where it went, what it cost and earned, and why it ended.
 //!
-//! The house sees all of it. A reseller sees its own price and those below, a client its own; neither sees operators.
+//! The house sees all of it, with credentials that may. A reseller sees its own price and that of who buys from it, a client its
+//! own; neither sees operators.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ struct Explanation {
     /// What to do about it; absent: nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     to_do: Option<&'static str>,
-    /// Who pays how much for a segment: the sender first, then those above it up to the caller.
+    /// Who pays how much for a segment: who buys from the caller, then the caller. The house sees all, the sender first.
     payers: Vec<Payer>,
     /// What the caller earns for a segment; absent: nothing, or it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,7 +169,7 @@ async fn explain_message(
     caller.may(Scope::MessagesRead)?;
     let id: MessageId = path_id(&id)?;
     let story = store::messages::get(&api.db, caller.account, id).await?.ok_or_else(Problem::not_found)?;
-    let is_house = caller.is_house().is_ok();
+    let is_house = caller.sees_costs();
     let chain = explain::chain(&api.db, id).await?;
     let decision: Option<Decision> =
         story.decision.as_ref().filter(|_| is_house).and_then(|json| serde_json::from_value(json.clone()).ok());
@@ -176,7 +177,9 @@ async fn explain_message(
     let hops = hops(&api, &story, is_house).await?;
     let in_vain = if is_house { in_vain(&api, id).await? } else { Vec::new() };
     let cost = decision.as_ref().and_then(Decision::choice).and_then(|first| first.margin);
-    let margin = if is_house { cost } else { chain.as_ref().and_then(|chain| resold(chain, &caller)) };
+    let may_earn = caller.scopes.has(Scope::AdminRead);
+    let margin =
+        if is_house { cost } else { chain.as_ref().filter(|_| may_earn).and_then(|chain| resold(chain, &caller)) };
     let routing = match &decision {
         Some(decision) => Some(routing(&api, decision).await?),
         None => None,
@@ -188,17 +191,9 @@ async fn explain_message(
     let margin = margin.map(|margin| margin.to_string());
     let refunded = refund::given_back(&api.db, story.message.account, id).await?;
     let names = Names::of(story.message.mcc_mnc.parse().ok());
-    Ok(Json(Explanation {
-        story: tell(story, refunded, is_house),
-        names,
-        summary,
-        to_do,
-        payers,
-        margin,
-        routing,
-        hops,
-        in_vain,
-    }))
+    let mut story = tell(story, refunded, is_house);
+    story.hide_prices(&api, &caller);
+    Ok(Json(Explanation { story, names, summary, to_do, payers, margin, routing, hops, in_vain }))
 }
 
 /// How a message stands and what to do, in the words that the caller may hear: what is the house's to do is not the
@@ -229,8 +224,10 @@ fn resold(chain: &Chain, caller: &Caller) -> Option<Micros> {
 
 async fn payers(api: &Api, caller: &Caller, chain: &Chain) -> Result<Vec<Payer>, Problem> {
     let catalogue = api.catalogue.get();
-    let seen: Vec<&Link> =
-        chain.links.iter().filter(|link| catalogue.is_within(link.account, caller.account)).collect();
+    let is_seen = |link: &&Link| {
+        catalogue.is_within(link.account, caller.account) && caller.knows_prices_of(&catalogue, link.account)
+    };
+    let seen: Vec<&Link> = chain.links.iter().filter(is_seen).collect();
     let ids: Vec<_> = seen.iter().map(|link| link.tariff).collect();
     let rows = explain::tariffs(&api.db, &ids).await?;
     let payer = |link: &&Link| Payer {

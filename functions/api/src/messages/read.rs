@@ -79,10 +79,11 @@ struct Message {
     traffic_class: Option<String>,
     /// The template that it was made of, where that was said.
     template: Option<String>,
-    /// What it costs.
-    cost: Cost,
-    /// What was charged by now.
-    charged: String,
+    /// What it costs its account; null: an account further down than those that buy from you, whose prices are its own
+    /// business.
+    cost: Option<Cost>,
+    /// What its account was charged by now; null as above.
+    charged: Option<String>,
     /// Your own reference.
     client_reference: Option<String>,
     /// Where its events go.
@@ -115,8 +116,8 @@ struct LongMessage {
     text: String,
     /// Short messages of all parts.
     segments: u16,
-    /// What was charged for all parts by now.
-    charged: String,
+    /// What was charged for all parts by now; null where that of the message is.
+    charged: Option<String>,
     /// The parts that came, in their order.
     parts: Vec<LongPart>,
 }
@@ -139,7 +140,7 @@ fn long(parts: &[store::long::LongPart]) -> Option<LongMessage> {
         state: store::long::state_of(parts)?.name(),
         text: parts.iter().map(|part| part.text.expose()).collect(),
         segments: parts.iter().map(|part| u16::from(part.segments)).sum(),
-        charged: Micros::new(charged).to_string(),
+        charged: Some(Micros::new(charged).to_string()),
         parts: parts
             .iter()
             .map(|part| LongPart { id: part.id.to_string(), part: part.part, state: part.state.name() })
@@ -155,7 +156,9 @@ fn whole(row: messages::Message) -> Message {
         shown.state = long.state;
         shown.text.clone_from(&long.text);
         shown.segments = u8::try_from(long.segments).unwrap_or(u8::MAX);
-        shown.cost.total = unit.times(long.segments).unwrap_or(Micros::ZERO).to_string();
+        if let Some(cost) = &mut shown.cost {
+            cost.total = unit.times(long.segments).unwrap_or(Micros::ZERO).to_string();
+        }
         shown.charged.clone_from(&long.charged);
     }
     shown
@@ -170,9 +173,9 @@ pub(crate) struct MessageStory {
     events: Vec<MessageEvent>,
     /// Its segments at operators.
     parts: Vec<MessagePart>,
-    /// What refunds gave back of what was charged.
+    /// What refunds gave back of what was charged; null where that is.
     #[schema(example = "0.00")]
-    refunded: String,
+    refunded: Option<String>,
     /// How its operator was chosen. Only the house sees it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -246,7 +249,9 @@ pub(crate) async fn story(api: &Api, caller: &Caller, id: MessageId) -> Result<J
     let story = messages::get(&api.db, caller.account, id).await?;
     let story = story.ok_or_else(Problem::not_found)?;
     let refunded = refund::given_back(&api.db, story.message.account, id).await?;
-    Ok(Json(tell(story, refunded, caller.is_house().is_ok())))
+    let mut told = tell(story, refunded, caller.sees_costs());
+    told.hide_prices(api, caller);
+    Ok(Json(told))
 }
 
 /// List messages, newest first. One that an SMPP customer cut is shown once, as a whole; filters look at its first
@@ -267,7 +272,16 @@ async fn list_messages(
         caller.sees(&api.catalogue.get(), account)?;
     }
     let rows = messages::list(&api.db, caller.account, &filter, page).await?;
-    Ok(Json(List::new(page, rows, |row| row.id.uuid(), whole)))
+    let catalogue = api.catalogue.get();
+    let view = |row: messages::Message| {
+        let is_known = caller.knows_prices_of(&catalogue, row.account);
+        let mut shown = whole(row);
+        if !is_known {
+            shown.hide_prices();
+        }
+        shown
+    };
+    Ok(Json(List::new(page, rows, |row| row.id.uuid(), view)))
 }
 
 fn filter(check: &mut Check, query: &Filters) -> Filter {
@@ -287,6 +301,26 @@ fn filter(check: &mut Check, query: &Filters) -> Filter {
     }
 }
 
+impl Message {
+    fn hide_prices(&mut self) {
+        (self.cost, self.charged) = (None, None);
+        if let Some(long) = &mut self.long {
+            long.charged = None;
+        }
+    }
+}
+
+impl MessageStory {
+    /// Takes out what is not the caller's business.
+    pub(super) fn hide_prices(&mut self, api: &Api, caller: &Caller) {
+        let account = self.message.account_id.parse().ok();
+        if !account.is_some_and(|account| caller.knows_prices_of(&api.catalogue.get(), account)) {
+            self.message.hide_prices();
+            self.refunded = None;
+        }
+    }
+}
+
 fn view(row: messages::Message) -> Message {
     let total = row.unit_price.times(u16::from(row.segments)).unwrap_or(Micros::ZERO);
     Message {
@@ -302,12 +336,12 @@ fn view(row: messages::Message) -> Message {
         mcc_mnc: row.mcc_mnc,
         traffic_class: row.traffic_class,
         template: row.template,
-        cost: Cost {
+        cost: Some(Cost {
             unit_price: row.unit_price.to_string(),
             total: total.to_string(),
             currency: row.currency.to_string(),
-        },
-        charged: row.captured.to_string(),
+        }),
+        charged: Some(row.captured.to_string()),
         client_reference: row.client_reference,
         status_url: row.status_url,
         metadata: row.metadata,
@@ -352,7 +386,7 @@ pub(super) fn tell(story: Story, refunded: Micros, to_house: bool) -> MessageSto
         message: view(story.message),
         events: std::iter::once(accepted).chain(story.events.into_iter().map(event)).collect(),
         parts: story.parts.into_iter().map(part).collect(),
-        refunded: refunded.to_string(),
+        refunded: Some(refunded.to_string()),
         decision: story.decision.filter(|_| to_house),
     }
 }

@@ -48,7 +48,8 @@ struct Refunded {
     message_id: String,
     /// ISO 4217.
     currency: String,
-    /// What each payer got, the sender first: each at its own price, up to who buys from you.
+    /// What each payer got, the sender first: each at its own price, up to who buys from you. Those further down than that got
+    /// theirs, too; how much is their business.
     shares: Vec<RefundShare>,
 }
 
@@ -92,7 +93,9 @@ async fn refund_message(
     check.finish()?;
     let new = NewRefund { message, segments, reason: reason.trim().to_owned(), actor: caller.actor.to_string() };
     let made = refund::refund(&mut once.tx, &api.db, caller.account, &new).await.map_err(refused)?;
-    let shares = made.shares.iter().map(|share| RefundShare {
+    let catalogue = api.catalogue.get();
+    let known = made.shares.iter().filter(|share| caller.knows_prices_of(&catalogue, share.account));
+    let shares = known.map(|share| RefundShare {
         account_id: share.account.to_string(),
         segments: share.segments,
         amount: share.amount.to_string(),

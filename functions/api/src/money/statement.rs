@@ -32,7 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Filters {
-    /// Of this account's wallet; of your own when nothing is said.
+    /// Of the wallet of this account, right below you; of your own when nothing is said. The house reads all.
     account_id: Option<String>,
     /// From this moment on.
     from: Option<String>,
@@ -92,7 +92,7 @@ fn view(line: Line) -> StatementLine {
     }
 }
 
-/// Reads what is asked for; the account is one that the caller sees.
+/// Reads what is asked for; the account is one whose prices the caller knows, for a statement tells them.
 fn read(api: &Api, caller: &Caller, query: &Filters) -> Result<(AccountId, Part), Problem> {
     let mut check = Check::default();
     let account = named(api, caller, &mut check, query.account_id.as_deref())?;
@@ -111,6 +111,7 @@ fn read(api: &Api, caller: &Caller, query: &Filters) -> Result<(AccountId, Part)
         check.refuse("/operation", Code::InvalidRequest, format!("expected one of {}", OPERATIONS.join(", ")));
     }
     let account = check.finish_with(account)?;
+    caller.knows_prices(&api.catalogue.get(), account)?;
     Ok((account, part))
 }
 
@@ -210,6 +211,7 @@ async fn open_line(
     let page = page(&mut check, query.cursor.as_deref(), query.limit.as_deref());
     let account = named(&api, &caller, &mut check, query.account_id.as_deref())?;
     let account = check.finish_with(account)?;
+    caller.knows_prices(&api.catalogue.get(), account)?;
     if !statement::has(&api.db, account, entry).await? {
         return Err(Problem::not_found());
     }

@@ -11,6 +11,7 @@ use testkit::eventually;
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 
+use super::super::money::margins::{Tree, tree};
 use super::super::rig::Rig;
 use super::instance::{Instance, LIMIT, warm_up};
 
@@ -48,6 +49,22 @@ async fn events_reach_the_account_and_those_above_it_and_nobody_else() {
     for (account, socket) in [(rig.world.client, &mut client), (sibling, &mut stranger)] {
         instance.mark(account, "end").await;
         assert_eq!(socket.hear().await, json!({"type": "end"}));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_further_up_hears_of_a_message_and_not_of_its_price() {
+    let Tree { rig, below, bottom, .. } = tree().await;
+    let instance = Instance::alone(&rig).await;
+    let mut house = instance.listen("", &rig.house).await;
+    let mut further_up = instance.listen("", &rig.reseller).await;
+    let mut seller = instance.listen("", &below).await;
+    warm_up(&instance, &bottom, [&mut house, &mut further_up, &mut seller]).await;
+    let id = instance.happen(&bottom).await;
+    for (socket, knows) in [(&mut house, true), (&mut further_up, false), (&mut seller, true)] {
+        let event = socket.hear_of(&id).await;
+        assert_eq!(event["data"]["state"], "canceled");
+        assert_eq!(event["data"]["price"].is_object(), knows, "{event}");
     }
 }
 

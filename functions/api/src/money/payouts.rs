@@ -152,10 +152,9 @@ async fn pay_out(
     post(&api, &caller, once, Payout { seller, to, amount, reason, actor }).await
 }
 
-async fn post(api: &Api, caller: &Caller, once: Once, payout: Payout) -> Result<Response, Problem> {
-    let mut tx = api.db.begin().await?;
-    let entry = payout::pay_out(&mut tx, &payout).await.map_err(refused)?;
-    let sides = transactions::of_entry(&mut tx, caller.account, entry).await?;
+async fn post(api: &Api, caller: &Caller, mut once: Once, payout: Payout) -> Result<Response, Problem> {
+    let entry = payout::pay_out(&mut once.tx, &payout).await.map_err(refused)?;
+    let sides = transactions::of_entry(&mut once.tx, caller.account, entry).await?;
     let body = Moved { entry_id: entry.to_string(), transactions: sides.into_iter().map(transaction).collect() };
     let action = match payout.to {
         To::Wallet => "revenue.credit",
@@ -163,7 +162,7 @@ async fn post(api: &Api, caller: &Caller, once: Once, payout: Payout) -> Result<
     };
     let detail = json!({"amount": payout.amount, "reason": payout.reason, "entry_id": entry});
     let change = Change { account: payout.seller, action, subject: payout.seller.to_string(), detail };
-    once.finish((api, caller), tx, change, &body).await
+    once.finish((api, caller), change, &body).await
 }
 
 fn refused(error: PayoutError) -> Problem {

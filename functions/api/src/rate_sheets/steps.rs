@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use store::Tx;
 use store::rate_sheets::apply::{self, Close, NotUndone, Publish};
 use store::rate_sheets::{self, Sheet};
+use store::users;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -104,11 +105,12 @@ async fn approve_sheet(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<RateSheet>, Problem> {
-    let step = Step::begin(&api, &caller, &id, &["draft"]).await?;
+    let mut step = Step::begin(&api, &caller, &id, &["draft"]).await?;
     if step.sheet.second_person {
         caller.is_person(TWO)?;
-        if step.sheet.uploaded_by == caller.actor.to_string() {
-            return Err(Problem::new(Code::Forbidden, "who uploaded a sheet may not approve it"));
+        if !users::are_two(&mut step.tx, &step.sheet.uploaded_by, &caller.actor.to_string()).await? {
+            let detail = "who uploaded a sheet may not approve it, nor may a log-in that can be the same person's";
+            return Err(Problem::new(Code::Forbidden, detail));
         }
     }
     step.end(&api, &caller, "approved", json!({})).await

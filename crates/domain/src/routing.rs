@@ -108,6 +108,7 @@ pub enum Exclusion {
 
 /// One operator that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each says something by itself")]
 pub struct Candidate {
     /// Who.
     pub operator_id: OperatorId,

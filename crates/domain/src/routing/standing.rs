@@ -102,11 +102,11 @@ impl Standings {
         for (operator, day) in full {
             standings.change(operator, None, |standing| standing.full_on = Some(day));
         }
-        let bases: HashMap<_, Basis> =
+        let rests_on: HashMap<_, Basis> =
             bases.into_iter().map(|(operator, network, basis)| ((operator, network), basis)).collect();
         let (over_all, at_one): (Vec<_>, Vec<_>) = scores.into_iter().partition(|(_, network, _)| network.is_none());
         for (operator, network, score) in over_all.into_iter().chain(at_one) {
-            let basis = bases.get(&(operator, network)).copied().unwrap_or_default();
+            let basis = rests_on.get(&(operator, network)).copied().unwrap_or_default();
             standings.change(operator, network, |standing| {
                 *standing = Standing { full_on: standing.full_on, ..Standing::judged(score, basis) };
             });

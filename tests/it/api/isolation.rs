@@ -343,7 +343,6 @@ fn routes_of_the_house(Victim { operator, message, .. }: &Victim) -> Vec<Route> 
         route("get /v1/routing/rules/{id}", a_rule, None, Forbidden),
         route("put /v1/routing/rules/{id}", a_rule, rule, Forbidden),
         route("delete /v1/routing/rules/{id}", a_rule, None, Forbidden),
-        route("delete /v1/routing/rules/{id}/versions/{version}", format!("{a_rule}/versions/1"), None, Forbidden),
         plain("get /v1/routing/guards", None, Forbidden),
         plain("post /v1/routing/guards", json!({"min": "1"}), Forbidden),
         route("delete /v1/routing/guards/{id}", "/v1/routing/guards/guard_01m835r56ceywr0hvw89c806ve", None, Forbidden),
@@ -369,6 +368,12 @@ fn routes_of_rate_sheets(Victim { operator, plan, .. }: &Victim) -> Vec<Route> {
         route("post /v1/rate-sheets/{id}/undo", step("undo"), reason.clone(), Forbidden),
         route("post /v1/rate-sheets/{id}/reject", step("reject"), reason, Forbidden),
         plain("get /v1/reports/losses", None, Forbidden),
+        route(
+            "delete /v1/routing/rules/{id}/versions/{version}",
+            "/v1/routing/rules/route_01m835r56ceywr0hvw89c806ve/versions/1",
+            None,
+            Forbidden,
+        ),
         route("get /v1/price-lists/{plan}", format!("/v1/price-lists/{plan}"), None, NotFound),
         route(
             "post /v1/price-lists/{plan}/proposal",

@@ -285,22 +285,23 @@ async fn prices_and_rates_end_on_purpose_and_those_of_later_can_be_taken_back() 
     );
 }
 
-/// What ends a price or rate on purpose, and the one of later that is taken back, in days from now.
+/// In days from now: when a price ends on purpose, when later ones begin, and which of them is taken back in which order.
+type Ended = (Option<i64>, &'static [i64], &'static [usize]);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_ended_on_purpose_is_not_revived_by_taking_back_what_came_later() {
     let rig = rig().await;
     let plan = rig.plan().await;
     let day = |days: i64| rfc3339(Utc::now() + TimeDelta::days(days));
-    // When it ends on purpose, when the later ones begin, and which of them is taken back in which order.
-    let rows: [(Option<i64>, &[i64], &[usize], Option<i64>); 6] = [
-        (Some(20), &[20], &[0], Some(20)),
-        (Some(20), &[10], &[0], Some(20)),
-        (Some(20), &[30], &[0], Some(20)),
-        (Some(20), &[5, 10], &[0, 1], Some(20)),
-        (Some(20), &[10, 5], &[1, 0], Some(20)),
-        (None, &[10, 5], &[0, 1], None),
+    let rows: [Ended; 6] = [
+        (Some(20), &[20], &[0]),
+        (Some(20), &[10], &[0]),
+        (Some(20), &[30], &[0]),
+        (Some(20), &[5, 10], &[0, 1]),
+        (Some(20), &[10, 5], &[1, 0]),
+        (None, &[10, 5], &[0, 1]),
     ];
-    for (row, (ended, later, taken_back, expected)) in rows.into_iter().enumerate() {
+    for (row, (ended, later, taken_back)) in rows.into_iter().enumerate() {
         let mcc = (310 + row).to_string();
         let price = json!({"plan_id": plan, "mcc": mcc, "price": "5"});
         let rate = json!({"operator_id": rig.world.operators[0], "mcc": mcc, "price": "1", "currency": "UZS"});
@@ -331,7 +332,7 @@ async fn what_was_ended_on_purpose_is_not_revived_by_taking_back_what_came_later
             for at in taken_back {
                 rig.call("DELETE", &format!("/v1/{what}/{}", ids[*at]), Some(token), None).await.expect(204);
             }
-            assert_eq!((ends().await, before.is_some()), (before, expected.is_some()), "{what} {row}");
+            assert_eq!((ends().await, before.is_some()), (before, ended.is_some()), "{what} {row}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Traffic of the past by changed settings, over the API.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -190,7 +191,7 @@ async fn a_csv_of_single_messages_is_shared_out_as_the_weights_say() {
         "operators": [{"operator_id": ucell, "weight": 1}, {"operator_id": beeline, "weight": 3}]});
     let mut csv = "count,to\n".to_owned();
     for number in 0..20_000 {
-        csv.push_str(&format!(",+99893{number:07}\n"));
+        writeln!(csv, ",+99893{number:07}").unwrap();
     }
     let found = rig
         .what_if(&json!({"csv": csv, "rules": [{"position": 1, "when": {"networks": ["434"]}, "then": weighted}]}))
@@ -266,7 +267,7 @@ async fn a_list_that_takes_long_tells_how_far_it_is() {
         rig.post(&rig.house, "/v1/routing/what-if", &ask).await.expect(202).text("id")
     );
     // It was silent for long, as far as anybody can see: it must speak up.
-    let old = "UPDATE what_ifs SET updated_at = now() - interval '59 seconds'";
+    let old = "UPDATE what_ifs SET updated_at = now() - interval '50 seconds'";
     sqlx::query(old).execute(rig.world.pool()).await.unwrap();
     let told = testkit::until_some(Duration::from_secs(30), async || {
         let row = rig.get(&rig.house, &path).await.expect(200).json();

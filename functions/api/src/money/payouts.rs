@@ -53,7 +53,7 @@ struct RevenueBalances {
     data: Vec<RevenueBalance>,
 }
 
-fn view(revenue: Revenue) -> RevenueBalance {
+fn view(revenue: &Revenue) -> RevenueBalance {
     RevenueBalance {
         currency: revenue.currency.to_string(),
         earned: revenue.earned.to_string(),
@@ -71,7 +71,7 @@ async fn get_revenue_balance(State(api): State<Arc<Api>>, caller: Caller) -> Res
     caller.is_seller()?;
     let mut tx = api.db.begin().await?;
     let revenue = payout::revenue(&mut tx, caller.account).await?;
-    Ok(Json(RevenueBalances { data: revenue.into_iter().map(view).collect() }))
+    Ok(Json(RevenueBalances { data: revenue.iter().map(view).collect() }))
 }
 
 /// Revenue that goes into the wallet.

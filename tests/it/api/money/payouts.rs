@@ -139,7 +139,7 @@ async fn what_the_sweep_folds_is_what_was_earned_and_damage_is_found() {
     let sweep = Sweep::new(db, queue, Arc::new(later.clone()), store::sweep::Retention::default());
     for _ in 0..2 {
         sweep.balances().await.unwrap();
-        later.advance(Duration::from_secs(60));
+        later.advance(Duration::from_mins(1));
         assert_eq!(rig.revenue(&rig.reseller).await, before, "it counts once");
     }
     let folded = "SELECT earned_micros - paid_out_micros FROM seller_accounts s JOIN accounts a ON a.id = s.account_id

@@ -54,7 +54,6 @@ const FORM: Form = Form {
 };
 
 /// One line in words, wherever it stands.
-#[derive(Default)]
 struct Said<'a> {
     to: &'a str,
     account_id: Option<&'a str>,
@@ -134,7 +133,8 @@ impl Lines<'_> {
     fn csv(&mut self, check: &mut Check, csv: &str) -> Vec<Listed> {
         let read = sheet::read_all(csv.as_bytes(), &FORM, |check, row| {
             let mut inner = Check::default();
-            let line = said(&mut inner, row).and_then(|said| self.line(&mut inner, &said));
+            let said = said(&mut inner, row);
+            let line = self.line(&mut inner, &said);
             check.take(&row.at, inner.into_errors());
             line
         });
@@ -194,14 +194,14 @@ impl Line {
     }
 }
 
-fn said<'r>(check: &mut Check, row: &'r Row<'_>) -> Option<Said<'r>> {
+fn said<'r>(check: &mut Check, row: &'r Row<'_>) -> Said<'r> {
     let number = |check: &mut Check, column: &str, max: u32| {
         let text = row.get(column)?;
         let read = text.parse::<u32>().ok().filter(|number| (1..=max).contains(number));
         let expected = || format!("expected a whole number of 1 to {max}");
         check.value(&format!("/{column}"), Code::InvalidRequest, read.ok_or_else(expected))
     };
-    Some(Said {
+    Said {
         to: row.get("to").unwrap_or_default(),
         account_id: row.get("account_id"),
         from: row.get("from"),
@@ -210,5 +210,5 @@ fn said<'r>(check: &mut Check, row: &'r Row<'_>) -> Option<Said<'r>> {
         encoding: row.get("encoding"),
         segments: number(check, "segments", u8::MAX.into()).and_then(|number| u8::try_from(number).ok()),
         count: number(check, "count", COUNT_MAX),
-    })
+    }
 }

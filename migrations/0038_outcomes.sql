@@ -19,7 +19,9 @@ COMMENT ON COLUMN messages.hop_accepted IS
   'Segments that the operator of this hop is paid for: what it accepted, or delivered, as its rate says. Null: nothing yet.';
 ALTER TABLE message_hops ADD COLUMN cost_charge_on text NOT NULL DEFAULT 'submit';
 COMMENT ON COLUMN message_hops.accepted_segments IS 'Segments that the operator is paid for; null: none yet.';
-ALTER TABLE sms_cdr ADD COLUMN outcome text NOT NULL DEFAULT 'free';
+ALTER TABLE sms_cdr
+  ADD COLUMN outcome text NOT NULL DEFAULT 'free',
+  ADD COLUMN late_entry_id uuid;
 
 -- Until now a delivery in time was charged, and nothing else.
 UPDATE messages SET outcome = CASE WHEN state = 'delivered' AND corrections = 0 THEN 'billable'

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Checks the files of infra/ with the programs that will read them: Prometheus' configuration and alarms by promtool,
+# Checks the files of infra/ with the programs that will read them: Prometheus' configuration and alarms by promtool (and what they
+# say of series that are there or gone),
 # the units by systemd-analyze, the balancer by HAProxy. On Debian it installs what is missing, elsewhere it says what to
 # install. The tests run it.
 set -eu
@@ -17,6 +18,7 @@ fail() {
 "$root/infra/setup/install.sh" infra
 
 promtool check config "$root/infra/prometheus/prometheus.yml"
+promtool test rules "$root/infra/prometheus/alerts_test.yml"
 
 # Names of other hosts mean nothing here, so the addresses are this machine's.
 work=$(mktemp -d)

@@ -3,10 +3,12 @@
 
 mod absurd;
 pub(crate) mod counters;
+mod earnings;
 mod given_up;
 mod incremental;
 mod midnight;
 mod refunds;
+mod retention;
 mod seals;
 
 use std::sync::Arc;

@@ -277,7 +277,8 @@ async fn book(
                 accepted_segments, state, code, operator_id, hop, chain_id, rate_id, decision_id, unit_price_micros,
                 price_micros, currency, cost_micros, cost_currency, hops, capture_entry_id, client_reference,
                 accepted_at, ended_at, traffic_class, template, exchange_rate_id, exchanged_micros, spread_micros,
-                converted_micros, outcome)
+                converted_micros,
+                outcome, submit_entry_id, final_entry_id, late_entry_id)
             SELECT id, corrections + late_costs, account_id, recipient, sender, mcc_mnc, encoding, segments,
                 coalesce(accepted_segments, 0), state, code, operator_id, hop, chain_id, rate_id, decision_id,
                 unit_price_micros, captured_micros, currency, coalesce(unit_cost_micros, 0) * hop_taken
@@ -290,7 +291,8 @@ async fn book(
                 coalesce(unit_exchanged_micros * hop_taken, 0) + CASE WHEN hop > 0 THEN hops_exchanged(id, hop) ELSE 0 END,
                 coalesce(unit_spread_micros * hop_taken, 0) + CASE WHEN hop > 0 THEN hops_spread(id, hop) ELSE 0 END,
                 converted(unit_cost_micros, cost_currency, currency, unit_exchanged_micros, unit_spread_micros, hop_taken)
-                    + CASE WHEN hop > 0 THEN hops_converted(id, hop, currency) ELSE 0 END, outcome
+                    + CASE WHEN hop > 0 THEN hops_converted(id, hop, currency) ELSE 0 END,
+                outcome, submit_entry_id, final_entry_id, late_entry_id
             FROM current WHERE state_rank >= 8
         )
         SELECT id, account_id, state, code, chain_id, segments, operator_id, unit_cost_micros, cost_currency,

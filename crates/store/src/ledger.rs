@@ -27,7 +27,7 @@ mod verify;
 
 pub use entry::{Entries, EntryIds};
 pub use lookup::{Lookups, look_ups};
-pub use nightly::nightly;
+pub use nightly::{Checked, last_night, nightly};
 pub use post::{
     Balance, TopUp, Transfer, TransferError, balance, balance_within, open_wallet, top_up, transfer, transfer_own,
 };

@@ -124,7 +124,10 @@ pub async fn retention(db: &Db, keep: Retention, now: DateTime<Utc>) -> Result<u
         query!("DELETE FROM inbound_parts WHERE received_at < $1 AND message_id IS NOT NULL", days(keep.inbox_days));
     let parts = parts.execute(&db.pool).await?;
     // With the messages, which go by the partition: what operators are owed is checked against both.
-    let hops = query!("DELETE FROM message_hops WHERE message_id < (SELECT id FROM messages ORDER BY id LIMIT 1)");
+    let hops = query!(
+        "DELETE FROM message_hops WHERE message_id < coalesce(
+            (SELECT id FROM messages ORDER BY id LIMIT 1), 'ffffffff-ffff-ffff-ffff-ffffffffffff')"
+    );
     let hops = hops.execute(&db.pool).await?;
     let inbound = query!("DELETE FROM inbound_messages WHERE id < $1", uuid_at(days(keep.messages_days)));
     let inbound = inbound.execute(&db.pool).await?;

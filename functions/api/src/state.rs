@@ -28,6 +28,9 @@ const BATCHES_MAX: usize = 4;
 /// How often a WebSocket is asked when nothing else is said; well below the minutes after which proxies cut one.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
+/// Lines of one statement as CSV when nothing else is said: what a spreadsheet can open.
+const STATEMENT_LINES_MAX: u32 = 1_000_000;
+
 /// Scheduled messages that one request sends on their way before it is frozen; the timer finds more.
 const SOON_MAX: u16 = 500;
 
@@ -43,11 +46,19 @@ pub struct Settings {
     /// Nothing runs between requests (AWS Lambda): the catalogue is looked at when a request comes, and
     /// [`Api::before_freeze`] is awaited behind it.
     pub on_demand: bool,
+    /// Movements of one statement as CSV, at most; more are refused.
+    pub statement_lines_max: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { segments_per_second: 1_000, private_webhooks: false, ping_every: PING_EVERY, on_demand: false }
+        Self {
+            segments_per_second: 1_000,
+            private_webhooks: false,
+            ping_every: PING_EVERY,
+            on_demand: false,
+            statement_lines_max: STATEMENT_LINES_MAX,
+        }
     }
 }
 

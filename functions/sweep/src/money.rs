@@ -38,7 +38,7 @@ async fn suppliers(db: &Db, now: DateTime<Utc>) -> anyhow::Result<u64> {
         for standing in &fallen {
             let detail = json!({"currency": standing.currency, "balance": standing.balance(),
                 "alarm_below": standing.alarm_below});
-            let (action, subject) = ("supplier.balance_low", standing.operator.to_string());
+            let (action, subject) = ("supplier.balance_low", standing.supplier.to_string());
             let actor = "system".to_owned();
             let entry = Entry { account: house, actor_account: house, actor, action, subject, detail };
             audit::record(&mut tx, &entry).await?;
@@ -46,7 +46,7 @@ async fn suppliers(db: &Db, now: DateTime<Utc>) -> anyhow::Result<u64> {
     }
     tx.commit().await?;
     for standing in &standings {
-        let labels = [("operator", standing.operator.to_string()), ("currency", standing.currency.to_string())];
+        let labels = [("operator", standing.supplier.to_string()), ("currency", standing.currency.to_string())];
         metrics::gauge!("chappe_supplier_balance", &labels).set(units(standing.balance()));
         metrics::gauge!("chappe_supplier_balance_low", &labels).set(u32::from(standing.is_low));
     }

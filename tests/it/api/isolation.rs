@@ -181,6 +181,7 @@ fn routes_of_spending(Victim { account, message, key, entry, operator, .. }: &Vi
     let (of_account, of_key) = (format!("/v1/accounts/{account}/spend-cap"), format!("/v1/api-keys/{key}/spend-cap"));
     let cap = json!({"daily": "1"});
     let of_supplier = |what: &str| format!("/v1/operators/{operator}/{what}");
+    let of_provider = |what: &str| format!("/v1/lookup-providers/lkp_01m835r56ceywr0hvw89c806ve/{what}");
     let payment = json!({"amount": "1", "currency": "UZS", "reason": "x"});
     let threshold = json!({"account_id": account, "amount": "1"});
     vec![
@@ -199,12 +200,17 @@ fn routes_of_spending(Victim { account, message, key, entry, operator, .. }: &Vi
         route("get /v1/statement", format!("/v1/statement?account_id={account}"), None, NotFound),
         route("get /v1/statement.csv", format!("/v1/statement.csv?account_id={account}"), None, NotFound),
         route("get /v1/statement/{entry}/messages", format!("/v1/statement/{entry}/messages"), None, NotFound),
+        route("get /v1/statement/{entry}/lookups", format!("/v1/statement/{entry}/lookups"), None, NotFound),
         plain("get /v1/revenue-shares", None, SeesNothing),
         route("get /v1/messages/{id}/share", format!("/v1/messages/{message}/share"), None, NotFound),
         route("get /v1/operators/{id}/account", of_supplier("account"), None, Forbidden),
         route("put /v1/operators/{id}/account", of_supplier("account"), json!({"currency": "UZS"}), Forbidden),
         route("get /v1/operators/{id}/entries", of_supplier("entries?currency=UZS"), None, Forbidden),
-        route("post /v1/operators/{id}/payments", of_supplier("payments"), payment, Forbidden),
+        route("post /v1/operators/{id}/payments", of_supplier("payments"), payment.clone(), Forbidden),
+        route("get /v1/lookup-providers/{id}/account", of_provider("account"), None, Forbidden),
+        route("put /v1/lookup-providers/{id}/account", of_provider("account"), json!({"currency": "UZS"}), Forbidden),
+        route("get /v1/lookup-providers/{id}/entries", of_provider("entries?currency=UZS"), None, Forbidden),
+        route("post /v1/lookup-providers/{id}/payments", of_provider("payments"), payment, Forbidden),
     ]
 }
 

@@ -13,6 +13,7 @@ use axum::{Json, Router};
 use domain::AccountId;
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Value, json};
+use store::ledger::Extent;
 
 use super::rig::{RICH, Rig, send};
 use crate::world::{CLIENT_DELIVERED, CLIENT_SUBMIT, RESELLER};
@@ -387,4 +388,161 @@ async fn settings_of_look_ups_are_refused_with_their_pointers() {
     let refused = rig.call("PUT", &own, Some(&rig.reseller), Some(&json!({"policy": "always"}))).await;
     assert_eq!(refused.refusal().0, 403, "nobody agrees with himself");
     assert_eq!(rig.get(&rig.client, "/v1/lookups/12").await.refusal(), (422, "invalid_number".to_owned()));
+}
+
+/// What the client and its seller see of three look-ups, and the house of what it owes for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn look_ups_stand_in_statements_burn_rates_shares_and_the_account_of_their_provider() {
+    let fake = Fake::default();
+    for number in ["998931234567", "998931234568", "998931234569"] {
+        fake.knows(number, "43408");
+    }
+    let rig = rig(&fake, "always").await;
+    rig.look_up("+998931234567").await;
+    let batch: Vec<Value> = ["+998931234568", "+998931234569"].map(|to| send(&json!({"to": to}))).into_iter().collect();
+    rig.post(&rig.client, "/v1/messages/batch", &json!({"messages": batch})).await.expect(202);
+    let wallets = [(&rig.client, rig.world.client, CLIENT_PRICE), (&rig.reseller, rig.world.reseller, RESELLER_PRICE)];
+    for (token, account, price) in wallets {
+        let lines = rig.get(token, "/v1/statement?operation=lookup").await.expect(200).json();
+        let lines = lines["data"].as_array().unwrap();
+        let micros = |value: &Value| value.as_str().unwrap().parse::<domain::Micros>().unwrap().get();
+        assert_eq!(lines.iter().map(|line| micros(&line["amount"])).collect::<Vec<_>>(), [-2 * price, -price]);
+        let mut numbers = Vec::new();
+        for line in lines {
+            let entry = line["entry_id"].as_str().unwrap();
+            let opened = rig.get(token, &format!("/v1/statement/{entry}/lookups")).await.expect(200).json();
+            let rows = opened["data"].as_array().unwrap();
+            assert_eq!(rows.iter().map(|row| micros(&row["price"])).sum::<i64>(), -micros(&line["amount"]), "{opened}");
+            assert_eq!(json!(rows.len()), line["messages"]);
+            for row in rows {
+                assert_eq!((&row["mcc_mnc"], &row["account_id"]), (&json!("43408"), &json!(rig.world.client)));
+                numbers.push(row["number"].as_str().unwrap().to_owned());
+            }
+            let messages = rig.get(token, &format!("/v1/statement/{entry}/messages")).await.expect(200).json();
+            assert_eq!(messages["data"], json!([]), "no message stands behind it");
+        }
+        assert_eq!(numbers, ["+998931234568", "+998931234569", "+998931234567"]);
+        let balance = rig.get(token, "/v1/balance").await.expect(200).json();
+        assert_eq!(micros(&balance["burn_per_hour"]), 3 * price, "{account}: {balance}");
+    }
+    let share = async |token: &str| {
+        let shares = rig.get(token, "/v1/revenue-shares").await.expect(200).json();
+        let day = shares["data"][0].clone();
+        (day["earned"].as_str().unwrap().to_owned(), day["paid"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(share(&rig.reseller).await, ("9.00".into(), "6.00".into()));
+    assert_eq!(share(&rig.house).await, ("6.00".into(), "1.50".into()));
+    let other = rig.get(&rig.client, "/v1/statement?operation=top_up").await.expect(200).json();
+    let none = format!("/v1/statement/{}/lookups", other["data"][0]["entry_id"].as_str().unwrap());
+    assert_eq!(rig.get(&rig.client, &none).await.expect(200).json()["data"], json!([]));
+    rig.world.assert_books_are_right().await;
+    owed(&rig).await;
+}
+
+/// One look of the sweep so many minutes from now; answers how many suppliers have just run low.
+async fn look(rig: &Rig, minutes: i64) -> usize {
+    let mut tx = rig.world.db.begin().await.unwrap();
+    let later = chrono::Utc::now() + chrono::TimeDelta::minutes(minutes);
+    let (_, fallen) = store::ledger::supplier::look(&mut tx, later).await.unwrap();
+    tx.commit().await.unwrap();
+    fallen.len()
+}
+
+/// The account with the provider: before the fold, behind it, and paid.
+async fn owed(rig: &Rig) {
+    let providers = rig.get(&rig.house, "/v1/lookup-providers").await.expect(200).json();
+    let path = format!("/v1/lookup-providers/{}", providers["data"][0]["id"].as_str().unwrap());
+    let standing = async || rig.get(&rig.house, &format!("{path}/account")).await.expect(200).json();
+    let balances = |paid: &str, balance: &str, low: bool| {
+        let alarm = if low { json!("0.00") } else { Value::Null };
+        json!([{"currency": "UZS", "paid": paid, "cost": "1.50", "balance": balance, "alarm_below": alarm, "is_low": low}])
+    };
+    let before = standing().await;
+    assert_eq!(before["balances"], balances("0.00", "-1.50", false));
+    assert_eq!((&before["operator_id"], &before["provider_id"]), (&Value::Null, &providers["data"][0]["id"]));
+    rig.call(
+        "PUT",
+        &format!("{path}/account"),
+        Some(&rig.house),
+        Some(&json!({"currency": "UZS", "alarm_below": "0"})),
+    )
+    .await
+    .expect(200);
+    assert_eq!(look(rig, 0).await, 1, "the alarm is raised, nothing is folded");
+    assert_eq!(standing().await["balances"], balances("0.00", "-1.50", true));
+    let payment = json!({"amount": "10", "currency": "UZS", "reason": "December"});
+    for _ in 0..2 {
+        rig.post_once(&rig.house, &format!("{path}/payments"), "once", &payment).await.expect(201);
+    }
+    for minutes in [0, 30] {
+        assert_eq!(look(rig, minutes).await, 0);
+        assert_eq!(standing().await["balances"][0]["balance"], json!("8.50"), "folded or not");
+        rig.world.assert_books_are_right().await;
+    }
+    let entries = rig.get(&rig.house, &format!("{path}/entries?currency=UZS")).await.expect(200).json();
+    let told: Vec<_> = entries["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["operation"].clone(), row["amount"].clone()))
+        .collect();
+    let told: Vec<_> = told.iter().map(|(of, amount)| (of.as_str().unwrap(), amount.as_str().unwrap())).collect();
+    assert_eq!(told, [("supplier_payment", "10.00"), ("lookup", "-1.00"), ("lookup", "-0.50")]);
+    rig.world.assert_books_are_right().await;
+}
+
+/// The newest entry of look-ups.
+const LAST: &str = "(SELECT entry_id FROM entry_lookups ORDER BY entry_id DESC LIMIT 1)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_checks_find_what_was_done_to_look_ups() {
+    let fake = Fake::default();
+    fake.knows("998931234567", "43408");
+    fake.knows("998931234568", "43408");
+    let rig = rig(&fake, "always").await;
+    let seal = || {
+        store::ledger::seal(
+            &rig.world.db,
+            chrono::Utc::now() + chrono::TimeDelta::seconds(1),
+            chrono::TimeDelta::zero(),
+        )
+    };
+    let audit =
+        async |extent| store::ledger::audit(&rig.world.db, extent, chrono::Utc::now(), &mut |_| ()).await.unwrap();
+    rig.look_up("+998931234567").await;
+    seal().await.unwrap();
+    assert_eq!(audit(Extent::Full).await.violations, []);
+    rig.look_up("+998931234568").await;
+    assert_eq!(audit(Extent::Incremental).await.violations, []);
+    let rule = "look-ups cost what was charged for them";
+    let rows = [
+        "UPDATE entry_lookups SET prices_micros[1] = prices_micros[1] + 1 WHERE entry_id = {}",
+        "UPDATE entry_lookups SET cost_micros = 0 WHERE entry_id = {}",
+        "UPDATE entry_lookups SET numbers = numbers || numbers, networks = networks || networks WHERE entry_id = {}",
+        "DELETE FROM entry_lookups WHERE entry_id = {}",
+        "UPDATE balance_ledger SET posted_micros = posted_micros + CASE ledger WHEN 'supplier' THEN 1 ELSE -1 END
+         WHERE entry_id = {} AND ledger IN ('supplier', 'supplier_cost')",
+        "DELETE FROM balance_ledger WHERE entry_id = {} AND ledger IN ('supplier', 'supplier_cost')",
+    ];
+    for damage in rows {
+        for extent in [Extent::Incremental, Extent::Full] {
+            for table in ["entry_lookups", "balance_ledger"] {
+                run(&rig, format!("CREATE TABLE honest_{table} AS SELECT * FROM {table}")).await;
+            }
+            run(&rig, damage.replace("{}", LAST)).await;
+            let found = audit(extent).await;
+            assert_eq!(found.extent, extent);
+            assert!(found.violations.iter().any(|one| one.rule == rule), "{damage}: {:?}", found.violations);
+            for table in ["entry_lookups", "balance_ledger"] {
+                run(&rig, format!("DELETE FROM {table}")).await;
+                run(&rig, format!("INSERT INTO {table} SELECT * FROM honest_{table}")).await;
+                run(&rig, format!("DROP TABLE honest_{table}")).await;
+            }
+        }
+    }
+    assert_eq!(audit(Extent::Incremental).await.violations, []);
+}
+
+async fn run(rig: &Rig, sql: String) {
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(rig.world.pool()).await.unwrap();
 }

@@ -5,7 +5,7 @@ use domain::{MessageId, Micros, TransactionId};
 use store::ledger::Extent;
 use store::ledger::correct::{self, Correction};
 use store::ledger::refund::NewRefund;
-use store::ledger::supplier::Payment;
+use store::ledger::supplier::{Payment, Supplier};
 use uuid::Uuid;
 
 use super::live;
@@ -16,7 +16,7 @@ use crate::world::World;
 async fn act(world: &World) {
     let mut tx = world.db.begin().await.unwrap();
     let payment = Payment {
-        operator: world.operators[0],
+        supplier: Supplier::Operator(world.operators[0]),
         amount: Micros::new(5_000_000),
         currency: "UZS".parse().unwrap(),
         reason: "in advance".into(),

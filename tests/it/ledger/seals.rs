@@ -207,3 +207,49 @@ async fn one_process_checks_the_books_each_night_and_everything_once_a_week() {
     }
     assert_eq!(checked(night + TimeDelta::days(7)).await, Some(Extent::Full));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_dies_leaves_the_night_to_another_process() {
+    let world = World::with_balance(RICH).await;
+    seal(&world).await;
+    let night = Utc::now().date_naive().and_hms_opt(3, 0, 0).unwrap().and_utc() + TimeDelta::days(1);
+    let checked = async |at: DateTime<Utc>| store::ledger::nightly(&world.db, at).await.unwrap().is_some();
+    // Nobody gets to the seals, so that the check is on its way until its process is gone.
+    let mut held = world.pool().begin().await.unwrap();
+    sqlx::query("LOCK TABLE journal_seals IN ACCESS EXCLUSIVE MODE").execute(&mut *held).await.unwrap();
+    let dying = tokio::spawn({
+        let db = world.db.clone();
+        async move { store::ledger::nightly(&db, night).await.unwrap() }
+    });
+    testkit::eventually(std::time::Duration::from_secs(20), async || {
+        world.count("SELECT count(*) FROM sweep_cursors WHERE name = 'books.lease'").await == 1
+    })
+    .await;
+    assert!(!checked(night + TimeDelta::minutes(1)).await, "somebody is at it");
+    dying.abort();
+    assert!(dying.await.unwrap_err().is_cancelled());
+    held.rollback().await.unwrap();
+    assert!(!checked(night + TimeDelta::minutes(9)).await, "it may be at it still");
+    assert_eq!(store::ledger::last_night(&world.db).await.unwrap(), None, "no check has ended");
+    let taken = night + TimeDelta::minutes(11);
+    assert!(checked(taken).await, "its lease has run out");
+    assert!(!checked(night + TimeDelta::hours(20)).await, "once a night");
+    // How it ended is known to whoever asks.
+    let last = store::ledger::Checked { at: taken, violations: 0 };
+    assert_eq!(store::ledger::last_night(&world.db).await.unwrap(), Some(last));
+    sqlx::query("UPDATE account_balances SET posted_micros = posted_micros + 1").execute(world.pool()).await.unwrap();
+    assert!(checked(night + TimeDelta::days(1)).await);
+    let last = store::ledger::last_night(&world.db).await.unwrap().unwrap();
+    assert_eq!((last.at, last.violations), (night + TimeDelta::days(1), 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_fails_is_made_again_in_the_same_night() {
+    let world = World::with_balance(RICH).await;
+    let night = Utc::now().date_naive().and_hms_opt(3, 0, 0).unwrap().and_utc() + TimeDelta::days(1);
+    sqlx::query("ALTER TABLE journal_seals RENAME TO away").execute(world.pool()).await.unwrap();
+    store::ledger::nightly(&world.db, night).await.unwrap_err();
+    sqlx::query("ALTER TABLE away RENAME TO journal_seals").execute(world.pool()).await.unwrap();
+    let again = store::ledger::nightly(&world.db, night + TimeDelta::minutes(10)).await.unwrap();
+    assert!(again.is_some(), "the night is not lost");
+}

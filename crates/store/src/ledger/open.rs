@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use domain::settlement::{self, Ended, Outcome, Step};
 use domain::tariff::Chain;
-use domain::{AccountId, ChainId, MessageId, Micros, Number, State};
+use domain::{AccountId, ChainId, MessageId, Micros, Network, Number, State};
 use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
@@ -88,16 +88,29 @@ pub async fn messages(db: &Db, account: AccountId, entry: Uuid, page: Page) -> R
     let mut connection = db.pool.lend().await?;
     let rows = query_as!(
         Row,
-        r#"SELECT m.id, m.account_id, m.recipient, m.state, m.segments, m.accepted_segments, m.outcome, m.corrections, m.chain_id,
+        r#"SELECT m.id AS "id!", m.account_id AS "account_id!", m.recipient AS "recipient!", m.state AS "state!",
+               m.segments AS "segments!", m.accepted_segments, m.outcome, m.corrections AS "corrections!",
+               m.chain_id AS "chain_id!",
                coalesce(m.submit_entry_id = $2, false) AS "settles_submit!",
                coalesce(m.final_entry_id = $2, false) AS "settles_final!",
                coalesce(m.late_entry_id = $2, false) AS "settles_late!",
                EXISTS (SELECT FROM balance_ledger l WHERE l.entry_id = $2 AND l.operation = 'hold') AS "holds!",
                coalesce((SELECT sum(r.amount_micros) FROM message_refunds r
                    WHERE r.entry_id = $2 AND r.message_id = m.id AND r.account_id = $1), 0)::bigint AS "refunded!",
-               m.created_at
+               m.created_at AS "created_at!"
            FROM entry_messages e CROSS JOIN LATERAL unnest(e.message_ids) AS i (id)
-               JOIN messages m ON m.id = i.id JOIN charge_chains c ON c.id = m.chain_id
+               CROSS JOIN LATERAL (
+                   SELECT id, account_id, recipient, state, segments, accepted_segments, outcome, corrections, chain_id,
+                       submit_entry_id, final_entry_id, late_entry_id, created_at
+                   FROM messages WHERE id = i.id
+                   UNION ALL
+                   -- Retention drops messages, and keeps their records: the last one says how it ended.
+                   (SELECT message_id, account_id, recipient, state, segments, accepted_segments, outcome,
+                       CASE WHEN late_entry_id IS NULL THEN 0 ELSE 1 END::smallint, chain_id,
+                       submit_entry_id, final_entry_id, late_entry_id, accepted_at
+                   FROM sms_cdr WHERE message_id = i.id AND NOT EXISTS (SELECT FROM messages g WHERE g.id = i.id)
+                   ORDER BY correction DESC LIMIT 1)
+               ) m JOIN charge_chains c ON c.id = m.chain_id
            WHERE e.entry_id = $2 AND m.id < $3
                AND c.chain @> jsonb_build_object('links', jsonb_build_array(jsonb_build_object('account', account_text($1))))
            ORDER BY m.id DESC LIMIT $4"#,
@@ -155,4 +168,48 @@ fn open(row: &Row, account: AccountId, chains: &HashMap<ChainId, std::sync::Arc<
         released: Micros::new(released),
         refunded: Micros::new(row.refunded),
     })
+}
+
+/// A look-up as far as one entry concerns one wallet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LookedUp {
+    /// Which number.
+    pub number: Number,
+    /// Where it is.
+    pub network: Network,
+    /// For whom it was asked.
+    pub account: AccountId,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Taken by the entry.
+    pub price: Micros,
+}
+
+/// The look-ups behind the line of `entry` on `account`'s wallet: their prices sum to the line's. At most as many as one
+/// request asks for; none where the entry is not of look-ups, or older than such rows.
+///
+/// # Errors
+/// When the database fails.
+pub async fn look_ups(db: &Db, account: AccountId, entry: Uuid) -> Result<Vec<LookedUp>, Error> {
+    let rows = query!(
+        r#"SELECT e.account_id, e.at, n.number AS "number!", n.network AS "network!", p.price AS "price!"
+           FROM entry_lookups e CROSS JOIN LATERAL unnest(e.payers, e.prices_micros) AS p (payer, price)
+               CROSS JOIN LATERAL unnest(e.numbers, e.networks) AS n (number, network)
+           WHERE e.entry_id = $2 AND p.payer = $1 ORDER BY n.number"#,
+        account.uuid(),
+        entry
+    )
+    .fetch_all(&db.pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(LookedUp {
+                number: Number::from_stored(row.number).ok_or_else(|| Error::Corrupt("number".to_owned()))?,
+                network: parse(&row.network, "network")?,
+                account: AccountId::from_uuid(row.account_id),
+                at: row.at,
+                price: Micros::new(row.price),
+            })
+        })
+        .collect()
 }

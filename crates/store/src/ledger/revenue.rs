@@ -16,13 +16,14 @@ pub struct Share {
     pub day: NaiveDate,
     /// Who bought: directly below the seller; it may have sold on.
     pub child: AccountId,
-    /// Messages that were captured; one that is charged at its submit and again at its end counts once for each.
+    /// Messages that were captured; one that is charged at its submit and again at its end counts once for each. Look-ups are
+    /// in the amounts, and no messages.
     pub messages: i64,
     /// The currency that the child pays in; costs that nobody can convert stand apart, in theirs.
     pub currency: Currency,
     /// Paid by the child, less what was refunded to it.
     pub earned: Micros,
-    /// Paid by the seller, less what was refunded to it; by the house: to operators, as far as in its own
+    /// Paid by the seller, less what was refunded to it; by the house: to operators and providers of look-ups, as far as in its own
     /// currency or exchanged into it.
     pub paid: Micros,
 }
@@ -45,9 +46,12 @@ pub async fn shares(
                    l.currency, CASE WHEN l.ledger = 'revenue' THEN l.posted_micros ELSE 0 END AS earned,
                    CASE WHEN l.ledger = 'revenue' THEN 0 ELSE -l.posted_micros END AS paid,
                    CASE WHEN l.ledger = 'revenue' AND l.operation = 'capture' THEN l.messages ELSE 0 END AS messages
-               FROM balance_ledger l JOIN entry_messages e ON e.entry_id = l.entry_id
-                   JOIN accounts a ON a.id = e.account_id
-               WHERE l.account_id = $1 AND l.operation IN ('capture', 'refund', 'supplier_cost', 'exchange')
+               FROM balance_ledger l CROSS JOIN LATERAL (
+                       SELECT account_id FROM entry_messages WHERE entry_id = l.entry_id
+                       UNION ALL
+                       SELECT account_id FROM entry_lookups WHERE entry_id = l.entry_id
+                   ) e JOIN accounts a ON a.id = e.account_id
+               WHERE l.account_id = $1 AND l.operation IN ('capture', 'lookup', 'refund', 'supplier_cost', 'exchange')
                    AND l.ledger IN ('revenue', 'wallet', 'supplier_cost', 'fx_spread')
                    AND l.entry_id >= uuid_at($2::timestamptz - interval '10 minutes')
                    AND l.entry_id <= uuid_at($3::timestamptz + interval '10 minutes') AND l.at >= $2 AND l.at < $3

@@ -5,15 +5,15 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, Currency, Micros};
-use sqlx::query;
+use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use crate::page::parse;
 use crate::{Db, Error};
 
 /// The operations that a wallet's line can have.
-pub const OPERATIONS: [&str; 9] =
-    ["hold", "capture", "release", "refund", "top_up", "transfer", "adjustment", "correction", "revenue_credit"];
+pub const OPERATIONS: [&str; 10] =
+    ["hold", "capture", "release", "lookup", "refund", "top_up", "transfer", "adjustment", "correction", "revenue_credit"];
 
 /// A moment behind every entry, in seconds since 1970: the year 9999. An id of version 7 can still hold it.
 const END_OF_TIME_S: i64 = 253_402_300_799;
@@ -66,13 +66,99 @@ pub struct Part {
     pub lines: u16,
 }
 
+impl Part {
+    fn since(&self) -> DateTime<Utc> {
+        self.since.unwrap_or_default().max(DateTime::UNIX_EPOCH + SLACK)
+    }
+
+    fn until(&self) -> DateTime<Utc> {
+        self.until.or(DateTime::from_timestamp(END_OF_TIME_S, 0)).unwrap_or_default()
+    }
+}
+
+/// What a wallet had where a time begins and where it ends. What all lines of the time move lies between the two, whatever
+/// part of them is read; and where one time ends, the next begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Balances {
+    /// Before the first line of the time.
+    pub opening: Micros,
+    /// Behind its last.
+    pub closing: Micros,
+    /// The wallet's currency.
+    pub currency: Currency,
+}
+
 /// The lines of `account`'s wallet in `part`, and one more where there is one: it tells whether more follow.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn lines(db: &Db, account: AccountId, part: &Part) -> Result<Vec<Line>, Error> {
-    let since = part.since.unwrap_or_default().max(DateTime::UNIX_EPOCH + SLACK);
-    let until = part.until.or(DateTime::from_timestamp(END_OF_TIME_S, 0));
+    let mut connection = db.pool.lend().await?;
+    let lines = read(&mut connection, account, part).await?;
+    connection.done().await?;
+    Ok(lines)
+}
+
+/// The same, and the balances at both ends of the time, as of one moment. `None`: the account has no wallet, and so no lines.
+///
+/// # Errors
+/// When the database fails.
+pub async fn opened(db: &Db, account: AccountId, part: &Part) -> Result<(Vec<Line>, Option<Balances>), Error> {
+    let mut tx = db.begin_picture().await?;
+    let lines = read(&mut tx, account, part).await?;
+    let balances = balances(&mut tx, account, part).await?;
+    tx.rollback().await?;
+    Ok((lines, balances))
+}
+
+/// How many lines `part` has, up to one more than `max`; its page is not looked at.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count(db: &Db, account: AccountId, part: &Part, max: u32) -> Result<u32, Error> {
+    let row = query!(
+        r#"SELECT count(*) AS "lines!" FROM (
+            SELECT FROM balance_ledger WHERE account_id = $1 AND ledger = 'wallet'
+                AND entry_id >= uuid_at($2::timestamptz - interval '10 minutes')
+                AND entry_id <= uuid_at($3::timestamptz + interval '10 minutes') AND at >= $2 AND at < $3
+                AND ($4::text IS NULL OR operation = $4) LIMIT $5) AS few"#,
+        account.uuid(),
+        part.since(),
+        part.until(),
+        part.operation,
+        i64::from(max) + 1
+    )
+    .fetch_one(&db.pool)
+    .await?;
+    u32::try_from(row.lines).map_err(|_| Error::Range)
+}
+
+async fn balances(connection: &mut PgConnection, account: AccountId, part: &Part) -> Result<Option<Balances>, Error> {
+    // A wallet begins with nothing; what came before all times need not be counted back.
+    let from = part.since.map_or(part.until(), |_| part.since().min(part.until()));
+    let row = query!(
+        r#"SELECT w.currency AS "currency!",
+            (w.posted_micros - coalesce(sum(l.posted_micros) FILTER (WHERE l.at >= $3), 0))::bigint AS "closing!",
+            (w.posted_micros - coalesce(sum(l.posted_micros) FILTER (WHERE l.at >= $2), 0))::bigint AS "opening!"
+        FROM account_balances w LEFT JOIN balance_ledger l ON l.account_id = w.account_id AND l.ledger = 'wallet'
+            AND l.entry_id >= uuid_at($4::timestamptz - interval '10 minutes') AND l.at >= $4
+        WHERE w.account_id = $1 GROUP BY w.account_id"#,
+        account.uuid(),
+        part.since(),
+        part.until(),
+        from
+    )
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| {
+        let opening = Micros::new(if part.since.is_some() { row.opening } else { 0 });
+        Ok(Balances { opening, closing: Micros::new(row.closing), currency: parse(&row.currency, "currency")? })
+    })
+    .transpose()
+}
+
+async fn read(connection: &mut PgConnection, account: AccountId, part: &Part) -> Result<Vec<Line>, Error> {
+    let (since, until) = (part.since(), part.until());
     let (entry, number) = part.behind.unwrap_or((Uuid::max(), i16::MAX));
     let rows = query!(
         r#"WITH page AS (
@@ -110,7 +196,7 @@ pub async fn lines(db: &Db, account: AccountId, part: &Part) -> Result<Vec<Line>
         part.below.map(|(balance, _)| balance.get()),
         part.below.map(|(_, held)| held.get())
     )
-    .fetch_all(&db.pool)
+    .fetch_all(connection)
     .await?;
     rows.into_iter()
         .map(|row| {

@@ -1,11 +1,11 @@
-//! Accounts with suppliers: what was paid to an operator, what its messages cost, and an alarm when a prepaid one runs
-//! low. By operator and currency; the house only.
+//! Accounts with suppliers: what was paid to an operator or a provider of look-ups, what its messages or look-ups cost, and an
+//! alarm when a prepaid one runs low. By supplier and currency; the house only.
 //!
-//! A settled message posts its cost to the journal alone, so that no row is everybody's. The sweep folds what is old
+//! A settled message, and a look-up, posts its cost to the journal alone, so that no row is everybody's. The sweep folds what is old
 //! enough into `supplier_accounts`; a balance is that and the lines behind it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, Currency, Micros, OperatorId};
+use domain::{AccountId, Currency, LookupProviderId, Micros, OperatorId};
 use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
@@ -18,16 +18,47 @@ use crate::{Db, Error, Tx};
 /// An entry is committed within this time after its id was made, or never.
 const SETTLED_AFTER: TimeDelta = TimeDelta::minutes(10);
 
+/// Who is paid by the house. The journal names both in the same place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Supplier {
+    /// For messages.
+    Operator(OperatorId),
+    /// For look-ups.
+    Provider(LookupProviderId),
+}
+
+impl Supplier {
+    fn uuid(self) -> Uuid {
+        match self {
+            Self::Operator(id) => id.uuid(),
+            Self::Provider(id) => id.uuid(),
+        }
+    }
+
+    const fn is_provider(self) -> bool {
+        matches!(self, Self::Provider(_))
+    }
+}
+
+impl std::fmt::Display for Supplier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Operator(id) => id.fmt(f),
+            Self::Provider(id) => id.fmt(f),
+        }
+    }
+}
+
 /// How the house stands with a supplier in one currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     /// The supplier.
-    pub operator: OperatorId,
+    pub supplier: Supplier,
     /// The currency.
     pub currency: Currency,
     /// Paid to it by now.
     pub paid: Micros,
-    /// What its messages cost by now.
+    /// What its messages or look-ups cost by now.
     pub cost: Micros,
     /// An alarm is raised below this; `None`: never.
     pub alarm_below: Option<Micros>,
@@ -42,39 +73,49 @@ impl Standing {
     }
 }
 
-/// The accounts with `operator`, by currency; with every operator where none is named. One for each currency that was
+/// The accounts with `supplier`, by currency; with every supplier where none is named. One for each currency that was
 /// ever paid, charged or watched.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn standings(connection: &mut PgConnection, operator: Option<OperatorId>) -> Result<Vec<Standing>, Error> {
+pub async fn standings(connection: &mut PgConnection, supplier: Option<Supplier>) -> Result<Vec<Standing>, Error> {
     let rows = query!(
         r#"WITH fold AS (
-            SELECT coalesce((SELECT at FROM sweep_cursors WHERE name = 'suppliers'), '-infinity') AS at
+            SELECT k.is_provider, coalesce((SELECT uuid_at(at) FROM sweep_cursors s WHERE s.name = k.name),
+                '00000000-0000-0000-0000-000000000000') AS entry_id
+            FROM (VALUES (false, 'suppliers'), (true, 'suppliers.lookups')) AS k (is_provider, name)
+        ), suppliers AS (
+            SELECT id, false AS is_provider FROM operators
+            UNION ALL
+            SELECT id, true FROM lookup_providers
         ), recent AS (
             SELECT l.operator_id, l.currency,
-                sum(CASE WHEN l.operation = 'supplier_cost' THEN l.posted_micros ELSE 0 END) AS cost,
-                sum(CASE WHEN l.operation = 'supplier_cost' THEN 0 ELSE -l.posted_micros END) AS paid
-            FROM operators o JOIN balance_ledger l ON l.operator_id = o.id AND l.ledger = 'supplier'
-                AND l.entry_id >= (SELECT CASE WHEN at = '-infinity' THEN '00000000-0000-0000-0000-000000000000'::uuid
-                    ELSE uuid_at(at) END FROM fold)
+                sum(CASE WHEN l.operation IN ('supplier_cost', 'lookup') THEN l.posted_micros ELSE 0 END) AS cost,
+                sum(CASE WHEN l.operation IN ('supplier_cost', 'lookup') THEN 0 ELSE -l.posted_micros END) AS paid
+            FROM suppliers o JOIN fold f ON f.is_provider = o.is_provider
+                JOIN balance_ledger l ON l.operator_id = o.id AND l.ledger = 'supplier' AND l.entry_id >= f.entry_id
             WHERE $1::uuid IS NULL OR o.id = $1 GROUP BY 1, 2
         )
         SELECT coalesce(s.operator_id, r.operator_id) AS "operator!", coalesce(s.currency, r.currency) AS "currency!",
             (coalesce(s.paid_micros, 0) + coalesce(r.paid, 0))::bigint AS "paid!",
             (coalesce(s.cost_micros, 0) + coalesce(r.cost, 0))::bigint AS "cost!",
-            s.alarm_below_micros AS "alarm_below?", coalesce(s.is_low, false) AS "is_low!"
+            s.alarm_below_micros AS "alarm_below?", coalesce(s.is_low, false) AS "is_low!",
+            EXISTS (SELECT FROM lookup_providers p WHERE p.id = coalesce(s.operator_id, r.operator_id)) AS "is_provider!"
         FROM (SELECT * FROM supplier_accounts WHERE $1::uuid IS NULL OR operator_id = $1) s
             FULL JOIN recent r ON r.operator_id = s.operator_id AND r.currency = s.currency
         ORDER BY 1, 2"#,
-        operator.map(OperatorId::uuid)
+        supplier.map(Supplier::uuid)
     )
     .fetch_all(connection)
     .await?;
     rows.into_iter()
         .map(|row| {
             Ok(Standing {
-                operator: OperatorId::from_uuid(row.operator),
+                supplier: if row.is_provider {
+                    Supplier::Provider(LookupProviderId::from_uuid(row.operator))
+                } else {
+                    Supplier::Operator(OperatorId::from_uuid(row.operator))
+                },
                 currency: parse(&row.currency, "currency")?,
                 paid: Micros::new(row.paid),
                 cost: Micros::new(row.cost),
@@ -89,7 +130,7 @@ pub async fn standings(connection: &mut PgConnection, operator: Option<OperatorI
 #[derive(Debug, Clone)]
 pub struct Payment {
     /// To whom.
-    pub operator: OperatorId,
+    pub supplier: Supplier,
     /// How much; below zero: it came back.
     pub amount: Micros,
     /// In which currency.
@@ -100,47 +141,69 @@ pub struct Payment {
     pub actor: String,
 }
 
-/// Posts `payment` of `house`: cash against the supplier. Answers the journal entry; `None`: there is no such operator.
+/// Posts `payment` of `house`: cash against the supplier. Answers the journal entry; `None`: there is no such supplier.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn pay(connection: &mut PgConnection, house: AccountId, payment: &Payment) -> Result<Option<Uuid>, Error> {
-    let Payment { operator, amount, currency, reason, actor } = payment;
-    let known = query!("SELECT id FROM operators WHERE id = $1", operator.uuid());
-    if known.fetch_optional(&mut *connection).await?.is_none() {
+    let Payment { supplier, amount, currency, reason, actor } = payment;
+    if !is_known(connection, *supplier).await? {
         return Ok(None);
     }
     let entry = Uuid::now_v7();
-    let line = |number, ledger, posted, operator| JournalLine {
+    let line = |number, ledger, posted, supplier| JournalLine {
         number,
         ledger,
-        operator,
+        operator: supplier,
         posted,
         ..blank(entry, "supplier_payment", house.uuid(), (*currency, reason))
     };
-    let mut lines = [line(1, "supplier", -amount.get(), Some(operator.uuid())), line(2, "cash", amount.get(), None)];
+    let mut lines = [line(1, "supplier", -amount.get(), Some(supplier.uuid())), line(2, "cash", amount.get(), None)];
     post(connection, &mut lines).await?;
     let id = record(connection, ("supplier_payment", house, *amount, *currency), (entry, reason, actor)).await?;
-    query!("UPDATE transactions SET operator_id = $2 WHERE id = $1", id.uuid(), operator.uuid())
-        .execute(connection)
-        .await?;
+    query!(
+        "UPDATE transactions SET operator_id = CASE WHEN $3 THEN NULL ELSE $2::uuid END,
+            provider_id = CASE WHEN $3 THEN $2::uuid END WHERE id = $1",
+        id.uuid(),
+        supplier.uuid(),
+        supplier.is_provider()
+    )
+    .execute(connection)
+    .await?;
     Ok(Some(entry))
 }
 
-/// Sets or takes away the alarm of an account with a supplier. `false`: there is no such operator.
+/// Whether there is such a supplier. A provider stays one when it is asked no more: it may have to be paid.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_known(connection: &mut PgConnection, supplier: Supplier) -> Result<bool, Error> {
+    let row = query!(
+        r#"SELECT CASE WHEN $2 THEN EXISTS (SELECT FROM lookup_providers WHERE id = $1)
+            ELSE EXISTS (SELECT FROM operators WHERE id = $1) END AS "is_known!""#,
+        supplier.uuid(),
+        supplier.is_provider()
+    );
+    Ok(row.fetch_one(connection).await?.is_known)
+}
+
+/// Sets or takes away the alarm of an account with a supplier. `false`: there is no such supplier.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn set_alarm(
     connection: &mut PgConnection,
-    (operator, currency): (OperatorId, Currency),
+    (supplier, currency): (Supplier, Currency),
     below: Option<Micros>,
 ) -> Result<bool, Error> {
+    if !is_known(connection, supplier).await? {
+        return Ok(false);
+    }
     let done = query!(
         "INSERT INTO supplier_accounts AS s (operator_id, currency, alarm_below_micros)
-         SELECT o.id, $2, $3 FROM operators o WHERE o.id = $1
+         VALUES ($1, $2, $3)
          ON CONFLICT (operator_id, currency) DO UPDATE SET alarm_below_micros = excluded.alarm_below_micros",
-        operator.uuid(),
+        supplier.uuid(),
         currency.code(),
         below.map(Micros::get)
     )
@@ -156,29 +219,29 @@ pub struct Line {
     pub entry: Uuid,
     /// When.
     pub at: DateTime<Utc>,
-    /// `supplier_cost` or `supplier_payment`.
+    /// `supplier_cost`, `lookup` or `supplier_payment`.
     pub operation: String,
     /// Above zero: paid; below zero: a cost.
     pub amount: Micros,
     /// The currency.
     pub currency: Currency,
-    /// How many messages it covers.
+    /// How many messages or look-ups it covers.
     pub messages: i32,
     /// Why, where somebody said so.
     pub reason: Option<String>,
 }
 
-/// The movements on the account with `operator` in `currency`, newest first: one for each entry.
+/// The movements on the account with `supplier` in `currency`, newest first: one for each entry.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn lines(db: &Db, operator: OperatorId, currency: Currency, page: Page) -> Result<Vec<Line>, Error> {
+pub async fn lines(db: &Db, supplier: Supplier, currency: Currency, page: Page) -> Result<Vec<Line>, Error> {
     let rows = query!(
         r#"SELECT entry_id, max(at) AS "at!", max(operation) AS "operation!", (-sum(posted_micros))::bigint AS "amount!",
                sum(messages)::int AS "messages!", max(reason) AS reason
            FROM balance_ledger WHERE operator_id = $1 AND ledger = 'supplier' AND currency = $2 AND entry_id < $3
            GROUP BY entry_id ORDER BY entry_id DESC LIMIT $4"#,
-        operator.uuid(),
+        supplier.uuid(),
         currency.code(),
         page.end(),
         page.limit()
@@ -206,7 +269,9 @@ pub async fn lines(db: &Db, operator: OperatorId, currency: Currency, page: Page
 /// # Errors
 /// When the database fails.
 pub async fn look(tx: &mut Tx, now: DateTime<Utc>) -> Result<(Vec<Standing>, Vec<Standing>), Error> {
-    fold(tx, now - SETTLED_AFTER).await?;
+    for (cursor, is_provider) in [("suppliers", false), ("suppliers.lookups", true)] {
+        fold(tx, (cursor, is_provider), now - SETTLED_AFTER).await?;
+    }
     let mut standings = standings(tx, None).await?;
     let mut fallen = Vec::new();
     for standing in &mut standings {
@@ -217,7 +282,7 @@ pub async fn look(tx: &mut Tx, now: DateTime<Utc>) -> Result<(Vec<Standing>, Vec
         standing.is_low = is_low;
         query!(
             "UPDATE supplier_accounts SET is_low = $3 WHERE operator_id = $1 AND currency = $2",
-            standing.operator.uuid(),
+            standing.supplier.uuid(),
             standing.currency.code(),
             is_low
         )
@@ -230,12 +295,16 @@ pub async fn look(tx: &mut Tx, now: DateTime<Utc>) -> Result<(Vec<Standing>, Vec
     Ok((standings, fallen))
 }
 
-/// Moves the fold on to `until`. Whoever folds at the same time waits for the cursor.
-async fn fold(connection: &mut PgConnection, until: DateTime<Utc>) -> Result<(), Error> {
-    query!("INSERT INTO sweep_cursors (name, at) VALUES ('suppliers', 'epoch') ON CONFLICT DO NOTHING")
+/// Moves the fold of operators, or of providers, on to `until`. Whoever folds at the same time waits for the cursor.
+async fn fold(
+    connection: &mut PgConnection,
+    (cursor, is_provider): (&str, bool),
+    until: DateTime<Utc>,
+) -> Result<(), Error> {
+    query!("INSERT INTO sweep_cursors (name, at) VALUES ($1, 'epoch') ON CONFLICT DO NOTHING", cursor)
         .execute(&mut *connection)
         .await?;
-    let from = query!("SELECT at FROM sweep_cursors WHERE name = 'suppliers' FOR UPDATE");
+    let from = query!("SELECT at FROM sweep_cursors WHERE name = $1 FOR UPDATE", cursor);
     let from = from.fetch_one(&mut *connection).await?.at;
     if from >= until {
         return Ok(());
@@ -243,19 +312,24 @@ async fn fold(connection: &mut PgConnection, until: DateTime<Utc>) -> Result<(),
     query!(
         "INSERT INTO supplier_accounts AS s (operator_id, currency, cost_micros, paid_micros)
          SELECT l.operator_id, l.currency,
-            sum(CASE WHEN l.operation = 'supplier_cost' THEN l.posted_micros ELSE 0 END),
-            sum(CASE WHEN l.operation = 'supplier_cost' THEN 0 ELSE -l.posted_micros END)
-         FROM operators o JOIN balance_ledger l ON l.operator_id = o.id AND l.ledger = 'supplier'
+            sum(CASE WHEN l.operation IN ('supplier_cost', 'lookup') THEN l.posted_micros ELSE 0 END),
+            sum(CASE WHEN l.operation IN ('supplier_cost', 'lookup') THEN 0 ELSE -l.posted_micros END)
+         FROM (
+            SELECT id FROM operators WHERE NOT $3::bool
+            UNION ALL
+            SELECT id FROM lookup_providers WHERE $3
+         ) o JOIN balance_ledger l ON l.operator_id = o.id AND l.ledger = 'supplier'
             AND l.entry_id >= uuid_at($1) AND l.entry_id < uuid_at($2)
          GROUP BY 1, 2
          ON CONFLICT (operator_id, currency) DO UPDATE SET cost_micros = s.cost_micros + excluded.cost_micros,
             paid_micros = s.paid_micros + excluded.paid_micros",
         from,
-        until
+        until,
+        is_provider
     )
     .execute(&mut *connection)
     .await?;
-    query!("UPDATE sweep_cursors SET at = $1 WHERE name = 'suppliers'", until).execute(connection).await?;
+    query!("UPDATE sweep_cursors SET at = $1 WHERE name = $2", until, cursor).execute(connection).await?;
     Ok(())
 }
 
@@ -265,12 +339,15 @@ pub(super) async fn verify(connection: &mut PgConnection, since: &Since) -> Resu
     let since = since.of_suppliers();
     let rows = query!(
         r#"WITH fold AS (
-               SELECT uuid_at(coalesce((SELECT at FROM sweep_cursors WHERE name = 'suppliers'), 'epoch')) AS id
+               SELECT uuid_at(coalesce((SELECT at FROM sweep_cursors WHERE name = 'suppliers'), 'epoch')) AS of_operators,
+                   uuid_at(coalesce((SELECT at FROM sweep_cursors WHERE name = 'suppliers.lookups'), 'epoch')) AS of_providers
            ), lines AS (
-               SELECT l.operator_id, l.currency, l.posted_micros, l.entry_id < f.id AS is_folded,
+               SELECT l.operator_id, l.currency, l.posted_micros, l.entry_id < CASE WHEN EXISTS (
+                       SELECT FROM lookup_providers p WHERE p.id = l.operator_id) THEN f.of_providers
+                       ELSE f.of_operators END AS is_folded,
                    l.entry_id <= $1 AND l.entry_id <> ALL ($2) AS is_summed
-               FROM balance_ledger l, fold f
-               WHERE l.ledger = 'supplier' AND (l.entry_id >= least(f.id, $1) OR l.entry_id = ANY ($2))
+               FROM balance_ledger l, fold f WHERE l.ledger = 'supplier'
+                   AND (l.entry_id >= least(f.of_operators, f.of_providers, $1) OR l.entry_id = ANY ($2))
            ), moved AS (
                SELECT operator_id, currency, sum(posted_micros * (is_folded::int - is_summed::int)) AS posted
                FROM lines WHERE is_folded <> is_summed GROUP BY 1, 2
@@ -286,5 +363,5 @@ pub(super) async fn verify(connection: &mut PgConnection, since: &Since) -> Resu
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| format!("operator {}", row.operator_id)).collect())
+    Ok(rows.into_iter().map(|row| format!("supplier {}", row.operator_id)).collect())
 }

@@ -6,7 +6,9 @@
 
 mod checkpoint;
 mod counters;
+mod earnings;
 mod exchange;
+mod lookups;
 mod rules;
 mod seals;
 

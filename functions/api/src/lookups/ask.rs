@@ -309,13 +309,9 @@ async fn keep(
     wanted: &Wanted,
     (answers, charges): (&[(Number, Answer)], &[Charge]),
 ) -> Result<(), store::Error> {
-    let answered = Answered {
-        provider,
-        charges,
-        currency: wanted.currency,
-        count: u16::try_from(answers.len()).map_err(|_| store::Error::Range)?,
-        key: wanted.key.map(|key| (wanted.account, key)),
-    };
+    let answered: Vec<(Number, Network)> = answers.iter().map(|(number, answer)| (*number, answer.network)).collect();
+    let (account, currency, key) = (wanted.account, wanted.currency, wanted.key);
+    let answered = Answered { provider, charges, currency, account, answered: &answered, key };
     let mut tx = api.db.begin().await?;
     let entry = ledger::look_ups(&mut tx, &answered).await?;
     lookups::keep(&mut tx, provider.id, answers, entry).await?;

@@ -1,6 +1,7 @@
 //! `/v1/statement`: every movement of a wallet, opened down to single messages.
 
 mod csv;
+mod lookups;
 
 use std::sync::Arc;
 
@@ -24,7 +25,11 @@ use crate::openapi::Refusals;
 use crate::problem::{Code, Problem};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::new().routes(routes!(get_statement)).routes(routes!(open_line)).merge(csv::routes())
+    OpenApiRouter::new()
+        .routes(routes!(get_statement))
+        .routes(routes!(open_line))
+        .merge(csv::routes())
+        .merge(lookups::routes())
 }
 
 /// Which movements.
@@ -38,7 +43,7 @@ struct Filters {
     from: Option<String>,
     /// Before this moment.
     to: Option<String>,
-    /// `hold`, `capture`, `release`, `refund`, `top_up`, `transfer`, `adjustment` or `correction`.
+    /// `hold`, `capture`, `release`, `lookup`, `refund`, `top_up`, `transfer`, `adjustment` or `correction`.
     operation: Option<String>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -56,7 +61,7 @@ struct StatementLine {
     /// When.
     #[serde(serialize_with = "crate::time::millis")]
     at: DateTime<Utc>,
-    /// `hold`, `capture`, `release`, `refund`, `top_up`, `transfer`, `adjustment` or `correction`.
+    /// `hold`, `capture`, `release`, `lookup`, `refund`, `top_up`, `transfer`, `adjustment` or `correction`.
     operation: String,
     /// By how much the balance changed.
     #[schema(example = "-80.00")]
@@ -92,6 +97,26 @@ fn view(line: Line) -> StatementLine {
     }
 }
 
+/// A page of a statement.
+#[derive(Serialize, ToSchema)]
+struct Statement {
+    /// The movements, newest first.
+    data: Vec<StatementLine>,
+    /// There are more behind the last one.
+    has_more: bool,
+    /// Give it as `cursor` to get them.
+    next_cursor: Option<String>,
+    /// The balance where the time asked for begins: `0.00` where no `from` is given. Whatever page or `operation` is asked
+    /// for, all movements of the time lie between this and `closing_balance`. Null: the account has no wallet.
+    #[schema(example = "1250.00")]
+    opening_balance: Option<String>,
+    /// The balance where the time ends: that of now where no `to` is given.
+    #[schema(example = "1170.00")]
+    closing_balance: Option<String>,
+    /// ISO 4217.
+    currency: Option<String>,
+}
+
 /// Reads what is asked for; the account is one whose prices the caller knows, for a statement tells them.
 fn read(api: &Api, caller: &Caller, query: &Filters) -> Result<(AccountId, Part), Problem> {
     let mut check = Check::default();
@@ -121,22 +146,29 @@ fn cursor_of(text: &str) -> Option<(Uuid, i16)> {
     Some((Uuid::try_parse(entry).ok()?, line.parse().ok()?))
 }
 
-/// Read the statement of a wallet, newest movement first: holds, captures, releases, refunds, top-ups, transfers,
-/// adjustments and corrections, each with the balance behind it.
+/// Read the statement of a wallet, newest movement first: holds, captures, releases, look-ups, refunds, top-ups, transfers,
+/// adjustments and corrections, each with the balance behind it, and the balances where the time begins and ends.
 #[utoipa::path(get, path = "/v1/statement", tag = "money", params(Filters),
-    responses((status = 200, body = List<StatementLine>), Refusals))]
+    responses((status = 200, body = Statement), Refusals))]
 async fn get_statement(
     State(api): State<Arc<Api>>,
     caller: Caller,
     Query(query): Query<Filters>,
-) -> Result<Json<List<StatementLine>>, Problem> {
+) -> Result<Json<Statement>, Problem> {
     caller.may(Scope::BalanceRead)?;
     let (account, part) = read(&api, &caller, &query)?;
-    let mut lines = statement::lines(&api.db, account, &part).await?;
+    let (mut lines, balances) = statement::opened(&api.db, account, &part).await?;
     let has_more = lines.len() > usize::from(part.lines);
     lines.truncate(usize::from(part.lines));
     let next = lines.last().filter(|_| has_more).map(|line| format!("{}-{}", line.entry.simple(), line.number));
-    Ok(Json(List { data: lines.into_iter().map(view).collect(), has_more, next_cursor: next }))
+    Ok(Json(Statement {
+        data: lines.into_iter().map(view).collect(),
+        has_more,
+        next_cursor: next,
+        opening_balance: balances.map(|balances| balances.opening.to_string()),
+        closing_balance: balances.map(|balances| balances.closing.to_string()),
+        currency: balances.map(|balances| balances.currency.to_string()),
+    }))
 }
 
 /// Of which wallet, and which page.

@@ -1,4 +1,6 @@
-//! `/v1/operators/{id}/account`: how the house stands with its suppliers.
+//! `/v1/operators/{id}/account`: how the house stands with its suppliers. Providers of look-ups are suppliers, too.
+
+mod providers;
 
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ use domain::{Currency, Micros, OperatorId};
 use http::{HeaderMap, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::ledger::supplier::{self, Line, Payment, Standing};
+use store::ledger::supplier::{self, Line, Payment, Standing, Supplier};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -30,6 +32,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(set_supplier_alarm))
         .routes(routes!(list_supplier_entries))
         .routes(routes!(pay_supplier))
+        .merge(providers::routes())
 }
 
 /// How the house stands with a supplier in one currency.
@@ -39,7 +42,7 @@ struct SupplierBalance {
     currency: String,
     /// Paid to it by now.
     paid: String,
-    /// What its messages cost by now.
+    /// What its messages or look-ups cost by now.
     cost: String,
     /// What is left: `paid` - `cost`; below zero: what is owed.
     balance: String,
@@ -52,8 +55,11 @@ struct SupplierBalance {
 /// How the house stands with a supplier.
 #[derive(Serialize, ToSchema)]
 struct SupplierAccount {
-    /// The operator.
-    operator_id: String,
+    /// The operator; null: it is a provider of look-ups.
+    operator_id: Option<String>,
+    /// The provider of look-ups.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider_id: Option<String>,
     /// One for each currency that was ever paid, charged or watched.
     balances: Vec<SupplierBalance>,
 }
@@ -70,9 +76,13 @@ fn view(standing: &Standing) -> SupplierBalance {
     }
 }
 
-async fn account(tx: &mut store::Tx, operator: OperatorId) -> Result<SupplierAccount, Problem> {
-    let balances = supplier::standings(tx, Some(operator)).await?;
-    Ok(SupplierAccount { operator_id: operator.to_string(), balances: balances.iter().map(view).collect() })
+async fn account(tx: &mut store::Tx, supplier: Supplier) -> Result<SupplierAccount, Problem> {
+    let balances = supplier::standings(tx, Some(supplier)).await?;
+    let (operator_id, provider_id) = match supplier {
+        Supplier::Operator(id) => (Some(id.to_string()), None),
+        Supplier::Provider(id) => (None, Some(id.to_string())),
+    };
+    Ok(SupplierAccount { operator_id, provider_id, balances: balances.iter().map(view).collect() })
 }
 
 /// Read how the house stands with a supplier: paid, used up, left. Only the house may.
@@ -88,7 +98,7 @@ async fn get_supplier_account(
     let operator: OperatorId = path_id(&id)?;
     found(store::operators::get(&api.db, operator).await?.is_some())?;
     let mut tx = api.db.begin().await?;
-    Ok(Json(account(&mut tx, operator).await?))
+    Ok(Json(account(&mut tx, Supplier::Operator(operator)).await?))
 }
 
 /// An alarm to set.
@@ -115,17 +125,22 @@ async fn set_supplier_alarm(
     caller.may(Scope::AdminWrite)?;
     caller.is_house()?;
     let operator: OperatorId = path_id(&id)?;
+    watch(&api, &caller, Supplier::Operator(operator), &raw).await
+}
+
+/// Sets the alarm that a request asks for.
+async fn watch(api: &Api, caller: &Caller, supplier: Supplier, raw: &Raw) -> Result<Json<SupplierAccount>, Problem> {
     let body: SetAlarm = raw.parse()?;
     let mut check = Check::default();
     let currency: Option<Currency> = check.parse("/currency", &body.currency);
     let below: Option<Micros> = body.alarm_below.as_deref().and_then(|text| check.level("/alarm_below", text));
     let currency = check.finish_with(currency)?;
     let mut tx = api.db.begin().await?;
-    found(supplier::set_alarm(&mut tx, (operator, currency), below).await?)?;
-    let shown = account(&mut tx, operator).await?;
+    found(supplier::set_alarm(&mut tx, (supplier, currency), below).await?)?;
+    let shown = account(&mut tx, supplier).await?;
     let detail = json!({"currency": currency, "alarm_below": below});
-    let change = Change { account: caller.account, action: "supplier.alarm", subject: operator.to_string(), detail };
-    api.commit(tx, &caller, change).await?;
+    let change = Change { account: caller.account, action: "supplier.alarm", subject: supplier.to_string(), detail };
+    api.commit(tx, caller, change).await?;
     Ok(Json(shown))
 }
 
@@ -168,20 +183,31 @@ async fn pay_supplier(
     caller.may(Scope::AdminWrite)?;
     caller.is_house()?;
     let operator: OperatorId = path_id(&id)?;
-    let mut once = match Once::begin(&api, &caller, (&headers, &uri), &raw).await? {
+    pay(&api, &caller, Supplier::Operator(operator), (&headers, &uri), &raw).await
+}
+
+/// Posts the payment that a request asks for, once.
+async fn pay(
+    api: &Arc<Api>,
+    caller: &Caller,
+    supplier: Supplier,
+    (headers, uri): (&HeaderMap, &Uri),
+    raw: &Raw,
+) -> Result<Response, Problem> {
+    let mut once = match Once::begin(api, caller, (headers, uri), raw).await? {
         Begun::New(once) => once,
         Begun::Answered(answer) => return Ok(*answer),
     };
-    let payment = read(operator, &raw.parse()?, caller.actor.to_string())?;
+    let payment = read(supplier, &raw.parse()?, caller.actor.to_string())?;
     let entry = supplier::pay(&mut once.tx, caller.account, &payment).await?.ok_or_else(Problem::not_found)?;
-    let body = PaidSupplier { entry_id: entry.to_string(), account: account(&mut once.tx, operator).await? };
+    let body = PaidSupplier { entry_id: entry.to_string(), account: account(&mut once.tx, supplier).await? };
     let detail = json!({"amount": payment.amount, "currency": payment.currency, "reason": payment.reason,
         "entry_id": entry});
-    let change = Change { account: caller.account, action: "supplier.pay", subject: operator.to_string(), detail };
-    once.finish((&api, &caller), change, &body).await
+    let change = Change { account: caller.account, action: "supplier.pay", subject: supplier.to_string(), detail };
+    once.finish((api, caller), change, &body).await
 }
 
-fn read(operator: OperatorId, body: &NewPayment, actor: String) -> Result<Payment, Problem> {
+fn read(supplier: Supplier, body: &NewPayment, actor: String) -> Result<Payment, Problem> {
     let mut check = Check::default();
     let amount: Option<Micros> = check.parse("/amount", &body.amount);
     let good = amount
@@ -190,7 +216,7 @@ fn read(operator: OperatorId, body: &NewPayment, actor: String) -> Result<Paymen
     let currency: Option<Currency> = check.parse("/currency", &body.currency);
     super::reason(&mut check, &body.reason);
     let (amount, currency) = check.finish_with(amount.zip(currency))?;
-    Ok(Payment { operator, amount, currency, reason: body.reason.trim().to_owned(), actor })
+    Ok(Payment { supplier, amount, currency, reason: body.reason.trim().to_owned(), actor })
 }
 
 /// Which movements.
@@ -214,13 +240,13 @@ struct SupplierEntry {
     /// When.
     #[serde(serialize_with = "crate::time::millis")]
     at: DateTime<Utc>,
-    /// `supplier_cost` or `supplier_payment`.
+    /// `supplier_cost`, `lookup` or `supplier_payment`.
     operation: String,
     /// Above zero: paid; below zero: a cost.
     amount: String,
     /// ISO 4217.
     currency: String,
-    /// How many messages it covers.
+    /// How many messages or look-ups it covers.
     messages: i32,
     /// Why, where somebody said so.
     reason: Option<String>,
@@ -239,6 +265,10 @@ async fn list_supplier_entries(
     caller.may(Scope::AdminRead)?;
     caller.is_house()?;
     let operator: OperatorId = path_id(&id)?;
+    entries(&api, Supplier::Operator(operator), &query).await
+}
+
+async fn entries(api: &Api, supplier: Supplier, query: &Filters) -> Result<Json<List<SupplierEntry>>, Problem> {
     let mut check = Check::default();
     let page = page(&mut check, query.cursor.as_deref(), query.limit.as_deref());
     let currency = if let Some(currency) = &query.currency {
@@ -257,6 +287,6 @@ async fn list_supplier_entries(
         messages: row.messages,
         reason: row.reason,
     };
-    let rows = supplier::lines(&api.db, operator, currency, page).await?;
+    let rows = supplier::lines(&api.db, supplier, currency, page).await?;
     Ok(Json(List::new(page, rows, |row| row.entry, view)))
 }

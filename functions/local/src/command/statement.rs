@@ -70,7 +70,22 @@ pub(crate) async fn run(common: &Common, options: Options, out: &Output) -> Resu
             let page = client.get(&format!("/v1/statement/{entry}/messages"), &options.query()).await?;
             show(&page, out, &MESSAGE, "no messages stand behind this entry")
         }
-        None => show(&client.get("/v1/statement", &options.query()).await?, out, &LINE, "no movements"),
+        None => {
+            let page = client.get("/v1/statement", &options.query()).await?;
+            show(&page, out, &LINE, "no movements")?;
+            if !out.is_json() {
+                balances(&page);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// What the wallet had where the time begins and ends, whatever part of the movements is shown.
+fn balances(page: &Json) {
+    let (opening, closing) = (text(page, "opening_balance"), text(page, "closing_balance"));
+    if !closing.is_empty() {
+        line(&format!("opening balance {opening}, closing balance {closing} {}", text(page, "currency")));
     }
 }
 

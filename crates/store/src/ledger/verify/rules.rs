@@ -7,12 +7,12 @@ use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use super::checkpoint::Since;
-use super::{FOUND_MAX, Watch, counters, exchange};
+use super::{FOUND_MAX, Watch, counters, earnings, exchange, lookups};
 use crate::Error;
 use crate::ledger::suppliers;
 
 /// How many rules [`check`] checks.
-pub(super) const COUNT: usize = 12;
+pub(super) const COUNT: usize = 17;
 
 /// Checks every rule.
 pub(super) async fn check(db: &mut PgConnection, since: &Since, watch: &mut Watch<'_>) -> Result<(), Error> {
@@ -26,6 +26,10 @@ pub(super) async fn check(db: &mut PgConnection, since: &Since, watch: &mut Watc
     watch.say(holds(db, since).await?);
     watch.next("captured money is that of the messages");
     watch.say(captures(db, since).await?);
+    watch.next("sellers earned what their buyers paid");
+    watch.say(earnings::unpaired(db, since).await?);
+    watch.next("look-ups cost what was charged for them");
+    watch.say(lookups::unequal(db, since).await?);
     watch.next("operators are owed what they took");
     watch.say(suppliers::unpaid(db, since).await?);
     watch.next("what was exchanged is the cost of the messages");
@@ -40,6 +44,12 @@ pub(super) async fn check(db: &mut PgConnection, since: &Since, watch: &mut Watc
     watch.say(counters::check(db, since.message).await?);
     watch.next("the counters of the reports give back what was refunded");
     watch.say(counters::refunds(db, since.message).await?);
+    watch.next("the counters of the reports say what each seller earned");
+    watch.say(earnings::counted(db, since.message).await?);
+    watch.next("the counters of the reports say how long receipts took");
+    watch.say(earnings::receipts(db, since.message).await?);
+    watch.next("the levels of a price chain are its links");
+    watch.say(earnings::levels(db).await?);
     Ok(())
 }
 
@@ -144,7 +154,8 @@ pub(super) async fn due(connection: &mut PgConnection, from: Uuid, end: Uuid) ->
             UNION ALL
             SELECT chain_id, accepted_segments, outcome FROM (
                 SELECT DISTINCT ON (message_id) chain_id, accepted_segments, outcome FROM sms_cdr
-                WHERE message_id >= $1 AND message_id < $2 AND message_id < (SELECT id FROM messages ORDER BY id LIMIT 1)
+                WHERE message_id >= $1 AND message_id < $2 AND message_id < coalesce(
+                    (SELECT id FROM messages ORDER BY id LIMIT 1), 'ffffffff-ffff-ffff-ffff-ffffffffffff')
                 ORDER BY message_id, correction DESC
             ) gone
         ), counted AS (

@@ -12,8 +12,18 @@ use crate::page::parse;
 use crate::{Db, Error};
 
 /// The operations that a wallet's line can have.
-pub const OPERATIONS: [&str; 10] =
-    ["hold", "capture", "release", "lookup", "refund", "top_up", "transfer", "adjustment", "correction", "revenue_credit"];
+pub const OPERATIONS: [&str; 10] = [
+    "hold",
+    "capture",
+    "release",
+    "lookup",
+    "refund",
+    "top_up",
+    "transfer",
+    "adjustment",
+    "correction",
+    "revenue_credit",
+];
 
 /// A moment behind every entry, in seconds since 1970: the year 9999. An id of version 7 can still hold it.
 const END_OF_TIME_S: i64 = 253_402_300_799;

@@ -134,17 +134,16 @@ pub(crate) async fn take(
                         THEN m.unit_price_micros * greatest(i.accepted, m.accepted_before) ELSE 0 END
                     + CASE WHEN m.charge_on = 'delivered' AND i.rank >= 8 THEN m.unit_price_micros
                             * coalesce(m.accepted_segments, greatest(i.accepted, m.accepted_before))
-                            * (CASE WHEN i.outcome = 'billable' THEN 1
-                                    WHEN i.outcome = 'unconfirmed' OR m.state = 'unconfirmed'
+                            * (CASE WHEN i.outcome = 'unconfirmed' OR m.state = 'unconfirmed'
                                         AND EXISTS (SELECT FROM message_refunds r WHERE r.message_id = m.id)
-                                        THEN sender_charges(m.chain_id, 'unconfirmed')::int ELSE 0 END
+                                        THEN sender_charges(m.chain_id, 'unconfirmed')::int
+                                    WHEN i.outcome = 'billable' THEN 1 ELSE 0 END
                                 - CASE WHEN m.outcome = 'unconfirmed'
                                     THEN sender_charges(m.chain_id, m.outcome)::int ELSE 0 END)
                         ELSE 0 END,
                 outcome = CASE WHEN i.rank < 8 THEN NULL
-                    -- What somebody has given back already is not given back again.
-                    WHEN m.state = 'unconfirmed' AND i.outcome = 'free'
-                        AND EXISTS (SELECT FROM message_refunds r WHERE r.message_id = m.id) THEN m.outcome
+                    -- What somebody has given back is neither given back again nor taken after all.
+                    WHEN m.state = 'unconfirmed' AND EXISTS (SELECT FROM message_refunds r WHERE r.message_id = m.id) THEN m.outcome
                     ELSE i.outcome END,
                 late_entry_id = CASE WHEN m.state = 'unconfirmed' THEN i.entry END,
                 submit_entry_id = CASE WHEN m.accepted_segments IS NULL THEN i.entry ELSE m.submit_entry_id END,

@@ -65,20 +65,16 @@ pub(crate) async fn run(common: &Common, options: Options, out: &Output) -> Resu
         line(client.get_text("/v1/statement.csv", &options.query()).await?.trim_end());
         return Ok(());
     }
-    match &options.entry {
-        Some(entry) => {
-            let page = client.get(&format!("/v1/statement/{entry}/messages"), &options.query()).await?;
-            show(&page, out, &MESSAGE, "no messages stand behind this entry")
-        }
-        None => {
-            let page = client.get("/v1/statement", &options.query()).await?;
-            show(&page, out, &LINE, "no movements")?;
-            if !out.is_json() {
-                balances(&page);
-            }
-            Ok(())
-        }
+    if let Some(entry) = &options.entry {
+        let page = client.get(&format!("/v1/statement/{entry}/messages"), &options.query()).await?;
+        return show(&page, out, &MESSAGE, "no messages stand behind this entry");
     }
+    let page = client.get("/v1/statement", &options.query()).await?;
+    show(&page, out, &LINE, "no movements")?;
+    if !out.is_json() {
+        balances(&page);
+    }
+    Ok(())
 }
 
 /// What the wallet had where the time begins and ends, whatever part of the movements is shown.

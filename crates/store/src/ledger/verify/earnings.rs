@@ -40,7 +40,6 @@ pub(super) async fn unpaired(connection: &mut PgConnection, since: &Since) -> Re
 /// Compares, for each viewer, day and sending account, what the counters say was paid to the viewer, and by it to the account
 /// above, with the last CDR of each message at the prices of its chain: for days that begin behind `from`, and for all days
 /// where that is nil. What operators cost the house is another rule's.
-#[expect(clippy::too_many_lines, reason = "one statement")]
 pub(super) async fn counted(connection: &mut PgConnection, from: Uuid) -> Result<Vec<String>, Error> {
     let rows = query!(
         r#"

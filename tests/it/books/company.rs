@@ -3,11 +3,13 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::fx::{ExchangeRate, Ratio};
+use domain::lookup::Provider;
 use domain::reroute::Policy;
 use domain::{AccountId, ExchangeRateId, OperatorId};
 use store::exchange_rates::{Made, publish};
 use uuid::Uuid;
 
+use super::acts;
 use super::model::{Charge, Model, is_odd};
 use crate::road::Road;
 use crate::world::{self, World};
@@ -30,6 +32,8 @@ pub(super) struct Firm {
     /// Who sends.
     pub(super) senders: [AccountId; 3],
     pub(super) operators: Vec<OperatorId>,
+    /// Who is asked about numbers.
+    pub(super) provider: Provider,
 }
 
 impl Firm {
@@ -49,9 +53,11 @@ impl Firm {
         for account in &accounts {
             model.pay_in(*account, BALANCE);
         }
+        let provider = acts::provider(&world).await;
         let third = world.one_more_operator("Third", 20).await;
         let operators = vec![world.operators[0], world.operators[1], third];
-        let mut firm = Self { road: Road::of(world), model, accounts, senders: [client, deep, sub], operators };
+        let mut firm =
+            Self { road: Road::of(world), model, accounts, senders: [client, deep, sub], operators, provider };
         firm.first_prices().await;
         firm.road.set_policy(Policy { hops_max: 3, receipt_timeout_seconds: Some(60) }).await;
         firm

@@ -80,13 +80,13 @@ impl Road {
         String::from_utf8(text).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// What the journal says of `account`.
+    /// What the journal says of `account`, of messages: look-ups have no records.
     async fn journal(&self, account: AccountId) -> Sums {
         let pool = self.world.pool();
         let (captured, refunded, revenue): (i64, i64, i64) = sqlx::query_as(
             "SELECT coalesce(-sum(posted_micros) FILTER (WHERE ledger = 'wallet' AND operation = 'capture'), 0)::bigint,
                  coalesce(sum(posted_micros) FILTER (WHERE ledger = 'wallet' AND operation = 'refund'), 0)::bigint,
-                 coalesce(sum(posted_micros) FILTER (WHERE ledger = 'revenue'), 0)::bigint
+                 coalesce(sum(posted_micros) FILTER (WHERE ledger = 'revenue' AND operation <> 'lookup'), 0)::bigint
              FROM balance_ledger WHERE account_id = $1",
         )
         .bind(account.uuid())
@@ -96,7 +96,8 @@ impl Road {
         let mut suppliers = BTreeMap::new();
         if account == self.world.house {
             let owed: Vec<(Uuid, i64)> = sqlx::query_as(
-                "SELECT operator_id, sum(posted_micros)::bigint FROM balance_ledger WHERE ledger = 'supplier' GROUP BY 1",
+                "SELECT operator_id, sum(posted_micros)::bigint FROM balance_ledger
+                 WHERE ledger = 'supplier' AND operation <> 'lookup' GROUP BY 1",
             )
             .fetch_all(pool)
             .await

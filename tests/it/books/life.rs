@@ -3,18 +3,17 @@
 use std::ops::AddAssign;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use contract::{Envelope, Item, Outcome, OutcomeClass, Receipt, ReceiptState, Routed, queues};
-use domain::{MessageId, Micros, OperatorId};
+use domain::OperatorId;
 use futures_util::future::poll_fn;
 use host::{Handler, Verdict, process};
 use queue::{Delivery, Settle, Take};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use store::accept::{Acceptance, NewMessage, Single, accept_gathered};
-use store::ledger::refund::{NewRefund, RefundError, refund};
-use store::ledger::{Transfer, TransferError};
-use uuid::Uuid;
 
+use super::acts::today;
 use super::company::{Firm, NETWORKS, PARITY};
 use super::model::Charge;
 use crate::road::smpp_id;
@@ -37,9 +36,14 @@ pub(super) struct Seen {
     replays: usize,
     second_hops: usize,
     late_receipts: usize,
-    transfers: usize,
+    pub(super) transfers: usize,
     new_prices: usize,
-    refunds: usize,
+    pub(super) refunds: usize,
+    pub(super) partial_refunds: usize,
+    pub(super) corrections: usize,
+    pub(super) lookups: usize,
+    pub(super) given_up: usize,
+    capped: usize,
     exchanges: usize,
 }
 
@@ -54,6 +58,11 @@ impl AddAssign for Seen {
         self.transfers += other.transfers;
         self.new_prices += other.new_prices;
         self.refunds += other.refunds;
+        self.partial_refunds += other.partial_refunds;
+        self.corrections += other.corrections;
+        self.lookups += other.lookups;
+        self.given_up += other.given_up;
+        self.capped += other.capped;
         self.exchanges += other.exchanges;
     }
 }
@@ -70,6 +79,11 @@ impl Seen {
             self.transfers,
             self.new_prices,
             self.refunds,
+            self.partial_refunds,
+            self.corrections,
+            self.lookups,
+            self.given_up,
+            self.capped,
             self.exchanges,
         ];
         assert!(all.iter().all(|count| *count > 20), "{self:?}");
@@ -79,22 +93,25 @@ impl Seen {
 /// The firm at work.
 pub(super) struct Life {
     pub(super) firm: Firm,
-    rng: StdRng,
+    pub(super) rng: StdRng,
     pub(super) seed: u64,
+    /// The day of the database: caps are of one day.
+    pub(super) began_on: NaiveDate,
     /// Every receipt that was sent: each may come again.
     receipts: Vec<Receipt>,
     pub(super) seen: Seen,
 }
 
 impl Life {
-    pub(super) fn of(firm: Firm, seed: u64) -> Self {
-        Self { firm, rng: StdRng::seed_from_u64(seed), seed, receipts: Vec::new(), seen: Seen::default() }
+    pub(super) async fn of(firm: Firm, seed: u64) -> Self {
+        let began_on = today(&firm.road.world).await;
+        Self { firm, began_on, rng: StdRng::seed_from_u64(seed), seed, receipts: Vec::new(), seen: Seen::default() }
     }
 
     /// One thing happens.
     pub(super) async fn step(&mut self) {
         self.firm.road.clock.advance(Duration::from_millis(self.rng.random_range(1..2_000)));
-        match self.rng.random_range(0..21) {
+        match self.rng.random_range(0..26) {
             0..4 => self.accept().await,
             4..7 => self.handle(queues::ROUTE).await,
             7..10 => self.play_operator().await,
@@ -103,7 +120,11 @@ impl Life {
             16 => self.transfer().await,
             17 => self.new_price().await,
             18 => self.repeat_receipt().await,
-            19 => self.refund().await,
+            19..21 => self.refund().await,
+            21 => self.correct().await,
+            22 => self.cap().await,
+            23 => self.look_up().await,
+            24 => self.give_up().await,
             _ => self.miss_receipts().await,
         }
     }
@@ -127,7 +148,10 @@ impl Life {
             if stored(&verdict) {
                 self.firm.model.accept(id, (account_id, network, segments), created_at);
                 self.seen.accepted += 1;
+            } else if verdict == Acceptance::SpendCap {
+                self.seen.capped += 1;
             } else {
+                assert_eq!(verdict, Acceptance::NoCredit, "seed {}", self.seed);
                 self.seen.without_credit += 1;
             }
         }
@@ -268,55 +292,6 @@ impl Life {
         words
     }
 
-    async fn transfer(&mut self) {
-        let account = self.firm.accounts[self.rng.random_range(1..self.firm.accounts.len())];
-        let Some(parent) = self.firm.model.parent(account) else { return };
-        let (from, to) = if self.rng.random_bool(0.5) { (account, parent) } else { (parent, account) };
-        let amount = self.rng.random_range(1..3_000_000_000);
-        let mut tx = self.firm.road.world.db.begin().await.unwrap();
-        let reason = "between parent and child".to_owned();
-        let transfer = Transfer { from, to, amount: Micros::new(amount), reason, actor: "test".to_owned() };
-        match store::ledger::transfer(&mut tx, &transfer).await {
-            // Who dies before the commit moved nothing.
-            Ok(_) if self.rng.random_bool(0.2) => tx.rollback().await.unwrap(),
-            Ok(_) => {
-                tx.commit().await.unwrap();
-                self.firm.model.pay_in(from, -amount);
-                self.firm.model.pay_in(to, amount);
-                self.seen.transfers += 1;
-            }
-            Err(TransferError::NoCredit) => tx.rollback().await.unwrap(),
-            Err(other) => panic!("seed {}: {other}", self.seed),
-        }
-    }
-
-    /// The house gives back all that was taken for a message that has ended.
-    async fn refund(&mut self) {
-        let Firm { road, model, accounts, .. } = &mut self.firm;
-        let ended: Vec<Uuid> =
-            sqlx::query_scalar("SELECT id FROM messages WHERE state_rank >= 8 AND accepted_segments > 0 ORDER BY id")
-                .fetch_all(road.world.pool())
-                .await
-                .unwrap();
-        if ended.is_empty() {
-            return;
-        }
-        let message = MessageId::from_uuid(ended[self.rng.random_range(0..ended.len())]);
-        let (reason, actor) = ("it did not help".to_owned(), "test".to_owned());
-        let new = NewRefund { message, segments: None, reason, actor };
-        let mut tx = road.world.db.begin().await.unwrap();
-        match refund(&mut tx, &road.world.db, accounts[0], &new).await {
-            Ok(_) if self.rng.random_bool(0.2) => tx.rollback().await.unwrap(),
-            Ok(_) => {
-                tx.commit().await.unwrap();
-                model.give_back(message);
-                self.seen.refunds += 1;
-            }
-            Err(RefundError::TooMuch { .. }) => tx.rollback().await.unwrap(),
-            Err(other) => panic!("seed {}: {other}", self.seed),
-        }
-    }
-
     async fn new_price(&mut self) {
         let now = self.firm.road.now();
         self.seen.new_prices += 1;
@@ -368,13 +343,8 @@ impl Life {
                 break;
             }
         }
-        sqlx::query("UPDATE messages SET due_at = now() - interval '1 minute' WHERE state_rank < 8")
-            .execute(self.firm.road.world.pool())
-            .await
-            .unwrap();
         let open = self.open().await;
-        self.firm.model.give_up(open);
-        while self.firm.road.sweep.overdue().await.unwrap() > 0 {}
+        self.end(&open).await;
         let late: Vec<Receipt> = self.receipts.clone();
         publish(&self.firm.road, queues::DLR, &late).await;
         while let Some(delivery) = self.receive(queues::DLR).await {

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use domain::{AccountId, MessageId, OperatorId};
+use uuid::Uuid;
+
+use super::acts::Sides;
 
 /// When a price is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +51,8 @@ pub(super) struct Life {
     best: i64,
     /// The platform gave up on it before it had an end.
     is_given_up: bool,
-    /// Everybody got back what was taken.
-    is_refunded: bool,
+    /// Segments that were given back, one refund after the other; none: all that was left.
+    refunds: Vec<Option<i64>>,
 }
 
 /// How the platform says that a message stands, and when each try got its operator.
@@ -100,6 +103,11 @@ pub(super) struct Model {
     exchange: Vec<(DateTime<Utc>, i128, i128)>,
     /// Paid in, and moved between wallets.
     paid: BTreeMap<AccountId, i64>,
+    /// Paid for look-ups by accounts, earned by sellers with them, and owed to providers for them.
+    looked_up: BTreeMap<AccountId, i64>,
+    earned: BTreeMap<AccountId, i64>,
+    owed: BTreeMap<OperatorId, i64>,
+    caps: BTreeMap<AccountId, i64>,
     lives: BTreeMap<MessageId, Life>,
 }
 
@@ -107,7 +115,9 @@ impl Model {
     pub(super) fn new(house: AccountId) -> Self {
         let (parents, prices, rates) = (HashMap::new(), HashMap::new(), HashMap::new());
         let (strangers, exchange) = (Vec::new(), Vec::new());
-        Self { house, parents, prices, rates, strangers, exchange, paid: BTreeMap::new(), lives: BTreeMap::new() }
+        let (paid, looked_up, earned) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let (owed, caps, lives) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { house, parents, prices, rates, strangers, exchange, paid, looked_up, earned, owed, caps, lives }
     }
 
     pub(super) fn adopt(&mut self, account: AccountId, parent: AccountId) {
@@ -168,7 +178,7 @@ impl Model {
             submitted: None,
             best: 0,
             is_given_up: false,
-            is_refunded: false,
+            refunds: Vec::new(),
         };
         self.lives.insert(message, life);
     }
@@ -195,11 +205,50 @@ impl Model {
         }
     }
 
-    /// Everything that was taken for a message is given back.
-    pub(super) fn give_back(&mut self, message: MessageId) {
+    /// So many segments of what was taken for a message are given back to everybody who paid for them; all that is left.
+    pub(super) fn give_back(&mut self, message: MessageId, segments: Option<i64>) {
         if let Some(life) = self.lives.get_mut(&message) {
-            life.is_refunded = true;
+            life.refunds.push(segments);
         }
+    }
+
+    /// A payer paid a seller for look-ups.
+    pub(super) fn look_up(&mut self, (payer, seller): Sides, micros: i64) {
+        *self.looked_up.entry(payer).or_default() += micros;
+        *self.earned.entry(seller).or_default() += micros;
+    }
+
+    /// The house owes a provider for look-ups.
+    pub(super) fn owe(&mut self, provider: Uuid, micros: i64) {
+        *self.owed.entry(OperatorId::from_uuid(provider)).or_default() += micros;
+    }
+
+    /// What sellers earned by messages alone.
+    pub(super) fn earned_by_messages(&self, mut revenue: BTreeMap<AccountId, i64>) -> BTreeMap<AccountId, i64> {
+        for (seller, micros) in &self.earned {
+            *revenue.entry(*seller).or_default() -= micros;
+        }
+        revenue.retain(|_, sum| *sum != 0);
+        revenue
+    }
+
+    /// What an account spends is bounded, or no more.
+    pub(super) fn cap(&mut self, account: AccountId, micros: Option<i64>) {
+        self.caps.remove(&account);
+        self.caps.extend(micros.map(|micros| (account, micros)));
+    }
+
+    /// What an account may still spend, if it is bounded.
+    pub(super) fn cap_left(&self, account: AccountId) -> Option<i64> {
+        self.caps.get(&account).map(|cap| cap - self.spent(account))
+    }
+
+    /// What an account set aside for messages, whatever became of it, and paid for look-ups.
+    pub(super) fn spent(&self, account: AccountId) -> i64 {
+        let links = self.lives.values().flat_map(|life| self.links(life).into_iter().map(|link| (life.segments, link)));
+        let of_messages = links.filter(|(_, (payer, ..))| *payer == account);
+        let of_messages: i64 = of_messages.map(|(segments, (.., price))| segments * price.micros).sum();
+        of_messages + self.looked_up.get(&account).copied().unwrap_or_default()
     }
 
     /// From the sender up to whoever buys from the house: payer, seller, price and when it is taken.
@@ -229,18 +278,24 @@ impl Model {
         for (account, paid) in &self.paid {
             books.wallets.insert(*account, Wallet { posted: *paid, held: 0 });
         }
+        for (account, micros) in &self.looked_up {
+            books.wallets.entry(*account).or_default().posted -= micros;
+        }
+        books.revenue.extend(&self.earned);
+        books.suppliers.extend(&self.owed);
         for (message, life) in &self.lives {
             let stand = &stands[message];
             let mut own_price = 0;
-            for (payer, seller, price) in self.links(life) {
-                let (taken, held) = owed(life, stand, price);
+            let links = self.links(life);
+            let taken: Vec<i64> = links.iter().map(|(.., price)| owed(life, stand, *price).0).collect();
+            let kept = kept(life, taken.clone());
+            for (((payer, seller, price), taken), kept) in links.into_iter().zip(taken).zip(kept) {
                 let wallet = books.wallets.entry(payer).or_default();
-                let kept = if life.is_refunded { 0 } else { taken };
-                wallet.posted -= kept;
-                wallet.held += held;
-                *books.revenue.entry(seller).or_default() += kept;
+                wallet.posted -= kept * price.micros;
+                wallet.held += owed(life, stand, price).1 * price.micros;
+                *books.revenue.entry(seller).or_default() += kept * price.micros;
                 if payer == life.account {
-                    own_price = taken;
+                    own_price = taken * price.micros;
                 }
             }
             let mut cost = 0;
@@ -280,10 +335,21 @@ fn rounded(number: i128, by: i128) -> i64 {
     i64::try_from(if is_above { below + 1 } else { below }).unwrap()
 }
 
-/// What is taken from one wallet for a message, and what is held there.
+/// Segments that each payer has paid for and not got back. A refund is of so many for everybody, as far as one has paid.
+fn kept(life: &Life, mut segments: Vec<i64>) -> Vec<i64> {
+    for refund in &life.refunds {
+        let back = refund.unwrap_or(i64::MAX);
+        for left in &mut segments {
+            *left -= back.min(*left);
+        }
+    }
+    segments
+}
+
+/// Segments that are taken from one wallet for a message, and that are held there.
 fn owed(life: &Life, stand: &Stand, price: Price) -> (i64, i64) {
     let submitted = life.submitted.or(stand.is_final.then_some(life.best));
-    let (taken, held) = match (submitted, price.charge) {
+    match (submitted, price.charge) {
         (None, _) => (0, life.segments),
         (Some(submitted), Charge::Submit) => (submitted, 0),
         (Some(submitted), Charge::Delivered) if life.is_given_up => {
@@ -297,6 +363,5 @@ fn owed(life: &Life, stand: &Stand, price: Price) -> (i64, i64) {
         (Some(submitted), Charge::Delivered) if stand.is_delivered => (submitted, 0),
         (Some(_), Charge::Delivered) if stand.is_final => (0, 0),
         (Some(submitted), Charge::Delivered) => (0, submitted),
-    };
-    (taken * price.micros, held * price.micros)
+    }
 }

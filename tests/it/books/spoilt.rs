@@ -101,7 +101,7 @@ const DAMAGES: [Damage; 8] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spoilt_books_are_named() {
-    let mut life = Life::of(Firm::new().await, 7);
+    let mut life = Life::of(Firm::new().await, 7).await;
     for _ in 0..STEPS {
         Box::pin(life.step()).await;
     }

@@ -108,7 +108,7 @@ pub(super) async fn counted(connection: &mut PgConnection, from: Uuid) -> Result
 
 /// Counters whose times to the final receipt are not those of the parts: for each viewer, day and sending account no bucket
 /// has fewer messages than there are by the parts. A message of several parts that failed with the first of them may stand
-/// in any bucket: its others are heard of later. Days whose messages retention has dropped have no parts to compare with.
+/// in any bucket: its others are heard of later; so may one that went on to another operator, since any of them may end it. Days whose messages retention has dropped have no parts to compare with.
 pub(super) async fn receipts(connection: &mut PgConnection, from: Uuid) -> Result<Vec<String>, Error> {
     let rows = query!(
         r#"
@@ -135,6 +135,7 @@ pub(super) async fn receipts(connection: &mut PgConnection, from: Uuid) -> Resul
                 END AS bucket
             FROM sms_cdr c, first f WHERE c.message_id >= f.id
                 AND (c.accepted_at AT TIME ZONE 'UTC')::date >= f.day
+                AND c.hop = 0
                 AND NOT (c.state = 'undelivered' AND c.segments > 1) AND NOT EXISTS (SELECT FROM sms_cdr n
                     WHERE n.message_id = c.message_id AND n.correction = c.correction + 1)
         ), due AS (

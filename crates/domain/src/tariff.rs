@@ -60,7 +60,6 @@ impl OnUnconfirmed {
     }
 
     /// Is it what most tariffs say?
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's `skip_serializing_if` passes references")]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -36,6 +36,7 @@ pub struct Advance {
 
 /// A step that was taken, and what is needed to settle and to tell it.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "what a step settles are facts of their own, in any combination")]
 pub struct Moved {
     /// Which message.
     pub message: MessageId,

@@ -83,7 +83,7 @@ pub enum RefundError {
 struct Ended {
     account: AccountId,
     chain: ChainId,
-    ended: settlement::Ended,
+    end: settlement::Ended,
 }
 
 /// Gives back what `new` says: to every payer from the sender up to who buys from the tenant. The house gives back to
@@ -127,7 +127,7 @@ async fn lock(connection: &mut PgConnection, tenant: AccountId, id: MessageId) -
     Ok(Ended {
         account: AccountId::from_uuid(row.account_id),
         chain: ChainId::from_uuid(row.chain_id),
-        ended: settlement::Ended { accepted, outcome: outcome(row.outcome.as_deref())? },
+        end: settlement::Ended { accepted, outcome: outcome(row.outcome.as_deref())? },
     })
 }
 
@@ -164,7 +164,7 @@ fn shares(
 ) -> Result<Vec<Share>, RefundError> {
     let left = |link: &Link| {
         let before = before.get(&link.account).copied().unwrap_or_default();
-        (before, captured_segments(link, message.ended).saturating_sub(before))
+        (before, captured_segments(link, message.end).saturating_sub(before))
     };
     let most = links.iter().map(|link| left(link).1).max().unwrap_or_default();
     let asked = asked.map_or(most, u16::from);
@@ -230,7 +230,7 @@ async fn store(
             share.seller.uuid(),
             narrow(share.before)?,
             narrow(share.segments)?,
-            narrow(captured_segments(link, message.ended))?,
+            narrow(captured_segments(link, message.end))?,
             link.price.get(),
             share.amount.get(),
             refund.currency.code(),

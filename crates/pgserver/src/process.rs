@@ -21,6 +21,8 @@ use crate::{Lifetime, Listen, Options};
 const READY_LIMIT: Duration = Duration::from_mins(5);
 /// How often readiness is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How long the words of a server that has ended are waited for.
+const WORDS_LIMIT: Duration = Duration::from_secs(2);
 /// How many free ports are tried, for another program may take one between choice and use.
 const PORT_ATTEMPTS_MAX: u32 = 5;
 /// The number in the socket's name when there is no TCP port.
@@ -184,15 +186,25 @@ fn spawn_and_wait(cluster: &Cluster) -> Result<Child> {
     bail!("PostgreSQL is not ready after {} s: {}", READY_LIMIT.as_secs(), last_words(cluster))
 }
 
-/// The end of what the server said about its start.
+/// The end of what the server said about its start. Its logger is a process of its own, which may write a moment after the
+/// server has ended.
 fn last_words(cluster: &Cluster) -> String {
+    let asked = Instant::now();
+    loop {
+        match words(cluster) {
+            Some(words) => return words,
+            None if asked.elapsed() > WORDS_LIMIT => return "it said nothing".to_owned(),
+            None => sleep(LOOK_EVERY),
+        }
+    }
+}
+
+fn words(cluster: &Cluster) -> Option<String> {
     let mut text = std::fs::read_to_string(cluster.start_log()).unwrap_or_default();
     let log_dir = std::fs::read_dir(cluster.pgdata().join("log")).into_iter().flatten().flatten();
     let newest = log_dir.max_by_key(|entry| entry.metadata().and_then(|meta| meta.modified()).ok());
     if let Some(entry) = newest {
         text.push_str(&std::fs::read_to_string(entry.path()).unwrap_or_default());
     }
-    let lines: Vec<&str> = text.lines().filter(|line| line.contains("FATAL") || line.contains("ERROR")).collect();
-    let last = lines.last().copied().unwrap_or("it said nothing");
-    last.to_owned()
+    text.lines().rfind(|line| line.contains("FATAL") || line.contains("ERROR")).map(str::to_owned)
 }

@@ -15,7 +15,7 @@ use crate::road::Road;
 use crate::world::{self, World};
 
 /// What every wallet begins with, in micros: enough for a while, so that some messages are refused in the end.
-const BALANCE: i64 = 10_000_000_000;
+const BALANCE: i64 = 4_000_000_000;
 pub(super) const NETWORKS: [&str; 2] = ["43405", "43404"];
 const CURRENCY: &str = "UZS";
 /// What the last operator takes.

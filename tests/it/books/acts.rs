@@ -102,7 +102,7 @@ impl Life {
     pub(super) async fn cap(&mut self) {
         let Firm { road, model, accounts, .. } = &mut self.firm;
         let account = accounts[self.rng.random_range(1..accounts.len())];
-        let cap = self.rng.random_bool(0.25).then(|| model.spent(account) + self.rng.random_range(0..600_000_000));
+        let cap = self.rng.random_bool(0.2).then(|| model.spent(account) + self.rng.random_range(0..600_000_000));
         let mut tx = road.world.db.begin().await.unwrap();
         let above = caps::cap_account(&mut tx, accounts[0], account, cap.map(Micros::new)).await.unwrap();
         assert!(above.is_none(), "the house is the highest");

@@ -170,7 +170,7 @@ impl Life {
     /// A function handles an envelope; or dies on the way, and gets it again; or gets it once more though it is done.
     async fn handle(&mut self, queue: &'static str) {
         let Some(delivery) = self.receive(queue).await else { return };
-        let crash = self.rng.random_bool(0.25).then(|| self.rng.random_range(1..POLLS_MAX));
+        let crash = self.rng.random_bool(0.35).then(|| self.rng.random_range(1..POLLS_MAX));
         let times = if self.rng.random_bool(0.2) { 2 } else { 1 };
         let road = &self.firm.road;
         let is_done = match queue {

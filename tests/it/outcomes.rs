@@ -173,6 +173,36 @@ async fn each_operator_that_delivers_is_owed_in_whatever_order_they_say_so() {
 }
 
 #[tokio::test]
+async fn two_operators_that_deliver_are_owed_when_both_say_so_in_one_envelope() {
+    let timed = Policy { hops_max: 2, receipt_timeout_seconds: Some(60) };
+    for (in_order, is_over) in [(true, false), (false, false), (true, true), (false, true)] {
+        let case = Case::with("delivered", "release").await;
+        let Case { road, cheap, dear } = &case;
+        road.set_policy(timed).await;
+        let (id, submit) = case.sent(ON_SUBMIT, 1).await;
+        road.clock.advance(std::time::Duration::from_secs(61));
+        road.sweep.receipts().await.unwrap();
+        road.route().await;
+        let again = road.one(*dear).await;
+        road.accepts(*dear, &again).await;
+        if is_over {
+            case.is_given_up(id).await;
+        }
+        let words = [(*cheap, &submit), (*dear, &again)];
+        let receipt = |(operator, submit)| road.receipt(operator, smpp_id(submit, 1), ReceiptState::Delivered);
+        let mut receipts: Vec<Receipt> = words.into_iter().map(receipt).collect();
+        if !in_order {
+            receipts.reverse();
+        }
+        road.hears(&receipts).await;
+        let told = format!("in order {in_order}, over {is_over}");
+        assert_eq!((road.owed(*cheap).await, road.owed(*dear).await), (BEELINE, UCELL), "{told}");
+        assert_eq!(road.record(id).await.0, BEELINE + UCELL, "{told}");
+        case.assert_wallets(CLIENT_SUBMIT, RESELLER).await;
+    }
+}
+
+#[tokio::test]
 async fn a_late_receipt_corrects_what_was_given_up_as_the_tariff_says() {
     use Word::{Billable, Delivered, Undelivered};
     // The tariff, what is charged when nothing came, what comes late, and what is charged then.

@@ -1,7 +1,7 @@
 //! Messages that more than one operator had: where they stand with all of them, what sends them on, and what each hop
 //! costs whenever it is known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use contract::{Accepted, Otherwise, Paid, Reroute};
@@ -162,15 +162,20 @@ pub async fn delivered(
     delivered: &[Taken],
     now: DateTime<Utc>,
 ) -> Result<Vec<Moved>, Error> {
-    if delivered.is_empty() {
-        return Ok(Vec::new());
-    }
-    let left = delivered_before(connection, delivered).await?;
-    let mut moved = book(connection, (delivered, ChargeOn::Delivered), &left, now).await?;
-    for one in &mut moved {
-        if let Some(before) = left.get(&one.message) {
-            (one.cost, one.exchange, one.taken) = (before.cost, before.exchange, before.taken);
+    let (mut moved, mut rest) = (Vec::new(), delivered.to_vec());
+    // A statement changes a row once: of a message that several operators delivered, one after the other.
+    while !rest.is_empty() {
+        let mut seen = HashSet::new();
+        let (first, later): (Vec<_>, Vec<_>) = rest.into_iter().partition(|one| seen.insert(one.message));
+        let left = delivered_before(connection, &first).await?;
+        let mut booked = book(connection, (&first, ChargeOn::Delivered), &left, now).await?;
+        for one in &mut booked {
+            if let Some(before) = left.get(&one.message) {
+                (one.cost, one.exchange, one.taken) = (before.cost, before.exchange, before.taken);
+            }
         }
+        moved.extend(booked);
+        rest = later;
     }
     Ok(moved)
 }

@@ -6,7 +6,7 @@
 
 mod verdict;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,22 +84,26 @@ impl Dlr {
     async fn take(
         &self,
         tx: &mut store::Tx,
-        (advances, mut delivered): (Vec<Advance>, Vec<Taken>),
+        (advances, mut delivered): (Vec<Advance>, BTreeMap<(MessageId, i16), Taken>),
         now: DateTime<Utc>,
     ) -> Result<Vec<Moved>, store::Error> {
-        let booked: HashSet<(MessageId, Option<i16>)> =
-            advances.iter().filter(|one| one.earns).map(|one| (one.message, one.hop)).collect();
+        let earned: Vec<(MessageId, i16)> =
+            advances.iter().filter(|one| one.earns).filter_map(|one| Some((one.message, one.hop?))).collect();
         let billable = advances.iter().filter(|one| one.outcome == Outcome::Billable && one.to.is_final());
         let mut late: Vec<Advance> = billable.cloned().collect();
         let mut moved = advance(tx, advances, now).await?;
-        let at: HashMap<MessageId, i16> = moved.iter().map(|moved| (moved.message, moved.hop)).collect();
+        let mut at: HashMap<MessageId, i16> = moved.iter().map(|moved| (moved.message, moved.hop)).collect();
         late.retain(|one| !at.contains_key(&one.message));
         let corrected = store::late::correct(tx, &self.db, (late, &moved), now).await?;
+        at.extend(corrected.iter().map(|moved| (moved.message, moved.hop)));
         moved.extend(corrected);
-        let at: HashMap<MessageId, i16> = moved.iter().map(|moved| (moved.message, moved.hop)).collect();
         // The step of a message has booked what its own operator gets.
-        delivered
-            .retain(|one| at.get(&one.message) != Some(&one.hop) || !booked.contains(&(one.message, Some(one.hop))));
+        for (message, hop) in earned {
+            if at.get(&message) == Some(&hop) {
+                delivered.remove(&(message, hop));
+            }
+        }
+        let delivered: Vec<Taken> = delivered.into_values().collect();
         moved.extend(hops::delivered(tx, &delivered, now).await?);
         Ok(moved)
     }

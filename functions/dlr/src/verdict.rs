@@ -71,7 +71,7 @@ pub(crate) struct Verdicts {
     pub(crate) events: Vec<Event>,
     pub(crate) agains: Vec<Again>,
     /// What operators delivered, or failed billably: to be paid for where they bill that, whether or not the message moves.
-    pub(crate) delivered: Vec<Taken>,
+    pub(crate) delivered: BTreeMap<(MessageId, i16), Taken>,
 }
 
 /// What one receipt asks for.
@@ -126,10 +126,8 @@ impl Verdicts {
 
     fn note_delivered(&mut self, end: &Whole<'_>, entries: &mut EntryIds) {
         let Part { account, message, hop, .. } = end.one.part;
-        if !self.delivered.iter().any(|known| known.message == message && known.hop == hop) {
-            let entry = entries.of(account);
-            self.delivered.push(Taken { account, message, hop, accepted: end.accepted, entry });
-        }
+        let taken = Taken { account, message, hop, accepted: end.accepted, entry: entries.of(account) };
+        self.delivered.entry((message, hop)).or_insert(taken);
     }
 }
 

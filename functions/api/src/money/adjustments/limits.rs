@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, State};
 use chrono::{DateTime, Utc};
-use domain::Currency;
+use domain::{Currency, Micros};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::ledger::adjust::{self, DecideError};
@@ -87,6 +87,18 @@ async fn list_adjustment_limits(
     show(&api).await
 }
 
+/// The currency and the amount that a person of the house asks for.
+fn read(caller: &Caller, currency: &str, raw: &Raw) -> Result<(Currency, Micros), Problem> {
+    caller.may(Scope::AdminWrite)?;
+    caller.is_house()?;
+    caller.is_person(ABOVE)?;
+    let currency: Currency = path_id(currency)?;
+    let SetLimit { amount } = raw.parse()?;
+    let mut check = Check::default();
+    let amount = check.limit("/amount", &amount);
+    Ok((currency, check.finish_with(amount)?))
+}
+
 /// Set the limit of a currency. Only a person of the house may.
 ///
 /// A lower one holds at once. A higher one waits until another person approves it; where none was set, any but zero is higher.
@@ -99,14 +111,7 @@ async fn set_adjustment_limit(
     Path(currency): Path<String>,
     raw: Raw,
 ) -> Result<Json<AdjustmentLimits>, Problem> {
-    caller.may(Scope::AdminWrite)?;
-    caller.is_house()?;
-    caller.is_person(ABOVE)?;
-    let currency: Currency = path_id(&currency)?;
-    let SetLimit { amount } = raw.parse()?;
-    let mut check = Check::default();
-    let amount = check.limit("/amount", &amount);
-    let amount = check.finish_with(amount)?;
+    let (currency, amount) = read(&caller, &currency, &raw)?;
     let mut tx = api.db.begin().await?;
     let is_set = adjust::set_limit(&mut tx, currency, amount, &caller.actor.to_string()).await?;
     let detail = json!({"amount": amount, "waits": !is_set});
@@ -126,14 +131,7 @@ async fn approve_adjustment_limit(
     Path(currency): Path<String>,
     raw: Raw,
 ) -> Result<Json<AdjustmentLimits>, Problem> {
-    caller.may(Scope::AdminWrite)?;
-    caller.is_house()?;
-    caller.is_person(ABOVE)?;
-    let currency: Currency = path_id(&currency)?;
-    let SetLimit { amount } = raw.parse()?;
-    let mut check = Check::default();
-    let amount = check.limit("/amount", &amount);
-    let amount = check.finish_with(amount)?;
+    let (currency, amount) = read(&caller, &currency, &raw)?;
     let mut tx = api.db.begin().await?;
     let approved = adjust::approve_limit(&mut tx, currency, amount, &caller.actor.to_string()).await;
     approved.map_err(|error| match error {

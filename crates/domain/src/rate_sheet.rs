@@ -2,6 +2,7 @@
 //! it does to the margin of the traffic of a week.
 
 pub mod impact;
+mod later;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,7 +94,7 @@ pub struct Terms {
     pub notice_days: u16,
     /// What becomes of an increase that is effective sooner.
     pub on_short_notice: ShortNotice,
-    /// The sheet lists everything: what it does not list is closed.
+    /// The sheet lists everything: what it does not list is closed, and what it does not confirm does not begin.
     pub is_whole: bool,
 }
 
@@ -179,7 +180,7 @@ impl Refusal {
 /// What one row of a sheet changes, or the closing of what it does not list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The row; `None`: the sheet does not list the network.
+    /// The row; `None`: the sheet does not list the network, or has no row for this moment.
     pub row: Option<u32>,
     /// For which network, or country.
     pub network: Network,
@@ -235,7 +236,8 @@ struct Span {
 /// Rows for the same network are compared one after the other in the order of their dates, each with what holds at its
 /// moment when those before it have been applied. A row that could only begin when a later one holds, because its own date is
 /// past or its notice is not over, never holds: the last word of a sheet about a moment is the one that counts. Where a row
-/// ends and another one begins, the price changes, and no rate ends. A stored rate that a row prolongs at its price goes on.
+/// ends and another one begins, the price changes, and no rate ends. A stored rate that a row prolongs at its price goes on; one
+/// of later stays, unless the sheet is whole.
 ///
 /// An increase is one whatever it replaces: where nothing is held for a network, the stored rate is taken that its traffic
 /// costs until then, such as its country's.
@@ -256,6 +258,7 @@ pub fn compare(offers: &[Offer], held: &[Held], terms: &Terms) -> Vec<Line> {
         dates.entry((offer.network, offer.traffic_class)).or_default().push(said(offer));
     }
     let mut lines: Vec<Line> = Vec::with_capacity(order.len());
+    let mut again = Vec::new();
     for offer in order {
         let key = (offer.network, offer.traffic_class);
         let next = dates[&key].iter().find(|date| **date > said(offer)).copied();
@@ -263,10 +266,15 @@ pub fn compare(offers: &[Offer], held: &[Held], terms: &Terms) -> Vec<Line> {
         let timeline = timelines.entry(key).or_default();
         let line = compare_one(offer, timeline, next, behind, terms);
         apply(&line, timeline);
+        if terms.is_whole {
+            let held = stored.get(&key).map(Vec::as_slice).unwrap_or_default();
+            again.extend(later::unconfirmed((offer, &line), next, (held, timeline), terms));
+        }
         lines.push(line);
     }
     if terms.is_whole {
-        lines.extend(closings(offers, held, &lines, terms));
+        lines.extend(closings(offers, held, (&lines, &timelines), terms));
+        lines.extend(again);
     }
     lines.sort_by_key(|line| (line.row.is_none(), line.row, line.network, line.row.is_none().then_some(line.from)));
     lines
@@ -311,8 +319,14 @@ fn compare_one<'a>(
     }
     let held = at(from);
     let ends = to.filter(|to| held.is_some_and(|span| span.to.is_none_or(|end| *to < end)));
-    if change == Change::Unchanged && ends.is_some() {
-        (change, from) = (Change::Closed, ends.unwrap_or(from).max(terms.now));
+    let mut closed_from = None;
+    if let Some(end) = ends.filter(|_| change == Change::Unchanged) {
+        let end = end.max(terms.now);
+        let is_dearer = |at| behind(at).is_some_and(|rate| costs_more(offer, (rate.price, rate.currency)));
+        let (at, refusal) = close_at(end, is_dearer(end), terms);
+        // One that ends by itself before the notice is over is not prolonged.
+        let at = held.and_then(|span| span.to).map_or(at, |to| at.min(to));
+        (change, from, refused, closed_from) = (Change::Closed, at, refusal, (at != end).then_some(end));
     }
     let lapses = held
         .and_then(|span| span.to)
@@ -339,7 +353,21 @@ fn compare_one<'a>(
         is_rounded: offer.is_rounded,
         from,
         to: to.filter(|_| change.publishes()),
-        moved_from: (from != said && offer.from.is_some() && change != Change::Closed).then_some(said),
+        moved_from: closed_from.or((from != said && offer.from.is_some() && change != Change::Closed).then_some(said)),
+    }
+}
+
+/// Whether traffic of a row's network costs more by what it finds behind it.
+fn costs_more(offer: &Offer, (price, currency): (Micros, Currency)) -> bool {
+    currency != offer.currency || price > offer.price
+}
+
+/// When a rate ends whose traffic gets dearer by that, or not: an increase has its notice, however it is said.
+fn close_at(end: DateTime<Utc>, is_dearer: bool, terms: &Terms) -> (DateTime<Utc>, Option<Refusal>) {
+    match terms.on_short_notice {
+        _ if !is_dearer || end >= terms.notice_ends() => (end, None),
+        ShortNotice::Refuse => (end, Some(Refusal::ShortNotice)),
+        ShortNotice::Move => (terms.notice_ends(), None),
     }
 }
 
@@ -369,8 +397,13 @@ fn apply(line: &Line, timeline: &mut Vec<Span>) {
 }
 
 /// Rates that a whole sheet does not list, at the moment when its first row holds; those that would begin later end where they
-/// would begin, and never hold.
-fn closings(offers: &[Offer], held: &[Held], lines: &[Line], terms: &Terms) -> Vec<Line> {
+/// would begin, and never hold. What makes traffic dearer, by the rates that the sheet leaves behind it, has its notice.
+fn closings(
+    offers: &[Offer],
+    held: &[Held],
+    (lines, timelines): (&[Line], &BTreeMap<Key, Vec<Span>>),
+    terms: &Terms,
+) -> Vec<Line> {
     let listed: BTreeSet<(Network, Option<TrafficClass>)> =
         offers.iter().map(|offer| (offer.network, offer.traffic_class)).collect();
     let first = lines.iter().map(|line| line.moved_from.unwrap_or(line.from)).min();
@@ -378,7 +411,30 @@ fn closings(offers: &[Offer], held: &[Held], lines: &[Line], terms: &Terms) -> V
     let missing = held
         .iter()
         .filter(|rate| rate.to.is_none_or(|to| to > at) && !listed.contains(&(rate.network, rate.traffic_class)));
-    let close = |rate: &Held| Line {
+    let close = |rate: &Held| {
+        let end = at.max(rate.from);
+        let next = left_behind(rate, timelines, end);
+        let is_dearer = next.is_some_and(|(price, currency)| currency != rate.currency || price > rate.price);
+        let (from, refused) = close_at(end, is_dearer, terms);
+        let line = Line { refused, moved_from: (from != end).then_some(end), ..closing(rate, from) };
+        // One that ends by itself before the notice is over needs no line.
+        rate.to.is_none_or(|to| to > from).then_some(line)
+    };
+    missing.filter_map(close).collect()
+}
+
+/// What the traffic of a rate costs without it, once the sheet is applied.
+fn left_behind(rate: &Held, timelines: &BTreeMap<Key, Vec<Span>>, at: DateTime<Utc>) -> Option<(Micros, Currency)> {
+    let (network, class) = (rate.network, rate.traffic_class);
+    let places = [(network, None), (network.country(), class), (network.country(), None)];
+    let mut others = places.into_iter().filter(|place| *place != (network, class));
+    let span = others.find_map(|place| timelines.get(&place)?.iter().find(|span| in_force(span.from, span.to, at)))?;
+    Some((span.price, span.currency))
+}
+
+/// The end of a stored rate, without a row.
+fn closing(rate: &Held, from: DateTime<Utc>) -> Line {
+    Line {
         row: None,
         network: rate.network,
         name: String::new(),
@@ -388,11 +444,10 @@ fn closings(offers: &[Offer], held: &[Held], lines: &[Line], terms: &Terms) -> V
         old: Some((Some(rate.id), rate.price, rate.currency)),
         new: None,
         is_rounded: false,
-        from: at.max(rate.from),
+        from,
         to: None,
         moved_from: None,
-    };
-    missing.map(close).collect()
+    }
 }
 
 #[cfg(test)]

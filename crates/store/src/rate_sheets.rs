@@ -101,7 +101,7 @@ pub struct Sheet {
 pub struct Line {
     /// In order of the rows, closings last.
     pub position: i32,
-    /// The row; `None`: the sheet does not list the network.
+    /// The row; `None`: the sheet does not list the network, or has no row for this moment.
     pub row: Option<i32>,
     /// A change, or `refused`, `broken`, `skipped`.
     pub kind: String,
@@ -259,7 +259,7 @@ pub async fn known_networks(db: &Db) -> Result<HashSet<Network>, Error> {
     let rows = query!(
         r#"SELECT mcc AS "mcc!", mnc FROM mcc_mnc_prefixes
            UNION SELECT mcc, mnc FROM operator_rates
-           UNION SELECT mcc, mnc FROM tariffs"#
+           UNION SELECT mcc, mnc FROM tariffs WHERE mcc IS NOT NULL"#
     )
     .fetch_all(&db.pool)
     .await?;

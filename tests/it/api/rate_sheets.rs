@@ -328,6 +328,16 @@ async fn undoing_restores_every_rate_exactly_and_only_before_it_is_in_force() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_sheet_is_read_where_a_plan_has_a_price_for_everywhere() {
+    let rig = Rig::new().await;
+    let plan = rig.post(&rig.reseller, "/v1/tariff-plans", &json!({"name": "all"})).await.expect(201).text("id");
+    rig.post(&rig.reseller, "/v1/tariffs", &json!({"plan_id": plan, "price": "1"})).await.expect(201);
+    rig.rules(&json!({"mapping": {"currency": "UZS"}})).await;
+    let (_, summary) = rig.sheet("mcc;mnc;price\n434;09;10\n").await;
+    assert_eq!(summary["new"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_whole_sheet_takes_away_what_was_to_begin_later() {
     let rig = Rig::new().await;
     rig.rules(&json!({"mapping": {"currency": "UZS"}})).await;
@@ -351,12 +361,15 @@ async fn a_whole_sheet_takes_away_what_was_to_begin_later() {
     let expected = [
         ("2 unchanged 434- 50.00 -> 50.00", &soon),
         ("3 down 43401 10.00 -> 9.00", &soon),
+        // What was to begin later is not confirmed: the sheet's own price goes on.
+        ("- closed 43401 11.00 -> -", &later),
+        ("- down 43401 11.00 -> 9.00", &later),
         ("- closed 43402 20.00 -> -", &soon),
         ("- closed 43402 21.00 -> -", &later),
         ("- closed 43403 30.00 -> -", &later),
     ];
     assert_eq!(told, expected.map(|(line, from)| (line.to_owned(), from.clone())));
-    assert_eq!(summary["closed"], 3);
+    assert_eq!((&summary["closed"], &summary["down"], &summary["refused"]), (&json!(4), &json!(2), &json!(0)));
     rig.step(&rig.house, &id, "apply", json!({})).await.expect(200);
     let holds = async |network: &str, days: u64| {
         rig.world.catalogue.refresh().await.unwrap();
@@ -374,7 +387,8 @@ async fn a_whole_sheet_takes_away_what_was_to_begin_later() {
         ("43402", 11, None),
         ("43402", 21, None),
         ("43403", 21, None),
-        ("43401", 21, Some("11.00")),
+        ("43401", 11, Some("9.00")),
+        ("43401", 21, Some("9.00")),
     ] {
         assert_eq!(holds(network, days).await.as_deref(), price, "{network} in {days} days");
     }

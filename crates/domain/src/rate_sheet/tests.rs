@@ -110,6 +110,128 @@ fn a_whole_sheet_closes_what_it_does_not_list() {
     assert_eq!(told, expected);
 }
 
+#[test]
+fn an_end_that_makes_traffic_dearer_has_its_notice() {
+    let rates = [held("43401", 10, -5, None), held("434", 50, -5, None)];
+    let terms = Terms { is_whole: true, notice_days: 7, ..terms() };
+    let notice = terms.notice_ends();
+    let ceases = |day| Offer { to: Some(at(day)), ..offer(2, "43401", 10, None) };
+    // Rows beside that of the country, which costs so much; when the rate of the network ends, and what was said.
+    let rows = [
+        (50, None, notice, Some(at(0))),
+        (9, None, at(0), None),
+        (50, Some(ceases(2)), notice, Some(at(2))),
+        (50, Some(ceases(9)), at(9), None),
+    ];
+    for (country, row, ends, said) in rows {
+        let offers: Vec<Offer> = [offer(1, "434", country, None)].into_iter().chain(row).collect();
+        let find = |terms: &Terms| {
+            let lines = compare(&offers, &rates, terms);
+            lines.into_iter().find(|line| line.change == Change::Closed).unwrap()
+        };
+        let line = find(&terms);
+        assert_eq!((line.from, line.moved_from, line.refused), (ends, said, None), "{country} {offers:?}");
+        let refused = find(&Terms { on_short_notice: ShortNotice::Refuse, ..terms }).refused;
+        assert_eq!(refused, said.map(|_| Refusal::ShortNotice), "{country} {offers:?}");
+    }
+    // One that ends by itself before that is left alone, and what follows it waits.
+    let rates = [held("43401", 10, -5, Some(3)), held("43401", 12, 3, None), held("434", 50, -5, None)];
+    let lines = compare(&[offer(1, "434", 50, None)], &rates, &terms);
+    let closed: Vec<_> =
+        lines.iter().filter(|line| line.closes()).map(|line| (line.old.unwrap().1, line.from)).collect();
+    assert_eq!(closed, [(Micros::new(12), notice)]);
+}
+
+/// What holds on a day once the lines have been applied to what was stored, as the store applies them.
+fn after(stored: &[Held], lines: &[Line], moment: DateTime<Utc>) -> Option<i64> {
+    let mut rates = stored.to_vec();
+    for line in lines.iter().filter(|line| line.closes()) {
+        let closed = line.old.unwrap().0;
+        rates.retain(|rate| Some(rate.id) != closed || rate.from != line.from);
+        rates.iter_mut().filter(|rate| Some(rate.id) == closed).for_each(|rate| rate.to = Some(line.from));
+    }
+    for line in lines.iter().filter(|line| line.publishes()) {
+        assert!(rates.iter().all(|rate| rate.from != line.from), "two rates of one moment");
+        let next = rates.iter().map(|rate| rate.from).filter(|from| *from > line.from).min();
+        rates
+            .iter_mut()
+            .filter(|rate| in_force(rate.from, rate.to, line.from))
+            .for_each(|rate| rate.to = Some(line.from));
+        let to = [line.to, next].into_iter().flatten().min();
+        rates.push(Held { from: line.from, to, ..held("43405", line.new.unwrap().0.get(), 0, None) });
+    }
+    rates.iter().find(|rate| in_force(rate.from, rate.to, moment)).map(|rate| rate.price.get())
+}
+
+#[test]
+fn a_whole_sheet_takes_back_what_it_does_not_confirm() {
+    // Days and prices of the stored rates; of the rows; lines without a row (`None`: when the notice is over); what holds.
+    type Row = (&'static [(i64, i64)], &'static [(i64, i64)], &'static [(Change, Option<i64>)], &'static [(i64, i64)]);
+    let rows: [Row; 8] = [
+        (
+            &[(-9, 50), (5, 60)],
+            &[(0, 50)],
+            &[(Change::Closed, Some(5)), (Change::Down, Some(5))],
+            &[(4, 50), (5, 50), (90, 50)],
+        ),
+        (&[(-9, 50), (5, 60)], &[(0, 40)], &[(Change::Closed, Some(5)), (Change::Down, Some(5))], &[(0, 40), (5, 40)]),
+        // What would have been cheaper holds until the notice is over.
+        (&[(-9, 50), (5, 40)], &[(0, 50)], &[(Change::Up, None)], &[(0, 50), (5, 40), (6, 40), (7, 50)]),
+        (&[(-9, 50), (8, 40)], &[(0, 50)], &[(Change::Closed, Some(8)), (Change::Up, Some(8))], &[(7, 50), (8, 50)]),
+        (&[(-9, 50), (5, 40), (6, 30)], &[(0, 50)], &[(Change::Up, None)], &[(5, 40), (6, 30), (7, 50)]),
+        // Confirmed, or before the sheet speaks.
+        (&[(-9, 50), (5, 60)], &[(0, 50), (5, 60)], &[], &[(4, 50), (5, 60)]),
+        (&[(-9, 50), (5, 60)], &[(6, 55)], &[], &[(4, 50), (5, 60), (6, 55)]),
+        (
+            &[(-9, 50), (9, 60), (12, 70)],
+            &[(0, 50), (10, 55)],
+            &[(Change::Closed, Some(9)), (Change::Down, Some(9)), (Change::Closed, Some(12)), (Change::Down, Some(12))],
+            &[(9, 50), (10, 55), (12, 55)],
+        ),
+    ];
+    for (stored, said, told, expected) in rows {
+        let to = |nth: usize| stored.get(nth + 1).map(|next| next.0);
+        let rates: Vec<Held> =
+            stored.iter().enumerate().map(|(nth, (day, price))| held("43405", *price, *day, to(nth))).collect();
+        let offers: Vec<Offer> =
+            (1..).zip(said).map(|(row, (day, price))| offer(row, "43405", *price, Some(*day))).collect();
+        // The notice is over in the night before the seventh day.
+        let terms = Terms { is_whole: true, notice_days: 7, received_at: at(0) - TimeDelta::hours(18), ..terms() };
+        let lines = compare(&offers, &rates, &terms);
+        let without: Vec<_> =
+            lines.iter().filter(|line| line.row.is_none()).map(|line| (line.change, line.from)).collect();
+        let wanted: Vec<_> = told.iter().map(|(change, day)| (*change, day.map_or(terms.notice_ends(), at))).collect();
+        assert_eq!(without, wanted, "{stored:?} {said:?}");
+        for (day, price) in expected {
+            assert_eq!(after(&rates, &lines, at(*day)), Some(*price), "{stored:?} {said:?} on day {day}");
+        }
+        let loose = compare(&offers, &rates, &Terms { is_whole: false, ..terms });
+        assert!(loose.iter().all(|line| line.row.is_some()), "a sheet that is not whole says nothing about the rest");
+    }
+}
+
+#[test]
+fn a_whole_sheet_takes_nothing_back_by_a_row_that_is_refused() {
+    let rates = [held("43405", 50, -9, Some(5)), held("43405", 40, 5, None)];
+    let terms = Terms { is_whole: true, notice_days: 7, on_short_notice: ShortNotice::Refuse, ..terms() };
+    let rows = [
+        (offer(1, "43405", 60, Some(1)), vec![(Some(1), Change::Up, Some(Refusal::ShortNotice))]),
+        (
+            offer(1, "43405", 50, Some(1)),
+            vec![(Some(1), Change::Unchanged, None), (None, Change::Up, Some(Refusal::ShortNotice))],
+        ),
+        (
+            Offer { to: Some(at(4)), ..offer(1, "43405", 50, Some(1)) },
+            vec![(Some(1), Change::Closed, None), (None, Change::Closed, None)],
+        ),
+    ];
+    for (offer, expected) in rows {
+        let lines = compare(std::slice::from_ref(&offer), &rates, &terms);
+        let told: Vec<_> = lines.iter().map(|line| (line.row, line.change, line.refused)).collect();
+        assert_eq!(told, expected, "{offer:?}");
+    }
+}
+
 /// The price that holds at a moment once the lines have been applied to one stored rate without an end.
 fn holds(stored: Option<i64>, lines: &[Line], moment: DateTime<Utc>) -> Option<i64> {
     let published = lines.iter().filter(|line| line.publishes() && line.from <= moment);
@@ -220,6 +342,32 @@ proptest! {
             let told = holds(stored, &lines, at(day));
             if at(day) >= terms.notice_ends() {
                 prop_assert_eq!(told, last, "on day {}", day);
+            }
+        }
+    }
+
+    /// When every notice is over, a whole sheet is all that holds, whatever was announced before.
+    #[test]
+    fn a_whole_sheet_is_all_that_holds(
+        stored in proptest::collection::btree_map(-9_i64..20, 1_i64..5, 0..6),
+        said in proptest::collection::btree_map(-9_i64..20, 1_i64..5, 1..6),
+        notice_days in 0_u16..9,
+    ) {
+        // Rates and rows begin at different times of a day: a row about the very moment of a rate is refused.
+        let half = TimeDelta::hours(12);
+        let ends: Vec<i64> = stored.keys().skip(1).copied().collect();
+        let rates: Vec<Held> = stored.iter().enumerate().map(|(nth, (day, price))| {
+            let rate = held("43405", *price, *day, ends.get(nth).copied());
+            Held { from: rate.from + half, to: rate.to.map(|to| to + half), ..rate }
+        }).collect();
+        let offers: Vec<Offer> =
+            (1..).zip(&said).map(|(row, (day, price))| offer(row, "43405", *price, Some(*day))).collect();
+        let terms = Terms { is_whole: true, notice_days, ..terms() };
+        let lines = compare(&offers, &rates, &terms);
+        for day in 0..40 {
+            let last = said.range(..=day).next_back().map(|(_, price)| *price);
+            if last.is_some() && at(day) >= terms.notice_ends() && *said.keys().next().unwrap() <= day {
+                prop_assert_eq!(after(&rates, &lines, at(day)), last, "on day {} of {:?}", day, lines);
             }
         }
     }

@@ -57,7 +57,8 @@ pub(super) struct PutRules {
     /// whoever sets or clears this: a key could be anybody's.
     #[serde(default)]
     pub(super) second_person: bool,
-    /// Sheets list everything: rates for networks that a sheet does not list are closed.
+    /// Sheets list everything: rates for networks that a sheet does not list are closed, and rates of later that it does not
+    /// confirm do not begin; one that would have been cheaper holds until the notice is over.
     #[serde(default)]
     pub(super) is_whole: bool,
     /// When the supplier takes its money, for networks without a rate before: `submit` (default: for what it accepts) or

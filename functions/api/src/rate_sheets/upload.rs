@@ -61,7 +61,8 @@ struct About {
     received_at: Option<String>,
     /// From when rows hold that say no date; from receipt when nothing is said.
     effective_from: Option<String>,
-    /// `true`: the sheet lists everything, and what it does not list is closed; what the rules say when nothing is said.
+    /// `true`: the sheet lists everything, and what it does not list is closed, and rates of later that it does not
+    /// confirm do not begin; what the rules say when nothing is said.
     is_whole: Option<String>,
 }
 

@@ -137,7 +137,8 @@ pub(super) struct TotalImpact {
 /// What one row changes, or what is wrong with it.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 pub(super) struct RateSheetLine {
-    /// The row, as a spreadsheet or an editor numbers it; null: the sheet does not list the network.
+    /// The row, as a spreadsheet or an editor numbers it; null: the sheet does not list the network, or has no row for this moment: a
+    /// whole sheet says its prices again where a stored rate of later would begin.
     pub(super) row: Option<u32>,
     /// `new`, `up`, `down`, `currency`, `unchanged`, `closed`, `refused`, `broken` or `skipped`.
     pub(super) kind: String,

@@ -31,7 +31,7 @@ pub(super) struct Options {
     /// Apply the rest where rows are broken or refused
     #[arg(long, requires = "apply")]
     leave_out: bool,
-    /// It lists everything: close what it does not list
+    /// It lists everything: close what it does not list, and take back what it does not confirm
     #[arg(long)]
     whole: bool,
     /// When the supplier's message came, such as 2026-11-27T09:00:00Z; now when not given

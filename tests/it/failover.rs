@@ -127,6 +127,30 @@ async fn what_nobody_else_may_carry_waits_on_and_a_moment_without_sessions_moves
 }
 
 #[tokio::test]
+async fn what_the_other_operator_takes_no_more_waits_for_the_first_again() {
+    let case = Case::new().await;
+    let Case { road, cheap, dear } = &case;
+    let id = road.send(road.world.message("43405", 1, road.now())).await;
+    assert_eq!(case.later(0, 0, 1).await, 0);
+    // The other one is there when the message is taken from the first, and gone when it is routed.
+    road.clock.advance(Duration::from_secs(61));
+    bound(road, *dear, 1).await;
+    assert_eq!(road.sweep.failover().await.unwrap(), 1);
+    let rates = "UPDATE operator_rates SET effective_to = effective_from + interval '1 second' WHERE operator_id = $1";
+    sqlx::query(rates).bind(dear.uuid()).execute(road.world.pool()).await.unwrap();
+    road.world.catalogue.refresh().await.unwrap();
+    road.route().await;
+    assert_eq!(road.stands(id).await.0, "queued", "it has not failed");
+    bound(road, *cheap, 1).await;
+    let submit = road.one(*cheap).await;
+    assert_eq!((submit.message_id, submit.hop), (id, 1));
+    road.accepts(*cheap, &submit).await;
+    road.tells(*cheap, &submit, 1, ReceiptState::Delivered).await;
+    assert_eq!(road.stands(id).await, ("delivered".to_owned(), None, CLIENT_SUBMIT));
+    road.world.assert_books_are_right().await;
+}
+
+#[tokio::test]
 async fn what_stays_of_an_envelope_that_comes_twice_is_not_lost() {
     let case = Case::new().await;
     let Case { road, cheap, dear } = &case;

@@ -221,6 +221,35 @@ async fn a_second_operator_that_leaves_no_margin_behind_the_first_is_not_asked()
 }
 
 #[tokio::test]
+async fn an_operator_that_bills_deliveries_counts_in_the_margin_while_it_may_still_deliver() {
+    // The house earns 60; the first operator takes so much on delivery, and the second 50.
+    for (first_cost, goes_on) in [(9, true), (11, false)] {
+        let case = Case::with(Some(TIMED)).await;
+        let Case { road, cheap, dear } = &case;
+        sqlx::query("UPDATE operator_rates SET charge_on = 'delivered', price_micros = $2 WHERE operator_id = $1")
+            .bind(cheap.uuid())
+            .bind(i64::from(first_cost) * 1_000_000)
+            .execute(road.world.pool())
+            .await
+            .unwrap();
+        sqlx::query("UPDATE operator_rates SET price_micros = 50000000 WHERE operator_id = $1")
+            .bind(dear.uuid())
+            .execute(road.world.pool())
+            .await
+            .unwrap();
+        road.world.catalogue.refresh().await.unwrap();
+        let (id, first) = case.late("43405").await;
+        assert_eq!(road.taken(*dear).await.len(), usize::from(goes_on), "{first_cost}");
+        if !goes_on {
+            assert_eq!(road.stands(id).await.0, "sent");
+        }
+        road.tells(*cheap, &first, 1, ReceiptState::Delivered).await;
+        assert_eq!(road.owed(*cheap).await, i64::from(first_cost) * 1_000_000);
+        road.world.assert_books_are_right().await;
+    }
+}
+
+#[tokio::test]
 async fn a_late_delivery_of_the_first_operator_counts_once() {
     // What has happened to the second try by then, and whether its operator is paid.
     #[derive(Debug, Clone, Copy, PartialEq)]

@@ -53,6 +53,10 @@ pub struct Accepted {
     /// An operator has taken it before: what must be known of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reroute: Option<Box<Reroute>>,
+    /// The last of `tried`, where it never got the message: it was taken from there while it had no session, and goes back where
+    /// no other operator takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_for: Option<OperatorId>,
 }
 
 impl Accepted {

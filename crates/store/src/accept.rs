@@ -352,7 +352,9 @@ async fn store_what_fits(tx: &mut Tx, db: &Db, messages: &[NewMessage]) -> Resul
                 tx.outboxed(outboxed);
                 return Ok(verdicts);
             }
-            _ => return Ok(verdicts),
+            Stored::Short | Stored::Before(_) | Stored::Known(_) => {
+                return Err(Error::Corrupt("a locked wallet changed".into()));
+            }
         }
     }
 }
@@ -404,6 +406,7 @@ impl NewMessage {
             tried: Vec::new(),
             smpp: self.fields().cloned().map(Box::new),
             reroute: None,
+            waited_for: None,
         }
     }
 

@@ -49,6 +49,7 @@ impl Row {
             tried: self.tried.into_iter().flatten().map(OperatorId::from_uuid).collect(),
             smpp: self.smpp.map(serde_json::from_value).transpose()?,
             reroute: None,
+            waited_for: None,
         })
     }
 }

@@ -115,16 +115,21 @@ pub async fn again(connection: &mut PgConnection, agains: Vec<Again>) -> Result<
         .collect()
 }
 
-/// What operators were paid for messages by now.
+/// What operators were paid for messages by now, and what those are to be paid that bill deliveries and may still deliver.
 async fn paid(connection: &mut PgConnection, messages: &[Uuid]) -> Result<HashMap<MessageId, Vec<Paid>>, Error> {
     let rows = query!(
-        r#"SELECT message_id AS "message_id!", currency AS "currency!", sum(cost)::bigint AS "amount!" FROM (
-               SELECT message_id, cost_currency AS currency, unit_cost_micros * accepted_segments AS cost
-               FROM message_hops WHERE message_id = ANY ($1) AND accepted_segments > 0
+        r#"SELECT h.message_id AS "message_id!", h.currency AS "currency!", sum(h.unit * t.segments)::bigint AS "amount!" FROM (
+               SELECT message_id, hop, cost_currency AS currency, unit_cost_micros AS unit, accepted_segments AS taken,
+                   cost_charge_on
+               FROM message_hops WHERE message_id = ANY ($1)
                UNION ALL
-               SELECT id, cost_currency, unit_cost_micros * hop_accepted FROM messages
-               WHERE id = ANY ($1) AND hop_accepted > 0
-           ) AS hops GROUP BY 1, 2 ORDER BY 1, 2"#,
+               SELECT id, hop, cost_currency, unit_cost_micros, hop_accepted, cost_charge_on FROM messages
+               WHERE id = ANY ($1) AND operator_id IS NOT NULL
+           ) AS h CROSS JOIN LATERAL (
+               SELECT CASE WHEN h.taken > 0 THEN h.taken WHEN h.cost_charge_on <> 'delivered' THEN 0 ELSE (
+                   SELECT CASE WHEN bool_and(p.state IN ('sent', 'buffered', 'delivered')) THEN count(*) ELSE 0 END
+                   FROM message_parts p WHERE p.message_id = h.message_id AND p.hop = h.hop) END AS segments
+           ) AS t WHERE t.segments > 0 AND h.unit IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"#,
         messages
     )
     .fetch_all(connection)

@@ -13,6 +13,7 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use domain::fx::Exchanged;
+use domain::lookup::Policy;
 use domain::routing::margin::Breach;
 use domain::routing::rule::Strategy;
 use domain::routing::{Candidate as Row, Decision, Exclusion, RuleUsed, breaker};
@@ -325,9 +326,17 @@ async fn decide(State(api): State<Arc<Api>>, caller: Caller, raw: Raw) -> Result
     caller.may(Scope::AdminRead)?;
     caller.is_house()?;
     let asked = read(&caller, raw.parse()?)?;
+    // As for a message what is known counts where the account agreed to look-ups; nobody is asked, and nothing is charged.
+    let policy = api.catalogue.get().lookup_policy(asked.account);
+    let known = match policy {
+        Policy::Never => None,
+        Policy::Cached | Policy::Always => {
+            store::lookups::cached(&api.db, &[asked.to], crate::time::now()).await?.remove(&asked.to)
+        }
+    };
     let catalogue = api.catalogue.get();
     let unknown = || Problem::field("/to", Code::UnpricedDestination, "no prefix leads to the network of this number");
-    let network = catalogue.network(asked.to).ok_or_else(unknown)?;
+    let network = catalogue.network_of(asked.to, known.map(|answer| answer.network)).ok_or_else(unknown)?;
     if !catalogue.accounts.contains_key(&asked.account) {
         return Err(Problem::field("/account_id", Code::InvalidRequest, "there is no such account"));
     }

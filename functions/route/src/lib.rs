@@ -11,7 +11,7 @@ use contract::{Accepted, Envelope, queues, seal};
 use domain::MessageId;
 use host::{Clock, Delivery, Failure, Handler};
 use store::holder::Holder;
-use store::{Db, breakers, conclude, inbox, operator_caps, publish, routing};
+use store::{Db, breakers, conclude, dlr, inbox, operator_caps, publish, routing};
 
 use crate::plan::Plan;
 
@@ -95,6 +95,9 @@ impl Route {
             publish::publish(&mut tx, self.db.publishing(), &queues::submit(operator), seal(&items, now)?, 0).await?;
         }
         routing::note(&mut tx, plan.unrouted).await?;
+        // A receipt for an operator of before may be at work on them: its cost belongs into the CDR.
+        let ending: Vec<MessageId> = plan.ended.iter().map(|advance| advance.message).collect();
+        dlr::lock(&mut tx, &ending).await?;
         let ended = store::advance::advance(&mut tx, plan.ended, now).await?;
         store::advance::append_events(&mut tx, Self::NAME, &plan.events).await?;
         routing::note_looks(&mut tx, &plan.in_vain, now).await?;

@@ -140,17 +140,34 @@ impl Plan {
             let at = book.ask(&item.question(&paid, &probes, now));
             self.remember(&book.decisions()[ids.len()..], &mut ids)?;
             let (decision, id) = (&book.decisions()[at], ids[at]);
-            match decision.choice() {
-                Some(choice) => {
-                    if catalogue.standings.get().is_capped(choice.operator_id) {
-                        self.capped.insert(choice.operator_id);
-                    }
-                    self.route(item, choice, id, decision.reroute);
-                }
-                None => without.push(Without { code: decision.code(), decision: id, item }),
-            }
+            let Some(choice) = decision.choice() else {
+                let nobody = Without { code: decision.code(), decision: id, item };
+                let asked = (&paid[..], &probes[..], now);
+                without.extend(self.go_back(catalogue, (&mut book, &mut ids), nobody, asked)?);
+                continue;
+            };
+            self.take(catalogue, item, (choice, id, decision.reroute));
         }
         Ok(without)
+    }
+
+    /// Nobody takes a message that waited for an operator without a session, though somebody would have a moment ago: it waits
+    /// there again. Gives it back where that may not carry it either.
+    fn go_back(
+        &mut self,
+        catalogue: &Catalogue,
+        (book, ids): (&mut Book<'_>, &mut Vec<DecisionId>),
+        without: Without,
+        (paid, probes, now): (&[(Currency, Micros)], &[OperatorId], DateTime<Utc>),
+    ) -> Result<Option<Without>, store::Error> {
+        let Some(former) = without.item.waited_for else { return Ok(Some(without)) };
+        let tried = without.item.tried.iter().copied().filter(|operator| *operator != former).collect();
+        let at = book.ask(&Accepted { tried, ..without.item.clone() }.question(paid, probes, now));
+        self.remember(&book.decisions()[ids.len()..], ids)?;
+        let (decision, id) = (&book.decisions()[at], ids[at]);
+        let Some(choice) = decision.choice() else { return Ok(Some(without)) };
+        self.take(catalogue, without.item, (choice, id, decision.reroute));
+        Ok(None)
     }
 
     /// Operators that may still be probed with a message to `network`.
@@ -167,6 +184,19 @@ impl Plan {
             ids.push(id);
         }
         Ok(())
+    }
+
+    /// The operator of `choice` gets the message.
+    fn take(
+        &mut self,
+        catalogue: &Catalogue,
+        item: Accepted,
+        (choice, decision, reroute): (&Candidate, DecisionId, Option<Policy>),
+    ) {
+        if catalogue.standings.get().is_capped(choice.operator_id) {
+            self.capped.insert(choice.operator_id);
+        }
+        self.route(item, choice, decision, reroute);
     }
 
     fn route(&mut self, item: Accepted, choice: &Candidate, decision: DecisionId, reroute: Option<Policy>) {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use contract::{Envelope, Routed, SubmitKey, queues, seal};
+use contract::{Accepted, Envelope, Routed, SubmitKey, queues, seal};
 use domain::reroute::HOPS_MAX;
 use domain::{Catalogue, MessageId, OperatorId, State};
 use queue::{Delivery, Lease, Out, Settle, Take};
@@ -104,7 +104,8 @@ impl Sweep {
         outages::take_back(&mut tx, &gone, now).await?;
         append_events(&mut tx, "sweep", &gone.iter().map(|(id, _)| event(*id, operator, now)).collect::<Vec<_>>())
             .await?;
-        let items: Vec<_> = waiting.into_iter().map(|one| one.item).collect();
+        let items: Vec<_> =
+            waiting.into_iter().map(|one| Accepted { waited_for: Some(operator), ..one.item }).collect();
         let how = self.db.publishing();
         publish::publish(&mut tx, how, queues::ROUTE, seal(&items, now)?, 0).await?;
         let stays = envelope.items.into_iter().filter(|item| gone.iter().all(|(id, _)| *id != item.message_id));

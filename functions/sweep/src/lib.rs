@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use domain::MessageId;
 use domain::live::Live;
 use domain::overrides::Overrides;
 use host::Clock;
@@ -158,6 +159,9 @@ impl Sweep {
         let mut tx = self.db.begin().await?;
         let found = sweep::overdue(&mut tx, now).await?;
         let (advances, events) = verdict::end(&found, now);
+        // A receipt for an operator of before may be at work on them: its cost belongs into the CDR.
+        let ending: Vec<MessageId> = advances.iter().map(|advance| advance.message).collect();
+        store::dlr::lock(&mut tx, &ending).await?;
         let moved = store::advance::advance(&mut tx, advances, now).await?;
         store::advance::append_events(&mut tx, "sweep", &events).await?;
         conclude::conclude(&mut tx, &self.db, &moved, now).await?;

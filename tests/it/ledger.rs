@@ -7,9 +7,11 @@ mod earnings;
 mod given_up;
 mod incremental;
 mod midnight;
+mod records;
 mod refunds;
 mod retention;
 mod seals;
+mod suppliers;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +26,10 @@ use queue::{Out, Settle, Take};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use route::Route;
-use store::accept::{self, Acceptance, Single, accept_batch, accept_gathered};
+use store::accept::{self, Acceptance, NewMessage, Single, accept_batch, accept_gathered};
 use sweep::Sweep;
 
-use crate::world::{CLIENT_DELIVERED, CLIENT_SUBMIT, RESELLER, World};
+use crate::world::{CLIENT_DELIVERED, CLIENT_SUBMIT, RESELLER, World, account, fund};
 
 fn clock() -> Arc<dyn host::Clock> {
     Arc::new(host::clock::System)
@@ -219,6 +221,29 @@ async fn a_hot_wallet_takes_exactly_what_it_can_pay() {
     assert_eq!(world.wallet(world.client).await, (100 * CLIENT_SUBMIT, 100 * CLIENT_SUBMIT));
     assert_eq!(world.wallet(world.reseller).await, (100 * CLIENT_SUBMIT, 100 * RESELLER));
     world.assert_books_are_right().await;
+}
+
+#[tokio::test]
+async fn nothing_is_stored_whatever_number_of_payers_has_no_wallet() {
+    // Two clients of one reseller: one of the three wallets is missing, two, and all of them.
+    for gone in [&["reseller"][..], &["client"], &["client", "reseller"]] {
+        let world = World::with_balance(1_000_000_000_000).await;
+        let other = account(world.pool(), Some(&[world.house, world.reseller]), "client").await;
+        fund(&world.db, other, 1_000_000_000_000, "other client").await;
+        let first = world.message("43405", 1, Utc::now());
+        let mut chain = (*first.chain).clone();
+        chain.links[0].account = other;
+        let second = NewMessage { account_id: other, ..world.message_like("43405", 1, Utc::now(), chain) };
+        let singles = [first, second].map(|message| Single { message, idempotency: None });
+        sqlx::query("DELETE FROM account_balances b USING accounts a WHERE a.id = b.account_id AND a.role = ANY ($1)")
+            .bind(gone)
+            .execute(world.pool())
+            .await
+            .unwrap();
+        let error = format!("{:?}", accept_gathered(&world.db, &singles).await.unwrap_err());
+        assert!(error.contains("22012"), "{gone:?}: {error}");
+        assert_eq!(world.count("SELECT count(*) FROM messages").await, 0, "{gone:?}");
+    }
 }
 
 #[tokio::test]

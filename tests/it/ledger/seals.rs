@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, Micros};
-use store::ledger::{Audit, Extent, Sealed, TopUp};
+use store::ledger::{Audit, Extent, Sealed, TopUp, Violation};
 use uuid::Uuid;
 
 use super::live;
@@ -96,6 +96,57 @@ async fn whoever_touches_the_seals_themselves_is_found() {
         sqlx::query(damage).execute(world.pool()).await.unwrap();
         let found = audit(&world, Extent::Full).await.violations;
         assert!(found.iter().any(|one| one.found == said), "{damage}: {found:?}");
+    }
+}
+
+/// Runs each of `statements`.
+async fn run_all(world: &World, statements: &[&'static str]) {
+    for sql in statements {
+        sqlx::query(*sql).execute(world.pool()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_was_made_again_over_an_altered_entry_is_found() {
+    let world = World::with_balance(RICH).await;
+    seal(&world).await;
+    let entry = top_up(&world, world.client).await;
+    for account in [world.client, world.reseller] {
+        assert_eq!(seal(&world).await.seals, 1);
+        top_up(&world, account).await;
+    }
+    assert_eq!(seal(&world).await.seals, 1);
+    let honest = audit(&world, Extent::Full).await;
+    assert_eq!((honest.head.0, honest.violations), (4, vec![]));
+    let copy =
+        ["CREATE TABLE honest_seals AS TABLE journal_seals", "CREATE TABLE honest_lines AS TABLE balance_ledger"];
+    let back = [
+        "UPDATE balance_ledger l SET reason = h.reason FROM honest_lines h
+         WHERE (h.entry_id, h.line) = (l.entry_id, l.line)",
+        "DELETE FROM journal_seals",
+        "INSERT INTO journal_seals TABLE honest_seals",
+    ];
+    run_all(&world, &copy).await;
+    // The chain ends before the seal that is known, or goes on beyond it.
+    for seals_more in [0, 3] {
+        run(&world, "UPDATE balance_ledger SET reason = 'x' WHERE entry_id = $1", entry).await;
+        run_all(&world, &["DELETE FROM journal_seals WHERE sequence >= 2"]).await;
+        assert_eq!(seal(&world).await.seals, 1);
+        for _ in 0..seals_more {
+            top_up(&world, world.reseller).await;
+            assert_eq!(seal(&world).await.seals, 1);
+        }
+        // No check that finds it takes the new chain for the one that is known.
+        for extent in [Extent::Full, Extent::Incremental, Extent::Full] {
+            let found = audit(&world, extent).await.violations;
+            let is_named = |one: &Violation| {
+                one.rule.starts_with("a sealed entry") && one.found == "seal 4 is not the one that was checked before"
+            };
+            assert!(found.iter().any(is_named), "{extent:?}, {seals_more} more: {found:?}");
+        }
+        run_all(&world, &back).await;
+        seal(&world).await;
+        assert_eq!(audit(&world, Extent::Full).await.violations, []);
     }
 }
 

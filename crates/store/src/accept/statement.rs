@@ -137,8 +137,8 @@ async fn insert(connection: &mut PgConnection, db: &Db, batch: &[&Single], rows:
         )
         SELECT go.ok AS "ok!",
             CASE WHEN go.ok AND $31 THEN queue.send($28, $30, $32::bigint[]) END::text AS sent,
-            -- Nothing is stored without its hold: a payer without a wallet fails the statement.
-            CASE WHEN go.ok THEN 1 / (1 - abs(cardinality($1) - (SELECT count(*) FROM held))) END AS held
+            -- Nothing is stored without its hold: any payer without a wallet has it divide by zero.
+            CASE WHEN go.ok THEN 1 / (cardinality($1) = (SELECT count(*) FROM held))::int END AS held
         FROM go
         "#,
         &rows.wallets,

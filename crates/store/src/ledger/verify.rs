@@ -1,8 +1,10 @@
 //! `chappe ledger verify`: the invariants of money, checked against what is stored.
 //!
-//! A full check reads everything. An incremental one goes on from the last check that found nothing: it reads the
-//! seals and lines behind it, adds them to the sums of each wallet and each account with an operator that were kept then,
-//! and leaves out messages that had ended for good and acts of people that were right. Every check reads one picture of the database and disturbs no writer.
+//! A full check reads everything. So that a chain of seals that was made again does not pass for the one it replaces,
+//! the seal at which the last check ended that found nothing must be there as it was. An incremental check goes on from
+//! there: it reads the seals and lines behind it, adds them to the sums of each wallet and each account with an operator
+//! that were kept then, and leaves out messages that had ended for good and acts of people that were right. Every check
+//! reads one picture of the database and disturbs no writer.
 
 mod checkpoint;
 mod counters;
@@ -98,16 +100,18 @@ pub async fn audit(
     ] {
         sqlx::query(setting).execute(&mut *tx).await?;
     }
+    let last = checkpoint::last(&mut tx).await?;
+    let known = last.as_ref().map(Since::chain).unwrap_or_default();
     let since = match extent {
         Extent::Full => None,
-        Extent::Incremental => checkpoint::last(&mut tx).await?,
+        Extent::Incremental => last,
     };
     let extent = if since.is_some() { Extent::Incremental } else { Extent::Full };
     let mut since = since.unwrap_or_default();
     let mut watch = Watch::new(&mut tx, &since, progress).await?;
 
     watch.next("a sealed entry is as it was sealed");
-    let chain = seals::check(&mut tx, since.chain(), now, &mut watch).await?;
+    let chain = seals::check(&mut tx, since.chain(), &known, now, &mut watch).await?;
     watch.say(chain.found.clone());
     since.late.clone_from(&chain.late);
     rules::check(&mut tx, &since, &mut watch).await?;

@@ -22,8 +22,8 @@ pub(super) async fn unpaired(connection: &mut PgConnection, since: &Since) -> Re
             WHERE l.ledger = 'wallet' AND l.operation IN ('capture', 'refund', 'lookup')
             UNION ALL
             SELECT entry_id, operation, account_id, currency, 0, posted_micros FROM lines
-            -- What goes out again is another rule's.
-            WHERE ledger = 'revenue' AND operation NOT IN ('revenue_credit', 'payout')
+            -- What goes out, and what comes back of that, is another rule's.
+            WHERE ledger = 'revenue' AND operation NOT IN ('revenue_credit', 'payout', 'correction')
         )
         SELECT entry_id AS "entry!", seller AS "seller!", sum(earned)::text AS "earned!", sum(paid)::text AS "paid!"
         FROM sides GROUP BY entry_id, operation, seller, currency HAVING sum(earned) <> sum(paid) LIMIT 100

@@ -239,10 +239,26 @@ async fn records(connection: &mut PgConnection, since: &Since) -> Result<Vec<Str
         .collect())
 }
 
+/// Messages whose last CDR says another price, state or cost than they do. The cost is that of the hops of one currency;
+/// what each hop before the last took stands beside it. What operators are owed is checked against messages and their
+/// hops, and once those have gone against these CDRs.
 async fn amounts(connection: &mut PgConnection, since: &Since) -> Result<Vec<String>, Error> {
     let rows = query!(
         r#"SELECT m.id FROM messages m JOIN sms_cdr c ON c.message_id = m.id AND c.correction = m.corrections + m.late_costs
-           WHERE m.id >= $1 AND c.message_id >= $1 AND (c.price_micros <> m.captured_micros OR c.state <> m.state) LIMIT 100"#,
+           WHERE m.id >= $1 AND c.message_id >= $1 AND (c.price_micros <> m.captured_micros OR c.state <> m.state
+               OR c.cost_currency IS DISTINCT FROM m.cost_currency OR c.operator_id IS DISTINCT FROM m.operator_id
+               OR c.cost_micros <> coalesce(m.unit_cost_micros, 0) * coalesce(m.hop_accepted,
+                       CASE WHEN m.hop = 0 AND m.cost_charge_on = 'submit' THEN m.accepted_segments END, 0)
+                   + CASE WHEN m.hop > 0 THEN hops_cost(m.id, m.hop, m.cost_currency) ELSE 0 END
+               OR CASE WHEN m.hop = 0 THEN c.hops IS NOT NULL ELSE (
+                       SELECT jsonb_agg(jsonb_build_array(h -> 'hop', h -> 'operator_id', h -> 'cost_currency',
+                           h -> 'unit_cost_micros', h -> 'accepted_segments') ORDER BY h -> 'hop')
+                       FROM jsonb_array_elements(c.hops) h
+                   ) IS DISTINCT FROM (
+                       SELECT jsonb_agg(jsonb_build_array(b.hop, b.operator_id, b.cost_currency, b.unit_cost_micros,
+                           coalesce(b.accepted_segments, 0)) ORDER BY b.hop)
+                       FROM message_hops b WHERE b.message_id = m.id AND b.hop < m.hop
+                   ) END) LIMIT 100"#,
         since.message
     )
     .fetch_all(connection)

@@ -38,17 +38,19 @@ struct Seal {
 
 type Leaves = HashMap<Uuid, [u8; 8]>;
 
-/// Checks every seal behind `from`, whose hash is known, and the entries under it.
+/// Checks every seal behind `from`, whose hash is known, and the entries under it; and that the seal `known`, at which the
+/// last clean check ended, is still there: who alters an entry and has it sealed again makes another chain that is whole.
 pub(super) async fn check(
     connection: &mut PgConnection,
     from: Chain,
+    known: &Chain,
     now: DateTime<Utc>,
     watch: &mut Watch<'_>,
 ) -> Result<Chain, Error> {
     canonical(connection).await?;
     let late = late_leaves(connection).await?;
     let mut chain = Chain { found: Vec::new(), ..from };
-    if let Some(found) = changed_head(connection, &chain).await? {
+    if let Some(found) = changed_head(connection, known).await? {
         chain.found.push(found);
     }
     loop {
@@ -82,15 +84,15 @@ fn next(id: Uuid) -> Uuid {
 }
 
 /// The seal at which an earlier check ended must be as it was.
-async fn changed_head(connection: &mut PgConnection, chain: &Chain) -> Result<Option<String>, Error> {
-    if chain.sequence == 0 {
+async fn changed_head(connection: &mut PgConnection, known: &Chain) -> Result<Option<String>, Error> {
+    if known.sequence == 0 {
         return Ok(None);
     }
-    let row = query!("SELECT hash FROM journal_seals WHERE shard = $1 AND sequence = $2", SHARD, chain.sequence)
+    let row = query!("SELECT hash FROM journal_seals WHERE shard = $1 AND sequence = $2", SHARD, known.sequence)
         .fetch_optional(connection)
         .await?;
-    let is_same = row.is_some_and(|row| row.hash == chain.hash);
-    Ok((!is_same).then(|| format!("seal {} is not the one that was checked before", chain.sequence)))
+    let is_same = row.is_some_and(|row| row.hash == known.hash);
+    Ok((!is_same).then(|| format!("seal {} is not the one that was checked before", known.sequence)))
 }
 
 async fn read(connection: &mut PgConnection, behind: i64) -> Result<Vec<Seal>, Error> {

@@ -3,6 +3,7 @@
 mod admin;
 mod auth;
 mod batch;
+mod command_line;
 mod currencies;
 mod exchange;
 mod explain;

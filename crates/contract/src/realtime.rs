@@ -26,7 +26,8 @@ pub struct RealtimeEvent {
     pub listeners: Vec<AccountId>,
     /// What happened.
     pub event: CustomerEvent,
-    /// What the account pays is not the business of these listeners: its price is not told.
+    /// What the account pays is not the business of these listeners: neither its price is told, nor what it can spend,
+    /// which changes by it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hides_price: bool,
 }
@@ -35,8 +36,10 @@ impl RealtimeEvent {
     /// What these listeners hear.
     pub fn frame(&self) -> Frame {
         let mut body = self.event.body();
-        if self.hides_price && !body["data"]["price"].is_null() {
-            body["data"]["price"] = Value::Null;
+        for amount in ["price", "available"] {
+            if self.hides_price && !body["data"][amount].is_null() {
+                body["data"][amount] = Value::Null;
+            }
         }
         Frame::with(&self.event, body)
     }
@@ -171,7 +174,33 @@ impl Said {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+    use domain::{Micros, ThresholdId};
+    use uuid::Uuid;
+
     use super::*;
+    use crate::event::BalanceEvent;
+
+    #[test]
+    fn who_may_not_know_prices_hears_that_a_balance_is_low_and_not_what_it_is() {
+        let account = AccountId::generate();
+        let event = CustomerEvent::Balance(BalanceEvent {
+            id: Uuid::nil(),
+            account_id: account,
+            threshold_id: ThresholdId::generate(),
+            url: String::new(),
+            threshold: Micros::new(500_000_000),
+            available: Micros::new(499_000_000),
+            currency: "UZS".parse().unwrap(),
+            at: DateTime::UNIX_EPOCH,
+        });
+        for (hides_price, expected) in [(false, json!({"amount": "499.00", "currency": "UZS"})), (true, Value::Null)] {
+            let heard = RealtimeEvent { listeners: Vec::new(), event: event.clone(), hides_price }.frame();
+            let heard: Value = serde_json::from_str(&heard.json).unwrap();
+            assert_eq!(heard["data"]["available"], expected);
+            assert_eq!(heard["data"]["account_id"], json!(account));
+        }
+    }
 
     #[test]
     fn what_clients_say_is_answered() {

@@ -99,6 +99,8 @@ pub struct Cdr {
     pub receipt_id: Option<Uuid>,
     /// What kind of traffic it was.
     pub traffic_class: Option<String>,
+    /// The template that its text was made of, as the customer said it.
+    pub template: Option<String>,
     /// When it was accepted.
     pub accepted_at: DateTime<Utc>,
     /// When it ended.
@@ -212,7 +214,8 @@ async fn fitting(
     looked: &[Place],
 ) -> Result<Vec<Cdr>, Error> {
     let (ids, corrections): (Vec<Uuid>, Vec<i16>) = looked.iter().copied().unzip();
-    // Both: the account that is filtered by must lie below who asked, still.
+    // Both: the account that is filtered by must lie below who asked, still. A record outlives its message, which only
+    // adds what the record does not hold.
     let rows = query_as!(
         Cdr,
         r#"SELECT c.message_id, c.correction, c.account_id, c.recipient, c.sender, c.mcc_mnc, c.encoding, c.segments,
@@ -226,9 +229,12 @@ async fn fitting(
                    - CASE WHEN c.correction = 0 THEN 0 ELSE
                        cdr_converted(p.converted_micros, p.cost_micros, p.cost_currency, p.currency, p.hops) END
                    AS converted_micros, c.hops,
-               p.hops AS "hops_before?", c.capture_entry_id, m.submit_entry_id AS "submit_entry_id?",
-               m.final_entry_id AS "final_entry_id?", m.hop_entry_id AS "supplier_entry_id?", c.client_reference,
-               m.receipt_id AS "receipt_id?", m.traffic_class AS "traffic_class?", c.accepted_at, c.ended_at
+               p.hops AS "hops_before?", c.capture_entry_id,
+               coalesce(c.submit_entry_id, m.submit_entry_id) AS "submit_entry_id?",
+               coalesce(c.final_entry_id, m.final_entry_id) AS "final_entry_id?",
+               m.hop_entry_id AS "supplier_entry_id?", c.client_reference, m.receipt_id AS "receipt_id?",
+               coalesce(c.traffic_class, m.traffic_class) AS "traffic_class?",
+               coalesce(c.template, m.template) AS "template?", c.accepted_at, c.ended_at
            FROM unnest($1::uuid[], $2::smallint[]) AS i (id, correction)
            JOIN sms_cdr c ON c.message_id = i.id AND c.correction = i.correction
            JOIN accounts a ON a.id = c.account_id AND a.path @> ARRAY[$3::uuid] AND a.path @> ARRAY[$4::uuid]

@@ -93,7 +93,7 @@ pub async fn names(db: &Db) -> Result<HashMap<Network, String>, Error> {
 
 /// Publishes prices of one plan as [`crate::tariffs::publish`] does, all at once: each closes the one that holds at its
 /// moment, and ends where a later one begins. The constraint `tariffs_do_not_overlap` refuses a second price of the same
-/// moment. `false`: the plan is not in the tenant's subtree.
+/// moment. `false`: the plan is not the tenant's, nor is it the house.
 pub async fn publish(
     tx: &mut PgConnection,
     tenant: AccountId,

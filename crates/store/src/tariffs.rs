@@ -75,7 +75,8 @@ pub struct NewTariff {
     pub from: DateTime<Utc>,
 }
 
-/// Makes a price list of `owner`, in its currency where no other is named: only the house sells in several. `false`: the owner is not in the tenant's subtree.
+/// Makes a price list of `owner`, in its currency where no other is named: only the house sells in several. `false`: the
+/// owner is not the tenant, which only the house may make lists for.
 /// The constraint `tariff_plans_owner_account_id_name_key` refuses a name that is taken.
 pub async fn create_plan(
     tx: &mut PgConnection,
@@ -86,7 +87,8 @@ pub async fn create_plan(
 ) -> Result<bool, Error> {
     let made = query!(
         "INSERT INTO tariff_plans (id, owner_account_id, name, currency)
-         SELECT $2, a.id, $4, coalesce($5, a.currency) FROM accounts a WHERE a.id = $3 AND a.path @> ARRAY[$1::uuid]",
+         SELECT $2, a.id, $4, coalesce($5, a.currency) FROM accounts a
+         WHERE a.id = $3 AND (a.id = $1 OR EXISTS (SELECT FROM accounts h WHERE h.id = $1 AND h.parent_id IS NULL))",
         tenant.uuid(),
         id.uuid(),
         owner.uuid(),
@@ -123,11 +125,11 @@ pub async fn list_plans(db: &Db, tenant: AccountId, page: Page) -> Result<Vec<Pl
         .collect()
 }
 
-/// Who sells by this plan, where it is in the tenant's subtree.
+/// Who sells by this plan, where that is the tenant itself; the house sets the prices of all.
 pub async fn plan_owner(tx: &mut PgConnection, tenant: AccountId, plan: PlanId) -> Result<Option<AccountId>, Error> {
     let row = query!(
         "SELECT p.owner_account_id FROM tariff_plans p JOIN accounts a ON a.id = p.owner_account_id
-         WHERE p.id = $2 AND a.path @> ARRAY[$1::uuid]",
+         WHERE p.id = $2 AND (a.id = $1 OR EXISTS (SELECT FROM accounts h WHERE h.id = $1 AND h.parent_id IS NULL))",
         tenant.uuid(),
         plan.uuid(),
     )
@@ -156,7 +158,7 @@ pub async fn changes_the_past(tx: &mut PgConnection, new: &NewTariff) -> Result<
 
 /// Publishes a price: closes the one that holds at its moment, and ends where a later one begins. The
 /// constraint `tariffs_do_not_overlap` refuses a second price of the same moment.
-/// `false`: the plan is not in the tenant's subtree.
+/// `false`: the plan is not the tenant's.
 pub async fn publish(tx: &mut PgConnection, tenant: AccountId, new: &NewTariff) -> Result<bool, Error> {
     // One after the other: two that close each other's row at the same time would wait for each other for ever.
     query!("SELECT id FROM tariff_plans WHERE id = $1 FOR NO KEY UPDATE", new.plan.uuid())

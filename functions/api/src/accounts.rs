@@ -20,7 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::Api;
 use crate::auth::{Caller, Scope};
-use crate::balance::Balance;
+use crate::balance::AccountBalance;
 use crate::body::Raw;
 use crate::change::{Change, found};
 use crate::check::Check;
@@ -111,7 +111,7 @@ struct Account {
     /// May send as anybody.
     any_sender: bool,
     /// Its wallet.
-    balance: Balance,
+    balance: AccountBalance,
     /// When it was made.
     #[serde(serialize_with = "crate::time::millis")]
     created_at: DateTime<Utc>,
@@ -120,7 +120,7 @@ struct Account {
     updated_at: DateTime<Utc>,
 }
 
-fn view(row: accounts::Account) -> Account {
+fn view(caller: &Caller, row: accounts::Account) -> Account {
     Account {
         id: row.id.to_string(),
         parent_id: row.parent.map(|id| id.to_string()),
@@ -131,7 +131,7 @@ fn view(row: accounts::Account) -> Account {
         plan_id: row.plan.map(|id| id.to_string()),
         segments_per_second: row.segments_per_second,
         any_sender: row.any_sender,
-        balance: Balance::of(&row.wallet),
+        balance: AccountBalance::of(&row.wallet, caller.knows_prices_between(row.id, row.parent)),
         created_at: row.created_at,
         updated_at: row.updated_at,
     }
@@ -248,7 +248,7 @@ async fn check_plan(
 
 async fn show(api: &Api, caller: &Caller, id: AccountId) -> Result<Json<Account>, Problem> {
     let account = accounts::get(&api.db, caller.account, id).await?;
-    account.map(view).map(Json).ok_or_else(Problem::not_found)
+    account.map(|row| view(caller, row)).map(Json).ok_or_else(Problem::not_found)
 }
 
 /// List your own account and all below it, newest first.
@@ -262,7 +262,7 @@ async fn list_accounts(
     caller.may(Scope::AccountRead)?;
     let page = query.page()?;
     let rows = accounts::list(&api.db, caller.account, page).await?;
-    Ok(Json(List::new(page, rows, |row| row.id.uuid(), view)))
+    Ok(Json(List::new(page, rows, |row| row.id.uuid(), |row| view(&caller, row))))
 }
 
 /// Read an account.

@@ -99,8 +99,13 @@ impl Caller {
     /// What accounts further down agree among themselves, and so what each of them earns, is theirs. The house runs the
     /// platform: it keeps the books of all, and sees all.
     pub(crate) fn knows_prices_of(&self, catalogue: &Catalogue, account: AccountId) -> bool {
-        let seller = || catalogue.accounts.get(&account).and_then(|account| account.parent);
-        self.role == Role::Admin || account == self.account || seller() == Some(self.account)
+        let seller = catalogue.accounts.get(&account).and_then(|account| account.parent);
+        self.knows_prices_between(account, seller)
+    }
+
+    /// The same of an account whose seller is at hand.
+    pub(crate) fn knows_prices_between(&self, account: AccountId, seller: Option<AccountId>) -> bool {
+        self.role == Role::Admin || account == self.account || seller == Some(self.account)
     }
 
     /// The same, or a refusal.

@@ -27,7 +27,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Api>> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Whose {
-    /// An account below your own; else your own.
+    /// An account right below you; your own when nothing is said. The house reads all.
     account_id: Option<String>,
 }
 
@@ -68,6 +68,39 @@ impl Balance {
     }
 }
 
+/// The wallet of an account in the eyes of the caller. What it has before a message and behind it tells what the message
+/// costs it, so the amounts are those of wallets whose prices the caller knows.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AccountBalance {
+    /// `prepaid`: what is there can be spent. `postpaid`: there is a credit limit, too.
+    #[schema(example = "prepaid")]
+    kind: &'static str,
+    /// What is there; null of accounts further down than right below you.
+    #[schema(example = "50000.00")]
+    balance: Option<String>,
+    /// What is set aside for messages under way; null of accounts further down than right below you.
+    #[schema(example = "150.00")]
+    held: Option<String>,
+    /// What can be spent now: `balance` + `credit_limit` - `held`; null of accounts further down than right below you.
+    #[schema(example = "49850.00")]
+    available: Option<String>,
+    /// How far below zero the balance may go.
+    #[schema(example = "0.00")]
+    credit_limit: String,
+    /// ISO 4217.
+    #[schema(example = "UZS")]
+    currency: String,
+}
+
+impl AccountBalance {
+    /// `is_known`: what the account pays is the caller's business.
+    pub(crate) fn of(wallet: &Wallet, is_known: bool) -> Self {
+        let Balance { kind, balance, held, available, credit_limit, currency } = Balance::of(wallet);
+        let told = |amount: String| is_known.then_some(amount);
+        Self { kind, balance: told(balance), held: told(held), available: told(available), credit_limit, currency }
+    }
+}
+
 /// A wallet, and how long it lasts.
 #[derive(Serialize, ToSchema)]
 struct WalletBalance {
@@ -95,6 +128,7 @@ async fn get_balance(
     let account = account_of(&mut check, query.account_id.as_deref(), caller.account);
     let account = check.finish_with(account)?;
     caller.sees(&api.catalogue.get(), account)?;
+    caller.knows_prices(&api.catalogue.get(), account)?;
     let wallet = ledger::balance(&api.db, account).await?.ok_or_else(Problem::not_found)?;
     let now = crate::time::now();
     let burn = ledger::burn::per_hour(&api.db, account, now).await?;

@@ -45,7 +45,7 @@ struct CreatePlan {
     /// For people; unique among your plans.
     #[schema(example = "Retail 2026")]
     name: String,
-    /// Who sells by it; your own account when nothing is said.
+    /// Who sells by it; your own account when nothing is said. Only the house makes lists of others.
     account_id: Option<String>,
     /// Of its prices, ISO 4217; that of its owner when nothing is said. Only the house can sell in another: to accounts right
     /// below it that pay in that.
@@ -126,6 +126,9 @@ async fn create_plan(
     let owner = named(&api, &caller, &mut check, account_id.as_deref())?;
     let currency: Option<Currency> = check.parse_some("/currency", currency.as_deref());
     let owner = check.finish_with(owner)?;
+    if owner != caller.account {
+        caller.is_house()?;
+    }
     let own = api.catalogue.get().accounts.get(&owner).map(|account| (account.currency, account.parent));
     let (own, seller) = own.ok_or_else(Problem::not_found)?;
     if currency.is_some_and(|currency| currency != own) && seller.is_some() {
@@ -171,7 +174,7 @@ async fn list_plans(
     Ok(Json(List::new(page, rows, |row| row.id.uuid(), view)))
 }
 
-/// Publish a price. It closes the one that holds at its moment.
+/// Publish a price in a plan of your own; the house in any. It closes the one that holds at its moment.
 #[utoipa::path(post, path = "/v1/tariffs", tag = "prices", request_body = PublishTariff,
     responses((status = 201, body = Tariff), Refusals))]
 async fn publish_tariff(

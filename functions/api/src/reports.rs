@@ -39,7 +39,8 @@ pub(crate) struct Filters {
     /// The last day; today when nothing is said.
     #[param(example = "2026-11-30")]
     to: Option<String>,
-    /// `day`, `account`, `country`, `network`, `operator` and `sender`, apart by commas. Operators are the house's business.
+    /// `day`, `account`, `country`, `network`, `operator` and `sender`, apart by commas. Operators are the house's business: a message that went over
+    /// several stands at the last of them, with what all of them cost; what each is owed says `/v1/operators/{id}/account`.
     #[param(example = "day,network")]
     by: Option<String>,
     /// Of this account and those below it.

@@ -18,7 +18,7 @@ use sweep::Sweep;
 use testkit::eventually;
 use uuid::Uuid;
 
-use super::money::ON_SUBMIT;
+use super::money::{ON_SUBMIT, carry};
 use super::rig::{Rig, send};
 
 /// CDRs of the client in each test.
@@ -235,6 +235,29 @@ async fn a_record_shows_what_was_given_back_of_the_viewers_own_price() {
             assert_eq!((&refund["entry_id"], &refund["reason"]), (entry, &json!("=a forged receipt")));
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_whose_message_has_gone_keeps_what_it_holds_itself() {
+    let rig = Rig::new().await;
+    let said = json!({"to": ON_SUBMIT, "traffic_class": "otp", "template": "login-code.v2"});
+    rig.post(&rig.client, "/v1/messages", &send(&said)).await.expect(201);
+    carry(&rig.world, ReceiptState::Delivered).await;
+    let told = async || {
+        let path = rig.export(&rig.client, &json!({"format": "ndjson"})).await;
+        rig.export_all(100).await;
+        let file = rig.get(&rig.client, &format!("{path}/download")).await.expect(200);
+        let record: Value = serde_json::from_slice(&file.bytes).unwrap();
+        ["traffic_class", "template", "capture_entry_id", "submit_entry_id", "final_entry_id"]
+            .map(|name| record[name].clone())
+    };
+    let before = told().await;
+    assert_eq!(before[..2], [json!("otp"), json!("login-code.v2")]);
+    assert!(before.iter().all(Value::is_string), "{before:?}");
+    let later = Utc::now() + chrono::TimeDelta::days(500);
+    store::sweep::retention(&rig.world.db, store::sweep::Retention::default(), later).await.unwrap();
+    assert_eq!(rig.world.count("SELECT count(*) FROM messages").await, 0);
+    assert_eq!(told().await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -192,6 +192,38 @@ async fn the_policy_says_what_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_believed_for_its_lifetime_by_messages_and_decisions_alike() {
+    let fake = Fake::default();
+    fake.knows("998931234567", "43404");
+    let rig = rig(&fake, "always").await;
+    let decided = async |account: AccountId| {
+        let question = json!({"to": "+998931234567", "account_id": account});
+        let told = rig.post(&rig.house, "/v1/routing/decision", &question).await.expect(200).json();
+        told["mcc_mnc"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(decided(rig.world.client).await, "43405", "a decision asks nobody");
+    assert_eq!((rig.priced("+998931234567").await.0, fake.asked()), ("43404".to_owned(), 1));
+    assert_eq!(decided(rig.world.client).await, "43404");
+    assert_eq!(decided(rig.world.house).await, "43405", "the house agreed to no look-ups");
+    let left: i64 =
+        rig.world.count("SELECT extract(epoch FROM expires_at - looked_up_at)::bigint FROM number_lookups").await;
+    let told = rig.get(&rig.house, "/v1/lookup-providers").await.expect(200).json();
+    assert_eq!(json!(left), told["data"][0]["lifetime_seconds"]);
+    sqlx::query("UPDATE number_lookups SET looked_up_at = looked_up_at - interval '400 days', expires_at = now()")
+        .execute(rig.world.pool())
+        .await
+        .unwrap();
+    assert_eq!(decided(rig.world.client).await, "43405");
+    rig.agree(&rig.reseller, rig.world.client, &json!({"policy": "cached", "price": "3"})).await;
+    assert_eq!(seen(&rig.look_up("998931234567").await)[3], "prefix", "what is over is known no more");
+    assert_eq!(fake.asked(), 1);
+    rig.agree(&rig.reseller, rig.world.client, &json!({"policy": "always", "price": "3"})).await;
+    assert_eq!(seen(&rig.look_up("998931234567").await)[3], "provider");
+    assert_eq!((fake.asked(), rig.spent().await[0].0), (2, 2 * CLIENT_PRICE), "asked again, and charged again");
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_hangs_holds_messages_up_for_its_time_at_most() {
     let fake = Fake { hangs: true, ..Fake::default() };
     let rig = rig(&fake, "always").await;
@@ -436,7 +468,16 @@ async fn look_ups_stand_in_statements_burn_rates_shares_and_the_account_of_their
     let none = format!("/v1/statement/{}/lookups", other["data"][0]["entry_id"].as_str().unwrap());
     assert_eq!(rig.get(&rig.client, &none).await.expect(200).json()["data"], json!([]));
     rig.world.assert_books_are_right().await;
+    opened_on_the_command_line(&rig).await;
     owed(&rig).await;
+}
+
+async fn opened_on_the_command_line(rig: &Rig) {
+    let lines = rig.get(&rig.client, "/v1/statement?operation=lookup").await.expect(200).json();
+    let entry = lines["data"][0]["entry_id"].as_str().unwrap();
+    let (done, told) = rig.chappe(&rig.client, &["statement", entry]).await;
+    let shown = ["+998931234568", "+998931234569", "43408", "3.00"].iter().all(|cell| told.contains(cell));
+    assert!(done && shown, "{told}");
 }
 
 /// One look of the sweep so many minutes from now; answers how many suppliers have just run low.
@@ -488,6 +529,9 @@ async fn owed(rig: &Rig) {
         .collect();
     let told: Vec<_> = told.iter().map(|(of, amount)| (of.as_str().unwrap(), amount.as_str().unwrap())).collect();
     assert_eq!(told, [("supplier_payment", "10.00"), ("lookup", "-1.00"), ("lookup", "-0.50")]);
+    let paid = rig.get(&rig.house, "/v1/transactions?kind=supplier_payment").await.expect(200).json();
+    let [paid] = paid["data"].as_array().unwrap().as_slice() else { panic!("{paid}") };
+    assert!(path.ends_with(paid["provider_id"].as_str().unwrap()) && paid["operator_id"].is_null(), "{paid}");
     rig.world.assert_books_are_right().await;
 }
 
@@ -541,6 +585,40 @@ async fn the_checks_find_what_was_done_to_look_ups() {
         }
     }
     assert_eq!(audit(Extent::Incremental).await.violations, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_checks_find_what_was_done_to_the_account_with_a_provider() {
+    let fake = Fake::default();
+    fake.knows("998931234567", "43408");
+    let rig = rig(&fake, "always").await;
+    rig.look_up("+998931234567").await;
+    let now = chrono::Utc::now() + chrono::TimeDelta::seconds(1);
+    let mut tx = rig.world.db.begin().await.unwrap();
+    store::ledger::supplier::look(&mut tx, now + chrono::TimeDelta::minutes(10)).await.unwrap();
+    tx.commit().await.unwrap();
+    store::ledger::seal(&rig.world.db, now, chrono::TimeDelta::zero()).await.unwrap();
+    let audit = async |extent| store::ledger::audit(&rig.world.db, extent, now, &mut |_| ()).await.unwrap();
+    assert_eq!(audit(Extent::Full).await.violations, []);
+    run(&rig, "CREATE TABLE honest_accounts AS TABLE supplier_accounts".to_owned()).await;
+    let moved = "UPDATE supplier_accounts SET cost_micros = cost_micros + 1, paid_micros = paid_micros + 1";
+    // What a check that goes on from the one before sees is how a provider's cost and payments differ.
+    let rows = [
+        (Extent::Full, "DELETE FROM supplier_accounts", true),
+        (Extent::Incremental, "DELETE FROM supplier_accounts", true),
+        (Extent::Full, moved, true),
+        (Extent::Incremental, moved, false),
+    ];
+    for (extent, damage, is_seen) in rows {
+        run(&rig, damage.to_owned()).await;
+        let found = audit(extent).await;
+        assert_eq!(found.extent, extent);
+        let rule = "an account with a supplier is the fold of its journal lines";
+        assert_eq!(found.violations.iter().any(|one| one.rule == rule), is_seen, "{damage}: {:?}", found.violations);
+        run(&rig, "DELETE FROM supplier_accounts".to_owned()).await;
+        run(&rig, "INSERT INTO supplier_accounts TABLE honest_accounts".to_owned()).await;
+    }
+    assert_eq!(audit(Extent::Full).await.violations, []);
 }
 
 async fn run(rig: &Rig, sql: String) {

@@ -6,6 +6,7 @@ mod bounds;
 mod caps;
 mod corrections;
 mod credit_limits;
+mod depth;
 pub(super) mod margins;
 mod payouts;
 mod refunds;
@@ -20,7 +21,7 @@ mod transfers;
 use std::sync::Arc;
 
 use bill::Bill;
-use chrono::Utc;
+use chrono::{DateTime, TimeDelta, Utc};
 use contract::{Envelope, Outcome, OutcomeClass, Receipt, ReceiptState, Routed, SegmentOutcome, queues, seal};
 use dlr::Dlr;
 use domain::{AccountId, Private};
@@ -62,6 +63,11 @@ pub(super) fn micros(amount: &Value) -> i64 {
 
 /// Carries what was accepted through route, operator and receipt, all of which end in `last`.
 pub(super) async fn carry(world: &World, last: ReceiptState) {
+    carry_as(world, || (last, TimeDelta::zero())).await;
+}
+
+/// The same; `end` says of one message after the other in which state it ends, and how long after its submit.
+pub(super) async fn carry_as(world: &World, mut end: impl FnMut() -> (ReceiptState, TimeDelta)) {
     let clock: Arc<dyn host::Clock> = Arc::new(host::clock::System);
     pump(world, &Route::new(world.db.clone(), Arc::clone(&world.catalogue), Arc::clone(&clock)), queues::ROUTE).await;
     for operator in world.operators {
@@ -69,10 +75,15 @@ pub(super) async fn carry(world: &World, last: ReceiptState) {
         let take = Take { max: 10, wait: std::time::Duration::ZERO, lease: std::time::Duration::from_secs(30) };
         for delivery in world.queue.receive(&name, take).await.unwrap() {
             let envelope: Envelope<Routed> = serde_json::from_slice(&delivery.body).unwrap();
-            let outcomes: Vec<Outcome> = envelope.items.iter().map(|item| accepted(item, operator)).collect();
-            let receipts: Vec<Receipt> = outcomes.iter().flat_map(|outcome| receipts(outcome, last)).collect();
+            let (mut outcomes, mut told): (Vec<Outcome>, Vec<Receipt>) = (Vec::new(), Vec::new());
+            for item in &envelope.items {
+                let (last, after) = end();
+                let outcome = accepted(item, operator, Utc::now() - after);
+                told.extend(receipts(&outcome, last, outcome.at + after));
+                outcomes.push(outcome);
+            }
             publish(world, queues::BILL, &outcomes).await;
-            publish(world, queues::DLR, &receipts).await;
+            publish(world, queues::DLR, &told).await;
             world.queue.settle(&name, vec![(delivery.lease, Settle::Ack)]).await;
         }
     }
@@ -88,7 +99,7 @@ async fn publish<T: contract::Item>(world: &World, queue: &str, items: &[T]) {
     }
 }
 
-fn accepted(message: &Routed, operator_id: domain::OperatorId) -> Outcome {
+fn accepted(message: &Routed, operator_id: domain::OperatorId, at: DateTime<Utc>) -> Outcome {
     let segment = |segment| SegmentOutcome {
         segment,
         status: Some(0),
@@ -101,12 +112,12 @@ fn accepted(message: &Routed, operator_id: domain::OperatorId) -> Outcome {
         operator_id,
         hop: message.hop,
         class: OutcomeClass::Accepted,
-        at: Utc::now(),
+        at,
         segments: (1..=message.segments).map(segment).collect(),
     }
 }
 
-fn receipts(outcome: &Outcome, last: ReceiptState) -> Vec<Receipt> {
+fn receipts(outcome: &Outcome, last: ReceiptState, received_at: DateTime<Utc>) -> Vec<Receipt> {
     let receipt = |part: &SegmentOutcome| Receipt {
         operator_id: outcome.operator_id,
         smpp_message_id: part.smpp_message_id.clone().unwrap(),
@@ -114,7 +125,7 @@ fn receipts(outcome: &Outcome, last: ReceiptState) -> Vec<Receipt> {
         error: "000".into(),
         meaning: None,
         done_at: None,
-        received_at: Utc::now(),
+        received_at,
         raw: Private::new("id:1 stat:DELIVRD"),
         lookups: 0,
     };

@@ -1,10 +1,11 @@
 //! Reports of traffic, as house, reseller and client read them.
 
-use contract::ReceiptState::Delivered;
+use chrono::TimeDelta;
+use contract::ReceiptState::{Delivered, Undeliverable};
 use serde_json::{Value, json};
 
-use super::money::ON_SUBMIT;
-use super::rig::{ALL, Rig};
+use super::money::{ON_SUBMIT, carry_as};
+use super::rig::{ALL, Rig, send};
 use crate::ledger::live;
 
 const PATH: &str = "/v1/reports/traffic";
@@ -150,6 +151,49 @@ async fn reports_are_divided_and_filtered() {
         let of_one = rows(&rig, &rig.house, &format!("operator_id={operator}&by=operator")).await;
         assert!(of_one.iter().all(|row| row["operator_id"] == operator.to_string()), "{of_one:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipt_times_are_bounds_of_their_buckets_and_the_rate_is_of_all_that_ended() {
+    let rig = Rig::new().await;
+    // How each message ends, and how many milliseconds after its submit. A time that is a bound lies in the bucket
+    // behind it: these lie in those up to 100, 200, 300, 500, 700, 1000, 1500 and 15000.
+    let ends = [
+        (Delivered, 99),
+        (Delivered, 100),
+        (Delivered, 299),
+        (Delivered, 300),
+        (Delivered, 650),
+        (Delivered, 700),
+        (Undeliverable, 1_200),
+        (Undeliverable, 14_999),
+    ];
+    let post = async || rig.post(&rig.client, "/v1/messages", &send(&json!({}))).await.expect(201).text("id");
+    let canceled = post().await;
+    rig.call("DELETE", &format!("/v1/messages/{canceled}"), Some(&rig.client), None).await.expect(200);
+    for _ in &ends {
+        post().await;
+    }
+    let mut next = ends.into_iter();
+    carry_as(&rig.world, || {
+        let (state, after_ms) = next.next().expect("no message more than was sent");
+        (state, TimeDelta::milliseconds(after_ms))
+    })
+    .await;
+    assert_eq!(next.len(), 0, "every message was carried");
+    store::traffic::fold(&rig.world.db).await.unwrap();
+    for token in [&rig.house, &rig.reseller, &rig.client] {
+        let seen = rows(&rig, token, "").await.remove(0);
+        let told = ["messages", "delivered", "unconfirmed", "failed"].map(|name| seen[name].as_i64().unwrap());
+        assert_eq!(told, [9, 6, 0, 3]);
+        // 6 of 9; of the eight that have a receipt, the fourth and the last.
+        let told = ["delivery_rate", "receipt_p50_ms", "receipt_p95_ms"].map(|name| &seen[name]);
+        assert_eq!(told, [&json!("0.6667"), &json!(500), &json!(15_000)]);
+    }
+    let csv = rig.get(&rig.client, &format!("{PATH}?format=csv")).await.expect(200);
+    let csv = String::from_utf8(csv.bytes.to_vec()).unwrap();
+    assert!(csv.lines().nth(1).unwrap().ends_with(",500,15000"), "{csv}");
+    rig.world.assert_books_are_right().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -195,3 +195,18 @@ pub(super) fn send(changes: &Value) -> Value {
     }
     body
 }
+
+impl Rig {
+    /// Runs `chappe` with this key against this company: whether it succeeded, and what it said.
+    pub(crate) async fn chappe(&self, key: &str, arguments: &[&str]) -> (bool, String) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(axum::serve(listener, self.router.clone()).into_future());
+        let mut command = tokio::process::Command::new(crate::chappe::binary::chappe());
+        command.args(arguments).args(["--url", &url]).env("CHAPPE_API_KEY", key);
+        let ran = command.output().await.unwrap();
+        server.abort();
+        let told = if ran.status.success() { &ran.stdout } else { &ran.stderr };
+        (ran.status.success(), String::from_utf8_lossy(told).into_owned())
+    }
+}

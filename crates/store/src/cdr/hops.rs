@@ -136,6 +136,7 @@ mod tests {
             client_reference: None,
             receipt_id: None,
             traffic_class: None,
+            template: None,
             accepted_at: chrono::DateTime::UNIX_EPOCH,
             ended_at: chrono::DateTime::UNIX_EPOCH,
         }

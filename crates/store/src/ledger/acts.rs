@@ -35,7 +35,9 @@ async fn transactions(connection: &mut PgConnection, since: &Since) -> Result<Ve
                GROUP BY 1, 2
            ) l ON l.entry_id = t.entry_id AND l.account_id = t.account_id
            WHERE (t.entry_id > $2 OR t.entry_id = ANY ($3))
-               AND t.kind NOT IN ('supplier_payment', 'payout') AND l.posted IS DISTINCT FROM t.amount_micros LIMIT $1"#,
+               AND t.kind NOT IN ('supplier_payment', 'payout') AND l.posted IS DISTINCT FROM t.amount_micros
+               -- What was paid outside moved no wallet.
+               AND NOT EXISTS (SELECT FROM transactions o WHERE o.id = t.original_id AND o.kind = 'payout') LIMIT $1"#,
         FOUND_MAX,
         since.entry,
         &since.late
@@ -45,7 +47,7 @@ async fn transactions(connection: &mut PgConnection, since: &Since) -> Result<Ve
     let lost = query!(
         r#"SELECT DISTINCT l.entry_id FROM balance_ledger l LEFT JOIN transactions t ON t.entry_id = l.entry_id
            WHERE (l.ledger = 'wallet' AND l.operation IN ('top_up', 'transfer', 'adjustment', 'refund', 'correction')
-                   OR l.ledger = 'revenue' AND l.operation IN ('revenue_credit', 'payout'))
+                   OR l.ledger = 'revenue' AND l.operation IN ('revenue_credit', 'payout', 'correction'))
                AND (l.entry_id > $2 OR l.entry_id = ANY ($3)) AND t.id IS NULL LIMIT $1"#,
         FOUND_MAX,
         since.entry,
@@ -61,12 +63,15 @@ async fn payouts(connection: &mut PgConnection, since: &Since) -> Result<Vec<Str
     let rows = query!(
         r#"SELECT t.id FROM transactions t LEFT JOIN (
                SELECT entry_id, account_id, operation, sum(posted_micros) AS posted FROM balance_ledger
-               WHERE ledger = 'revenue' AND operation IN ('revenue_credit', 'payout')
+               WHERE ledger = 'revenue' AND operation IN ('revenue_credit', 'payout', 'correction')
                    AND (entry_id > $2 OR entry_id = ANY ($3))
                GROUP BY 1, 2, 3
            ) l ON l.entry_id = t.entry_id AND l.account_id = t.account_id AND l.operation = t.kind
-           WHERE (t.entry_id > $2 OR t.entry_id = ANY ($3)) AND t.kind IN ('revenue_credit', 'payout')
-               AND (l.posted IS DISTINCT FROM -t.amount_micros OR t.amount_micros <= 0) LIMIT $1"#,
+               LEFT JOIN transactions o ON o.id = t.original_id
+           WHERE (t.entry_id > $2 OR t.entry_id = ANY ($3)) AND t.kind IN ('revenue_credit', 'payout', 'correction')
+               AND (l.posted IS DISTINCT FROM CASE
+                       WHEN coalesce(o.kind, t.kind) IN ('revenue_credit', 'payout') THEN -t.amount_micros END
+                   OR t.kind <> 'correction' AND t.amount_micros <= 0) LIMIT $1"#,
         FOUND_MAX,
         since.entry,
         &since.late

@@ -1,7 +1,8 @@
 //! Adjustments: money put into a wallet or taken out of it by decision of the house, with a reason; above a limit by
 //! two people.
 //!
-//! **Invariant:** an adjustment above the limit of its currency is posted only when somebody else has approved it.
+//! **Invariant:** what is adjusted in a wallet within 24 hours above the limit of its currency is posted only when somebody else
+//! has approved it.
 
 mod limits;
 
@@ -10,7 +11,7 @@ pub use limits::{Asked, Limit, approve as approve_limit, limits, set as set_limi
 
 use chrono::{DateTime, Utc};
 use domain::{AccountId, AdjustmentId, Currency, Micros};
-use sqlx::{PgConnection, query_as};
+use sqlx::{PgConnection, query, query_as};
 use uuid::Uuid;
 
 use crate::ledger::entry::Line;
@@ -130,14 +131,16 @@ impl Row {
     }
 }
 
-/// Stores `new`, and posts it where its amount is within the limit.
+/// Stores `new`, and posts it where its amount is within the limit, together with all that was adjusted in this wallet without a
+/// second person in the last 24 hours: in either direction, by whomever.
 ///
 /// # Errors
 /// [`TransferError::NoCredit`] when the wallet has not what is to be taken; else when the database fails.
 pub async fn request(connection: &mut PgConnection, new: &NewAdjustment) -> Result<Adjustment, TransferError> {
     let currency = wallet_currency(connection, new.account).await?;
     let limit = limit(connection, currency).await?;
-    let at_once = new.amount.get().unsigned_abs() <= limit.get().unsigned_abs();
+    let alone = alone(connection, new.account).await?;
+    let at_once = alone.saturating_add(new.amount.get().saturating_abs()) <= limit.get();
     let entry = if at_once { Some(move_money(connection, new, currency).await?) } else { None };
     let row = query_as!(
         Row,
@@ -157,6 +160,19 @@ pub async fn request(connection: &mut PgConnection, new: &NewAdjustment) -> Resu
     .await
     .map_err(Error::from)?;
     Ok(row.adjustment()?)
+}
+
+/// What was adjusted in a wallet by one person in the last 24 hours, without signs. The wallet stays locked.
+async fn alone(connection: &mut PgConnection, account: AccountId) -> Result<i64, Error> {
+    query!("SELECT FROM account_balances WHERE account_id = $1 FOR NO KEY UPDATE", account.uuid())
+        .execute(&mut *connection)
+        .await?;
+    let row = query!(
+        r#"SELECT coalesce(sum(abs(amount_micros)), 0)::bigint AS "alone!" FROM adjustments
+           WHERE account_id = $1 AND status = 'done' AND decided_by IS NULL AND created_at > now() - interval '24 hours'"#,
+        account.uuid()
+    );
+    Ok(row.fetch_one(connection).await?.alone)
 }
 
 async fn move_money(

@@ -23,6 +23,8 @@ pub fn forbid(error: &Error) -> bool {
 /// A cap, and what was spent on a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spending {
+    /// Whose wallet it is, or whose key.
+    pub account: AccountId,
     /// What may be spent on one day; `None`: anything.
     pub cap: Option<Micros>,
     /// Which account set it; `None`: there is no cap, or it is that of a key.
@@ -58,7 +60,7 @@ pub async fn of_account(db: &Db, account: AccountId) -> Result<Option<Spending>,
     row.map(|row| {
         let (cap, spent) = (row.spend_cap_micros.map(Micros::new), Micros::new(row.spent));
         let set_by = row.set_by.map(AccountId::from_uuid);
-        Ok(Spending { cap, set_by, spent, day: row.day, currency: parse(&row.currency, "currency")? })
+        Ok(Spending { account, cap, set_by, spent, day: row.day, currency: parse(&row.currency, "currency")? })
     })
     .transpose()
 }
@@ -227,7 +229,7 @@ async fn count_today(connection: &mut PgConnection, account: AccountId, cap: Opt
 /// When the database fails.
 pub async fn of_key(db: &Db, tenant: AccountId, key: KeyId) -> Result<Option<Spending>, Error> {
     let row = query!(
-        r#"SELECT c.cap_micros AS cap, a.currency AS "currency!", t.day AS "day!",
+        r#"SELECT k.account_id AS "account!", c.cap_micros AS cap, a.currency AS "currency!", t.day AS "day!",
                CASE WHEN c.spend_day = t.day THEN c.spent_micros ELSE 0 END AS "spent!"
            FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS day) t, api_keys k JOIN accounts a ON a.id = k.account_id
                LEFT JOIN api_key_caps c ON c.key_id = k.id
@@ -238,8 +240,9 @@ pub async fn of_key(db: &Db, tenant: AccountId, key: KeyId) -> Result<Option<Spe
     .fetch_optional(&db.pool)
     .await?;
     row.map(|row| {
+        let (account, currency) = (AccountId::from_uuid(row.account), parse(&row.currency, "currency")?);
         let (cap, spent) = (row.cap.map(Micros::new), Micros::new(row.spent));
-        Ok(Spending { cap, set_by: None, spent, day: row.day, currency: parse(&row.currency, "currency")? })
+        Ok(Spending { account, cap, set_by: None, spent, day: row.day, currency })
     })
     .transpose()
 }

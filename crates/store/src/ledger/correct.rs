@@ -78,7 +78,7 @@ pub async fn lock(
     let rows = query_as!(
         Row,
         r#"SELECT t.id, t.account_id, t.kind, t.amount_micros, t.currency AS "currency!", t.reason, t.entry_id,
-               t.message_id, t.original_id, t.operator_id, t.corrected_micros, t.actor, t.at
+               t.message_id, t.original_id, t.operator_id, t.provider_id, t.corrected_micros, t.actor, t.at
            FROM transactions o JOIN transactions t ON t.entry_id = o.entry_id
            WHERE o.id = $1 ORDER BY t.id FOR NO KEY UPDATE OF t"#,
         original.uuid()
@@ -100,7 +100,10 @@ pub async fn lock(
         return Err(CorrectError::Unknown);
     }
     let sides = rows.into_iter().map(Row::transaction).collect::<Result<Vec<_>, _>>()?;
-    match sides.iter().find(|side| !matches!(side.kind.as_str(), "top_up" | "transfer" | "adjustment")) {
+    match sides
+        .iter()
+        .find(|side| !matches!(side.kind.as_str(), "top_up" | "transfer" | "adjustment" | "revenue_credit" | "payout"))
+    {
         Some(side) => Err(CorrectError::Kind(side.kind.clone())),
         None => Ok(sides),
     }
@@ -133,9 +136,9 @@ pub async fn correct(
     let entry = Uuid::now_v7();
     let mut lines = lines(entry, sides, (amount.get(), &correction.reason))?;
     post(connection, &mut lines).await.map_err(short)?;
-    // A credit limit must not become money in another wallet.
+    // A credit limit must not become money in another wallet, nor revenue that can be paid out.
     let mut givers = lines.iter().filter(|line| line.is_wallet() && line.posted < 0);
-    if first.kind == "transfer" && !givers.all(is_own) {
+    if matches!(first.kind.as_str(), "transfer" | "revenue_credit") && !givers.all(is_own) {
         return Err(CorrectError::NoCredit);
     }
     for side in sides {
@@ -147,22 +150,25 @@ pub async fn correct(
     Ok((entry, amount))
 }
 
-/// The wallets' lines, and where the money came from or went to when only one wallet was moved.
+/// The wallets' lines, and where the money came from or went to when only one wallet was moved, or none: a payout went from
+/// revenue to cash.
 fn lines(entry: Uuid, sides: &[Transaction], (amount, reason): (i64, &str)) -> Result<Vec<Line>, CorrectError> {
     let mut lines = Vec::with_capacity(2);
     for side in sides {
         let posted = if side.amount.is_negative() { amount } else { -amount };
-        let other = match side.kind.as_str() {
-            "top_up" => Some("cash"),
-            "adjustment" => Some("adjustment"),
-            _ => None,
+        let (moved, other) = match side.kind.as_str() {
+            "top_up" => ("wallet", Some("cash")),
+            "adjustment" => ("wallet", Some("adjustment")),
+            "revenue_credit" => ("wallet", Some("revenue")),
+            "payout" => ("cash", Some("revenue")),
+            _ => ("wallet", None),
         };
         let blank = |ledger, posted| Line {
             ledger,
             posted,
             ..blank(entry, "correction", side.account.uuid(), (side.currency, reason))
         };
-        lines.push(blank("wallet", posted));
+        lines.push(blank(moved, posted));
         lines.extend(other.map(|ledger| blank(ledger, -posted)));
     }
     for (number, line) in lines.iter_mut().enumerate() {

@@ -12,6 +12,7 @@ use sqlx::{PgConnection, query};
 use uuid::Uuid;
 
 use crate::ledger::entry::Line;
+use crate::ledger::payout::open_of;
 use crate::ledger::post::{blank, post, record};
 use crate::page::{outcome, parse};
 use crate::{Db, Error, chain};
@@ -75,6 +76,9 @@ pub enum RefundError {
         /// Segments left.
         left: u16,
     },
+    /// What a seller earned by it went out already, and what else is open does not cover it.
+    #[error("the revenue went out")]
+    PaidOut,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] Error),
@@ -87,7 +91,7 @@ struct Ended {
 }
 
 /// Gives back what `new` says: to every payer from the sender up to who buys from the tenant. The house gives back to
-/// all of them.
+/// all of them, and answers for it where a seller has had its revenue paid out; a seller gives back of what is open.
 ///
 /// # Errors
 /// See [`RefundError`].
@@ -104,9 +108,29 @@ pub async fn refund(
     let before = refunded(connection, new.message).await?;
     let shares = shares(links, &message, &before, new.segments)?;
     let refund = Refund { entry: Uuid::now_v7(), account: message.account, currency: chain.currency, shares };
+    let is_house = links.len() == chain.links.len();
+    let before = if is_house { Vec::new() } else { open(connection, &refund).await? };
     give_back(connection, &refund, new).await?;
+    if !is_house {
+        let after = open(connection, &refund).await?;
+        let gone = |(before, after): (Option<Micros>, &Option<Micros>)| *after < before && *after < Some(Micros::ZERO);
+        if before.into_iter().zip(&after).any(gone) {
+            return Err(RefundError::PaidOut);
+        }
+    }
     store(connection, &refund, (new.message, &message, chain)).await?;
     Ok(refund)
+}
+
+/// What each seller has open, in one order for all; `None` for one of whose revenue nothing went out.
+async fn open(connection: &mut PgConnection, refund: &Refund) -> Result<Vec<Option<Micros>>, Error> {
+    let mut sellers: Vec<AccountId> = refund.shares.iter().map(|share| share.seller).collect();
+    sellers.sort_unstable();
+    let mut open = Vec::with_capacity(sellers.len());
+    for seller in sellers {
+        open.push(open_of(connection, seller, refund.currency).await?);
+    }
+    Ok(open)
 }
 
 async fn lock(connection: &mut PgConnection, tenant: AccountId, id: MessageId) -> Result<Ended, RefundError> {

@@ -1,7 +1,7 @@
 //! What people moved: top-ups, transfers, adjustments, refunds, corrections and payouts, each with its journal entry.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Currency, MessageId, Micros, OperatorId, TransactionId};
+use domain::{AccountId, Currency, LookupProviderId, MessageId, Micros, OperatorId, TransactionId};
 use sqlx::{PgConnection, query_as};
 use uuid::Uuid;
 
@@ -33,8 +33,10 @@ pub struct Transaction {
     pub message: Option<MessageId>,
     /// A correction: of which transaction.
     pub original: Option<TransactionId>,
-    /// A payment to a supplier: to whom.
+    /// A payment to an operator: to whom.
     pub operator: Option<OperatorId>,
+    /// A payment to a provider of look-ups: to whom.
+    pub provider: Option<LookupProviderId>,
     /// How much of it was taken back by corrections; never below zero.
     pub corrected: Micros,
     /// Who did it.
@@ -54,6 +56,7 @@ pub(super) struct Row {
     pub(super) message_id: Option<Uuid>,
     pub(super) original_id: Option<Uuid>,
     pub(super) operator_id: Option<Uuid>,
+    pub(super) provider_id: Option<Uuid>,
     pub(super) corrected_micros: i64,
     pub(super) actor: String,
     pub(super) at: DateTime<Utc>,
@@ -72,6 +75,7 @@ impl Row {
             message: self.message_id.map(MessageId::from_uuid),
             original: self.original_id.map(TransactionId::from_uuid),
             operator: self.operator_id.map(OperatorId::from_uuid),
+            provider: self.provider_id.map(LookupProviderId::from_uuid),
             corrected: Micros::new(self.corrected_micros),
             actor: self.actor,
             at: self.at,
@@ -91,7 +95,7 @@ pub async fn of_entry(
     let rows = query_as!(
         Row,
         r#"SELECT t.id, t.account_id, t.kind, t.amount_micros, t.currency AS "currency!", t.reason, t.entry_id,
-               t.message_id, t.original_id, t.operator_id, t.corrected_micros, t.actor, t.at
+               t.message_id, t.original_id, t.operator_id, t.provider_id, t.corrected_micros, t.actor, t.at
            FROM transactions t JOIN accounts a ON a.id = t.account_id
            WHERE t.entry_id = $2 AND a.path @> ARRAY[$1::uuid] ORDER BY t.id"#,
         tenant.uuid(),
@@ -122,7 +126,7 @@ pub async fn list(db: &Db, tenant: AccountId, filter: &Filter, page: Page) -> Re
     let rows = query_as!(
         Row,
         r#"SELECT t.id, t.account_id, t.kind, t.amount_micros, t.currency AS "currency!", t.reason, t.entry_id,
-               t.message_id, t.original_id, t.operator_id, t.corrected_micros, t.actor, t.at
+               t.message_id, t.original_id, t.operator_id, t.provider_id, t.corrected_micros, t.actor, t.at
            FROM transactions t JOIN accounts a ON a.id = t.account_id JOIN accounts o ON o.id = $1
            WHERE a.path @> ARRAY[$1::uuid]
                AND (t.kind <> 'refund' OR a.id = o.id OR a.parent_id = o.id OR o.parent_id IS NULL)

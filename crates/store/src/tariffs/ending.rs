@@ -7,7 +7,7 @@ use sqlx::{PgConnection, query, query_as};
 use super::{Row, Tariff};
 use crate::Error;
 
-/// A price of a plan in the tenant's subtree, and whose plan it is; no price of the plan changes until the transaction ends.
+/// A price of a plan of the tenant, or of any plan where that is the house, and whose plan it is; no price of the plan changes until the transaction ends.
 ///
 /// # Errors
 /// When the database fails.
@@ -19,7 +19,7 @@ pub async fn get_for_update(
     let owner = query!(
         "SELECT p.owner_account_id FROM tariffs t JOIN tariff_plans p ON p.id = t.plan_id
          JOIN accounts a ON a.id = p.owner_account_id
-         WHERE t.id = $2 AND a.path @> ARRAY[$1::uuid] FOR NO KEY UPDATE OF p",
+         WHERE t.id = $2 AND (a.id = $1 OR EXISTS (SELECT FROM accounts h WHERE h.id = $1 AND h.parent_id IS NULL)) FOR NO KEY UPDATE OF p",
         tenant.uuid(),
         id.uuid(),
     );
@@ -43,7 +43,8 @@ pub async fn get_for_update(
 pub async fn end(tx: &mut PgConnection, tenant: AccountId, id: TariffId, at: DateTime<Utc>) -> Result<bool, Error> {
     let ended = query!(
         "UPDATE tariffs t SET effective_to = $3, ended_at = $3 FROM tariff_plans p JOIN accounts a ON a.id = p.owner_account_id
-         WHERE t.id = $2 AND p.id = t.plan_id AND a.path @> ARRAY[$1::uuid]
+         WHERE t.id = $2 AND p.id = t.plan_id
+           AND (a.id = $1 OR EXISTS (SELECT FROM accounts h WHERE h.id = $1 AND h.parent_id IS NULL))
            AND t.effective_from < $3 AND (t.effective_to IS NULL OR t.effective_to > $3)",
         tenant.uuid(),
         id.uuid(),
@@ -68,7 +69,8 @@ pub async fn withdraw(
 ) -> Result<bool, Error> {
     let gone = query!(
         "DELETE FROM tariffs t USING tariff_plans p, accounts a
-         WHERE t.id = $2 AND p.id = t.plan_id AND a.id = p.owner_account_id AND a.path @> ARRAY[$1::uuid]
+         WHERE t.id = $2 AND p.id = t.plan_id AND a.id = p.owner_account_id
+           AND (a.id = $1 OR EXISTS (SELECT FROM accounts h WHERE h.id = $1 AND h.parent_id IS NULL))
            AND t.effective_from > $3
          RETURNING t.plan_id, t.mcc, t.mnc, t.traffic_class, t.effective_from",
         tenant.uuid(),

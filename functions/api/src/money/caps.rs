@@ -46,10 +46,11 @@ struct SpendCap {
     daily: Option<String>,
     /// An account's cap: who set it. Only that account, or one above it, raises it or takes it away.
     set_by: Option<String>,
-    /// What messages accepted today cost, whatever became of them. Of a key: since it had its first cap.
+    /// What messages accepted today cost, whatever became of them. Of a key: since it had its first cap. Null of
+    /// accounts further down than right below you: what they pay is their business, and that of who sells to them.
     #[schema(example = "12.50")]
-    spent: String,
-    /// What can still be spent today; null: there is no cap.
+    spent: Option<String>,
+    /// What can still be spent today; null: there is no cap, or `spent` is not told.
     left: Option<String>,
     /// The UTC day.
     #[schema(value_type = String, example = "2026-12-01")]
@@ -58,13 +59,14 @@ struct SpendCap {
     currency: String,
 }
 
-fn view(spending: &caps::Spending) -> Json<SpendCap> {
-    let left = |cap: Micros| Micros::new(cap.get().saturating_sub(spending.spent.get()).max(0)).to_string();
+fn view(api: &Api, caller: &Caller, spending: &caps::Spending) -> Json<SpendCap> {
+    let spent = caller.knows_prices_of(&api.catalogue.get(), spending.account).then_some(spending.spent);
+    let left = |(cap, spent): (Micros, Micros)| Micros::new(cap.get().saturating_sub(spent.get()).max(0)).to_string();
     Json(SpendCap {
         daily: spending.cap.map(|cap| cap.to_string()),
         set_by: spending.set_by.map(|account| account.to_string()),
-        spent: spending.spent.to_string(),
-        left: spending.cap.map(left),
+        spent: spent.map(|spent| spent.to_string()),
+        left: spending.cap.zip(spent).map(left),
         day: spending.day,
         currency: spending.currency.to_string(),
     })
@@ -102,7 +104,7 @@ async fn get_account_cap(
     let account: AccountId = path_id(&id)?;
     caller.sees(&api.catalogue.get(), account)?;
     let spending = caps::of_account(&api.db, account).await?.ok_or_else(Problem::not_found)?;
-    Ok(view(&spending))
+    Ok(view(&api, &caller, &spending))
 }
 
 /// Set what an account below your own may spend on a day; with everybody below it, for their messages cost it, too.
@@ -136,7 +138,7 @@ async fn set_account_cap(
     let change = Change { account, action: "account.cap", subject: account.to_string(), detail: json!({"daily": cap}) };
     api.commit(tx, &caller, change).await?;
     let spending = caps::of_account(&api.db, account).await?.ok_or_else(Problem::not_found)?;
-    Ok(view(&spending))
+    Ok(view(&api, &caller, &spending))
 }
 
 /// Read what may be spent with a key on a day, and what was spent today.
@@ -149,7 +151,7 @@ async fn get_key_cap(
 ) -> Result<Json<SpendCap>, Problem> {
     caller.may(Scope::BalanceRead)?;
     let spending = caps::of_key(&api.db, caller.account, path_id(&id)?).await?.ok_or_else(Problem::not_found)?;
-    Ok(view(&spending))
+    Ok(view(&api, &caller, &spending))
 }
 
 /// Set what may be spent with a key on a day. In force everywhere within five seconds. What was spent before its first cap is
@@ -172,5 +174,5 @@ async fn set_key_cap(
     api.commit(tx, &caller, change).await?;
     api.key_cache.forget(key);
     let spending = caps::of_key(&api.db, caller.account, key).await?.ok_or_else(Problem::not_found)?;
-    Ok(view(&spending))
+    Ok(view(&api, &caller, &spending))
 }

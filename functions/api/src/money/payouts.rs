@@ -41,7 +41,10 @@ struct RevenueBalance {
     /// What of it went out: into your wallet, or paid to you outside.
     #[schema(example = "500.00")]
     paid_out: String,
-    /// What can still go out: `earned` - `paid_out`. Below zero: refunds took back what had gone out.
+    /// What of it is not paid yet: how far balances of those right below you are under zero, by their credit limits.
+    #[schema(example = "0.00")]
+    uncollected: String,
+    /// What can still go out: `earned` - `paid_out` - `uncollected`. Below zero: refunds took back what had gone out.
     #[schema(example = "300.00")]
     open: String,
 }
@@ -58,6 +61,7 @@ fn view(revenue: &Revenue) -> RevenueBalance {
         currency: revenue.currency.to_string(),
         earned: revenue.earned.to_string(),
         paid_out: revenue.paid_out.to_string(),
+        uncollected: revenue.uncollected.to_string(),
         open: revenue.open().to_string(),
     }
 }
@@ -84,9 +88,12 @@ struct NewRevenueCredit {
     /// Why; it stands on the statement.
     #[schema(example = "earned in November")]
     reason: String,
+    /// An account right below you that paid you outside: the money goes on into its wallet at once. So it is no more below
+    /// zero, and what it spent on credit is collected.
+    account_id: Option<String>,
 }
 
-/// Put what you earned into your own wallet.
+/// Put what you earned into your own wallet, or through it into that of a customer who paid you outside.
 #[utoipa::path(post, path = "/v1/revenue-balance/credits", tag = "money", request_body = NewRevenueCredit,
     params(("Idempotency-Key" = Option<String>, Header, description = "Up to 255 characters; the same key and body get the same answer for 48 hours")),
     responses((status = 201, body = Moved), Refusals))]
@@ -102,13 +109,31 @@ async fn credit_revenue(
         Begun::New(once) => once,
         Begun::Answered(answer) => return Ok(*answer),
     };
-    let NewRevenueCredit { amount, reason } = raw.parse()?;
+    let NewRevenueCredit { amount, reason, account_id } = raw.parse()?;
     let mut check = Check::default();
+    let customer = customer(&api, &caller, &mut check, account_id.as_deref())?;
     let amount = super::amount(&mut check, &amount);
     super::reason(&mut check, &reason);
     let amount = check.finish_with(amount)?;
-    let (seller, to, actor) = (caller.account, To::Wallet, caller.actor.to_string());
+    let to = customer.map_or(To::Wallet, To::Customer);
+    let (seller, actor) = (caller.account, caller.actor.to_string());
     post(&api, &caller, once, Payout { seller, to, amount, reason: reason.trim().to_owned(), actor }).await
+}
+
+/// An account that the caller sells to.
+fn customer(
+    api: &Api,
+    caller: &Caller,
+    check: &mut Check,
+    account: Option<&str>,
+) -> Result<Option<AccountId>, Problem> {
+    let account: Option<AccountId> = check.parse_some("/account_id", account);
+    let Some(account) = account else { return Ok(None) };
+    let catalogue = api.catalogue.get();
+    caller.sees(&catalogue, account)?;
+    let seller = catalogue.accounts.get(&account).and_then(|account| account.parent);
+    check.that(seller == Some(caller.account), "/account_id", "expected an account right below your own");
+    Ok(Some(account))
 }
 
 /// Revenue that was paid to a seller outside.
@@ -153,11 +178,15 @@ async fn pay_out(
 }
 
 async fn post(api: &Api, caller: &Caller, mut once: Once, payout: Payout) -> Result<Response, Problem> {
-    let entry = payout::pay_out(&mut once.tx, &payout).await.map_err(refused)?;
-    let sides = transactions::of_entry(&mut once.tx, caller.account, entry).await?;
+    let entries = payout::pay_out(&mut once.tx, &payout).await.map_err(refused)?;
+    let mut sides = Vec::new();
+    for entry in &entries {
+        sides.extend(transactions::of_entry(&mut once.tx, caller.account, *entry).await?);
+    }
+    let entry = entries.first().copied().unwrap_or_default();
     let body = Moved { entry_id: entry.to_string(), transactions: sides.into_iter().map(transaction).collect() };
     let action = match payout.to {
-        To::Wallet => "revenue.credit",
+        To::Wallet | To::Customer(_) => "revenue.credit",
         To::Outside => "revenue.payout",
     };
     let detail = json!({"amount": payout.amount, "reason": payout.reason, "entry_id": entry});
@@ -169,6 +198,9 @@ fn refused(error: PayoutError) -> Problem {
     match error {
         PayoutError::Short => {
             Problem::new(Code::InsufficientCredit, "the seller has not earned so much that is still open")
+        }
+        PayoutError::Currency => {
+            Problem::field("/account_id", Code::InvalidRequest, "that account pays in another currency")
         }
         PayoutError::Store(error) => error.into(),
     }

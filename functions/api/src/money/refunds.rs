@@ -67,7 +67,8 @@ struct RefundShare {
 /// Give back what a message cost.
 ///
 /// Every payer from the sender up to who buys from you gets back what it paid, at its own price; the house gives back to
-/// all of them. Refunds of a message never exceed what was taken for it.
+/// all of them. Refunds of a message never exceed what was taken for it, nor what the sellers in between have open of their
+/// revenue; where it has gone out, the house alone gives back.
 #[utoipa::path(post, path = "/v1/messages/{id}/refunds", tag = "money", request_body = RefundMessage,
     params(("id" = String, Path, description = "`msg_…`; it has ended"),
         ("Idempotency-Key" = Option<String>, Header, description = "Up to 255 characters; the same key and body get the same answer for 48 hours")),
@@ -119,6 +120,11 @@ fn refused(error: RefundError) -> Problem {
         RefundError::TooMuch { left } => {
             Problem::field("/segments", Code::ExceedsOriginal, format!("{left} segments are left to give back"))
         }
+        RefundError::PaidOut => Problem::new(
+            Code::InsufficientCredit,
+            "what was earned by the message has gone into a wallet or was paid out, and what is open does not cover it: take a \
+             revenue_credit back by a correction first",
+        ),
         RefundError::Store(error) => error.into(),
     }
 }

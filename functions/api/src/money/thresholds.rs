@@ -35,7 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Api>> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CreateThreshold {
-    /// Of whose balance; your own when nothing is said.
+    /// Of whose balance: of an account right below you; your own when nothing is said. The house asks for all.
     account_id: Option<String>,
     /// You hear of it when what can be spent falls below this.
     #[schema(example = "500.00")]
@@ -103,6 +103,8 @@ async fn create_threshold(
     let read = |url: &str| url_guard::check(url, private);
     let url = body.url.as_deref().and_then(|url| check.value("/url", Code::InvalidRequest, read(url)));
     let (account, amount) = check.finish_with(account.zip(amount))?;
+    // The event tells what can be spent, and so what messages cost.
+    caller.knows_prices(&api.catalogue.get(), account)?;
     let new = NewThreshold { id: ThresholdId::generate(), account, amount, url };
     let mut tx = api.db.begin().await?;
     let made = thresholds::create(&mut tx, caller.account, &new).await;

@@ -52,8 +52,10 @@ pub(super) struct Transaction {
     message_id: Option<String>,
     /// A correction: of which transaction.
     original_id: Option<String>,
-    /// A payment to a supplier: to whom.
+    /// A payment to an operator: to whom.
     operator_id: Option<String>,
+    /// A payment to a provider of look-ups: to whom.
+    provider_id: Option<String>,
     /// How much of it corrections took back.
     corrected: String,
     /// Who did it: `usr_…`, `key_…` or `system`.
@@ -76,6 +78,7 @@ pub(super) fn view(row: transactions::Transaction) -> Transaction {
         message_id: row.message.map(|id| id.to_string()),
         original_id: row.original.map(|id| id.to_string()),
         operator_id: row.operator.map(|id| id.to_string()),
+        provider_id: row.provider.map(|id| id.to_string()),
         corrected: row.corrected.to_string(),
         actor: row.actor,
         at: row.at,
@@ -134,11 +137,13 @@ struct NewCorrection {
     reason: String,
 }
 
-/// Take back a top-up, a transfer or an adjustment, in full or in part.
+/// Take back a top-up, a transfer, an adjustment, revenue that went into a wallet, or a payout, in full or in part.
 ///
 /// Corrections of one transaction never exceed it. Resellers correct transfers between accounts that they see, as far as the
-/// wallet that got the money has it of its own; the house corrects everything, of adjustments up to the limit of one person.
-/// A refund is not corrected, nor is a correction.
+/// wallet that got the money has it of its own, and take back revenue that they put into their own wallet; the house corrects
+/// everything, of adjustments up to the limit of one person.
+/// What is taken back of a payout is open again. A refund is not corrected, nor is a correction; a payment to a supplier is taken
+/// back by one of the opposite amount.
 #[utoipa::path(post, path = "/v1/transactions/{id}/corrections", tag = "money", request_body = NewCorrection,
     params(("id" = String, Path, description = "`txn_…`; of a transfer, either side"),
         ("Idempotency-Key" = Option<String>, Header, description = "Up to 255 characters; the same key and body get the same answer for 48 hours")),
@@ -159,7 +164,12 @@ async fn correct_transaction(
     };
     let (amount, reason) = read(&raw.parse()?)?;
     let sides = correct::lock(&mut once.tx, caller.account, original).await.map_err(refused)?;
-    if sides.iter().any(|side| side.kind != "transfer") {
+    let may = |side: &transactions::Transaction| match side.kind.as_str() {
+        "transfer" => true,
+        "revenue_credit" => side.account == caller.account,
+        _ => false,
+    };
+    if !sides.iter().all(may) {
         caller.is_house()?;
     }
     let account = sides.iter().find(|side| side.id == original).map(|side| side.account);
@@ -184,6 +194,9 @@ fn read(body: &NewCorrection) -> Result<(Option<Micros>, String), Problem> {
 fn refused(error: CorrectError) -> Problem {
     match error {
         CorrectError::Unknown => Problem::not_found(),
+        CorrectError::Kind(kind) if kind == "supplier_payment" => {
+            Problem::new(Code::Conflict, "a payment to a supplier is not corrected: record one of the opposite amount")
+        }
         CorrectError::Kind(kind) => {
             Problem::new(Code::Conflict, format!("a {kind} is not corrected; correct the transaction behind it"))
         }

@@ -35,6 +35,9 @@ enum Command {
         /// Why; it stands on the statement
         #[arg(long)]
         reason: String,
+        /// A customer that paid outside: the money goes on into its wallet
+        #[arg(long)]
+        account: Option<String>,
         #[command(flatten)]
         api: Api,
     },
@@ -55,8 +58,11 @@ enum Command {
 pub(crate) async fn run(common: &Common, options: Options, out: &Output) -> Result<()> {
     match options.command {
         None => balance(&Client::new(common, &options.api)?, out).await,
-        Some(Command::Credit { amount, reason, api }) => {
-            let body = json!({"amount": amount, "reason": reason});
+        Some(Command::Credit { amount, reason, account, api }) => {
+            let mut body = json!({"amount": amount, "reason": reason});
+            if let Some(account) = account {
+                body["account_id"] = json!(account);
+            }
             moved(&Client::new(common, &api)?.post("/v1/revenue-balance/credits", &body).await?, out)
         }
         Some(Command::Payout { account, amount, reference, api }) => {
@@ -74,11 +80,11 @@ async fn balance(client: &Client, out: &Output) -> Result<()> {
     let row = |one: &Json| -> Vec<Value> {
         let open = text(one, "open");
         let mood = if open.starts_with('-') { Mood::Bad } else { Mood::Good };
-        let cells = ["currency", "earned", "paid_out"].map(|name| text(one, name).into());
+        let cells = ["currency", "earned", "paid_out", "uncollected"].map(|name| text(one, name).into());
         cells.into_iter().chain([Value::with(mood, &open)]).collect()
     };
     let rows = list(&balance, "data").iter().map(row).collect();
-    out.table(&["currency", "earned", "paid out", "open"], rows, "nothing was earned yet");
+    out.table(&["currency", "earned", "paid out", "uncollected", "open"], rows, "nothing was earned yet");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! `chappe statement`: every movement of a wallet, or the messages behind one of them.
+//! `chappe statement`: every movement of a wallet, or the messages or look-ups behind one of them.
 
 use anyhow::Result;
 use clap::Args;
@@ -18,7 +18,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
-    /// Show the messages behind this entry instead of the statement
+    /// Show the messages or the looked-up numbers behind this entry instead of the statement
     entry: Option<String>,
     /// From this moment on (RFC 3339)
     #[arg(long)]
@@ -66,8 +66,7 @@ pub(crate) async fn run(common: &Common, options: Options, out: &Output) -> Resu
         return Ok(());
     }
     if let Some(entry) = &options.entry {
-        let page = client.get(&format!("/v1/statement/{entry}/messages"), &options.query()).await?;
-        return show(&page, out, &MESSAGE, "no messages stand behind this entry");
+        return open(&client, entry, options.query(), out).await;
     }
     let page = client.get("/v1/statement", &options.query()).await?;
     show(&page, out, &LINE, "no movements")?;
@@ -75,6 +74,17 @@ pub(crate) async fn run(common: &Common, options: Options, out: &Output) -> Resu
         balances(&page);
     }
     Ok(())
+}
+
+/// A movement down to what it is for: messages, or numbers that were looked up.
+async fn open(client: &Client, entry: &str, mut query: Vec<(&'static str, String)>, out: &Output) -> Result<()> {
+    let page = client.get(&format!("/v1/statement/{entry}/messages"), &query).await?;
+    if !list(&page, "data").is_empty() {
+        return show(&page, out, &MESSAGE, "");
+    }
+    query.retain(|(name, _)| *name == "account_id");
+    let page = client.get(&format!("/v1/statement/{entry}/lookups"), &query).await?;
+    show(&page, out, &LOOKUP, "no messages and no look-ups stand behind this entry")
 }
 
 /// What the wallet had where the time begins and ends, whatever part of the movements is shown.
@@ -90,6 +100,8 @@ const LINE: [&str; 9] =
     ["at", "operation", "amount", "held", "balance_after", "held_after", "messages", "entry_id", "reason"];
 /// The columns of an opened line.
 const MESSAGE: [&str; 8] = ["message_id", "to", "state", "segments", "held", "captured", "released", "refunded"];
+/// The columns of an opened line of look-ups.
+const LOOKUP: [&str; 5] = ["number", "mcc_mnc", "price", "looked_up_at", "account_id"];
 
 fn show(page: &Json, out: &Output, columns: &[&str], empty: &str) -> Result<()> {
     if out.is_json() {

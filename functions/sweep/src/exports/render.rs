@@ -24,6 +24,7 @@ const COLUMNS: &[&str] = &[
     "country",
     "network",
     "traffic_class",
+    "template",
     "encoding",
     "segments",
     "accepted_segments",
@@ -149,6 +150,7 @@ fn message(cdr: &Cdr) -> Row {
     put("country", json!(network.and_then(|network| world().country(network.mcc)).map(|country| country.iso)));
     put("network", json!(network.and_then(|network| world().name(network))));
     put("traffic_class", json!(cdr.traffic_class));
+    put("template", json!(cdr.template));
     put("encoding", json!(cdr.encoding));
     put("segments", json!(cdr.segments));
     put("accepted_segments", json!(cdr.accepted_segments));

@@ -56,6 +56,12 @@ async fn above_the_limit_another_person_approves_and_never_the_same() {
     assert_eq!((&small["status"], &small["decided_by"]), (&json!("done"), &Value::Null));
     assert_eq!(rig.world.wallet(client).await.0, 110_000_000);
 
+    // All of a day together, in whatever direction.
+    for amount in ["0.000001", "-0.000001"] {
+        let more = rig.adjust(&ann, amount).await.expect(201).json();
+        assert_eq!(more["status"], "pending", "{amount}");
+        rig.decide(&ann, &more["id"], "reject").await.expect(200);
+    }
     let large = rig.adjust(&ann, "-10.000001").await.expect(201).json();
     assert_eq!((&large["status"], &large["entry_id"]), (&json!("pending"), &Value::Null));
     assert_eq!(rig.world.wallet(client).await.0, 110_000_000, "nothing moved yet");
@@ -200,5 +206,24 @@ async fn two_log_ins_of_one_person_are_not_two_people() {
     let listed = rig.get(&ann, "/v1/users").await.expect(200).json();
     let makers = listed["data"].as_array().unwrap().iter().filter(|user| !user["created_by"].is_null()).count();
     assert_eq!(makers, 3);
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_person_adjusts_at_the_same_time_stays_within_the_limit() {
+    let rig = Rig::with_balance(100_000_000).await;
+    let (ann, bob) =
+        (rig.person(rig.world.house, "ann@h.example").await, rig.person(rig.world.house, "bob@h.example").await);
+    rig.limit(&ann, &bob, "10").await;
+    let all = futures_util::future::join_all((0..12).map(|_| rig.adjust(&rig.house, "3"))).await;
+    let done = all.into_iter().filter(|answer| answer.json()["status"] == "done").count();
+    assert_eq!(done, 3);
+    assert_eq!(rig.world.wallet(rig.world.client).await.0, 109_000_000);
+    // The next day begins with nothing.
+    sqlx::query("UPDATE adjustments SET created_at = created_at - interval '25 hours'")
+        .execute(rig.world.pool())
+        .await
+        .unwrap();
+    assert_eq!(rig.adjust(&rig.house, "10").await.expect(201).json()["status"], "done");
     rig.world.assert_books_are_right().await;
 }

@@ -1,7 +1,9 @@
 //! Corrections: never more than the original, on every side of it.
 
+use contract::ReceiptState::Delivered;
 use serde_json::{Value, json};
 
+use super::{ON_SUBMIT, micros};
 use crate::api::rig::{Answer, Rig};
 
 impl Rig {
@@ -78,5 +80,66 @@ async fn corrections_at_the_same_time_stay_within_the_original() {
     let made = all.iter().filter(|answer| answer.status.as_u16() == 201).count();
     assert_eq!(made, 3);
     assert_eq!(rig.world.wallet(rig.world.client).await.0, 10_000_000);
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn revenue_that_went_out_by_mistake_is_open_again() {
+    let rig = Rig::new().await;
+    rig.ended(ON_SUBMIT, 3, Delivered).await;
+    let before = rig.world.wallet(rig.world.reseller).await.0;
+    let payouts = format!("/v1/accounts/{}/payouts", rig.world.reseller);
+    let out = json!({"amount": "140", "reference": "bank order 4711"});
+    let credit = json!({"amount": "100", "reason": "November"});
+    rig.post(&rig.reseller, "/v1/revenue-balance/credits", &credit).await.expect(201);
+    rig.post(&rig.house, &payouts, &out).await.expect(201);
+    let balance = async || {
+        let balance = rig.get(&rig.reseller, "/v1/revenue-balance").await.expect(200).json();
+        ["earned", "paid_out", "open"].map(|what| micros(&balance["data"][0][what]) / 1_000_000)
+    };
+    assert_eq!(balance().await, [240, 240, 0]);
+    // Which, by whom, how much of it; the answer, and what is earned, paid out and open then, and moved in the wallet.
+    let rows = [
+        ("payout", &rig.reseller, "1", 403, [240, 240, 0], 100),
+        ("payout", &rig.house, "140.000001", 422, [240, 240, 0], 100),
+        ("payout", &rig.house, "126", 201, [240, 114, 126], 100),
+        ("payout", &rig.house, "14.000001", 422, [240, 114, 126], 100),
+        // What the reseller put into its own wallet it takes back itself.
+        ("revenue_credit", &rig.client, "1", 403, [240, 114, 126], 100),
+        ("revenue_credit", &rig.reseller, "10", 201, [240, 104, 136], 90),
+        ("revenue_credit", &rig.house, "20", 201, [240, 84, 156], 70),
+        ("revenue_credit", &rig.house, "70.000001", 422, [240, 84, 156], 70),
+    ];
+    for (kind, token, amount, status, revenue, wallet) in rows {
+        let id = rig.newest(&rig.house, kind).await["id"].as_str().unwrap().to_owned();
+        let answer = rig.correct(token, &id, Some(amount)).await;
+        assert_eq!(answer.status.as_u16(), status, "{kind} {amount}: {}", answer.json());
+        assert_eq!(balance().await, revenue, "{kind} {amount}");
+        assert_eq!(rig.world.wallet(rig.world.reseller).await.0, before + wallet * 1_000_000, "{kind} {amount}");
+        rig.world.assert_books_are_right().await;
+    }
+    // Cash that was booked out comes back; what is open again goes out again.
+    let cash = "SELECT sum(posted_micros)::bigint FROM balance_ledger WHERE ledger = 'cash'
+        AND operation IN ('payout', 'correction')";
+    assert_eq!(rig.world.count(cash).await, 14_000_000);
+    let again = json!({"amount": "156", "reference": "bank order 4712"});
+    rig.post(&rig.house, &payouts, &again).await.expect(201);
+    assert_eq!(balance().await, [240, 240, 0]);
+    // A correction that the journal does not carry, or that gave revenue where none had gone out, is found.
+    for (damage, repair) in [
+        (
+            "UPDATE transactions SET amount_micros = amount_micros + 1 WHERE kind = 'correction' AND amount_micros = -126000000",
+            "UPDATE transactions SET amount_micros = amount_micros - 1 WHERE kind = 'correction' AND amount_micros = -125999999",
+        ),
+        (
+            "UPDATE transactions SET kind = 'top_up' WHERE kind = 'payout' AND corrected_micros > 0",
+            "UPDATE transactions SET kind = 'payout' WHERE kind = 'top_up' AND corrected_micros > 0",
+        ),
+    ] {
+        sqlx::query(damage).execute(rig.world.pool()).await.unwrap();
+        let found = store::ledger::verify(&rig.world.db).await.unwrap();
+        assert!(found.iter().any(|one| one.rule.starts_with("what a seller was paid out")), "{damage}: {found:?}");
+        sqlx::query(repair).execute(rig.world.pool()).await.unwrap();
+    }
     rig.world.assert_books_are_right().await;
 }

@@ -78,9 +78,11 @@ async fn prices_of_a_deeper_tree_are_read_by_who_agreed_on_them_and_by_the_house
     let doors = [
         (format!("/v1/statement?account_id={shop}"), [200, 403, 200]),
         (format!("/v1/statement.csv?account_id={shop}"), [200, 403, 200]),
+        (format!("/v1/balance?account_id={shop}"), [200, 403, 200]),
         (format!("/v1/accounts/{shop}/lookups"), [200, 403, 200]),
         (format!("/v1/price-lists/{plan}"), [200, 404, 200]),
         (format!("/v1/statement?account_id={sub}"), [200, 200, 200]),
+        (format!("/v1/balance?account_id={sub}"), [200, 200, 200]),
         (format!("/v1/accounts/{sub}/lookups"), [200, 200, 200]),
     ];
     for (path, expected) in doors {
@@ -100,6 +102,88 @@ async fn prices_of_a_deeper_tree_are_read_by_who_agreed_on_them_and_by_the_house
         assert_eq!(published["detail"]["price"], if sees { json!(SHOP) } else { Value::Null });
         assert_eq!(published["detail"]["plan_id"], json!(plan));
     }
+}
+
+/// The amounts of an account's wallet, as an answer shows the account.
+fn amounts(account: &Value) -> [&Value; 3] {
+    ["balance", "held", "available"].map(|name| &account["balance"][name])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn amounts_of_a_deeper_wallet_are_read_by_who_sells_to_it_and_by_the_house() {
+    let Tree { rig, sub, below, shop, bottom, .. } = tree().await;
+    let path = format!("/v1/accounts/{shop}");
+    let key = json!({"name": "x", "scopes": ["messages:write"]});
+    let key = rig.post(&bottom, "/v1/api-keys", &key).await.expect(201).text("id");
+    let cap = json!({"daily": "1000"});
+    rig.call("PUT", &format!("{path}/spend-cap"), Some(&below), Some(&cap)).await.expect(200);
+    // 10000 less the price of the message that it sent.
+    let left = [json!("9901.00"), json!("0.00"), json!("9901.00")];
+    let nothing = [Value::Null, Value::Null, Value::Null];
+    for (at, (token, sees)) in
+        [(&rig.house, true), (&rig.reseller, false), (&below, true), (&bottom, true)].into_iter().enumerate()
+    {
+        let shown = rig.get(token, &path).await.expect(200).json();
+        let listed = rig.get(token, "/v1/accounts").await.expect(200).json();
+        let listed = listed["data"].as_array().unwrap().iter().find(|row| row["id"] == json!(shop)).unwrap();
+        for account in [&shown, listed] {
+            assert_eq!(amounts(account), if sees { left.each_ref() } else { nothing.each_ref() }, "{at}");
+            let told = ["kind", "credit_limit", "currency"].map(|name| &account["balance"][name]);
+            assert_eq!(told, [&json!("prepaid"), &json!("0.00"), &json!("UZS")], "{at}");
+        }
+        let of_account = rig.get(token, &format!("{path}/spend-cap")).await.expect(200).json();
+        let of_key = rig.get(token, &format!("/v1/api-keys/{key}/spend-cap")).await.expect(200).json();
+        let told = json!([of_account["daily"], of_account["spent"], of_account["left"], of_key["spent"]]);
+        let expected =
+            if sees { json!(["1000.00", "99.00", "901.00", "0.00"]) } else { json!(["1000.00", null, null, null]) };
+        assert_eq!(told, expected, "{at}");
+    }
+    // Who hears of a low balance hears what is left.
+    let low = json!({"account_id": shop, "amount": "1"});
+    for (token, status) in [(&rig.reseller, 403), (&below, 201)] {
+        rig.post(token, "/v1/balance-thresholds", &low).await.expect(status);
+    }
+    let of_sub = rig.get(&rig.reseller, &format!("/v1/accounts/{sub}")).await.expect(200).json();
+    assert_eq!(amounts(&of_sub), [&json!("9930.00"), &json!("0.00"), &json!("9930.00")], "who buys from it");
+    // What changes the account, or its cap, tells no more.
+    let renamed = rig.call("PATCH", &path, Some(&rig.reseller), Some(&json!({"name": "Shop 2"}))).await.expect(200);
+    assert_eq!(amounts(&renamed.json()), nothing.each_ref());
+    let capped =
+        rig.call("PUT", &format!("{path}/spend-cap"), Some(&rig.reseller), Some(&cap)).await.expect(200).json();
+    assert_eq!((&capped["spent"], &capped["left"]), (&Value::Null, &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prices_of_a_deeper_plan_are_set_by_its_owner_and_by_the_house() {
+    let Tree { rig, sub, below, shop, plan, .. } = tree().await;
+    let of_plan = async |token: &str| {
+        let listed = rig.get(token, &format!("/v1/tariffs?plan_id={plan}")).await.expect(200).json();
+        listed["data"][0]["id"].as_str().unwrap().to_owned()
+    };
+    let tariff = of_plan(&below).await;
+    let price = |mcc: &str| json!({"plan_id": plan, "mcc": mcc, "price": "1"});
+    let ask = json!({"rules": [{"margin_permille": 200}]});
+    for (method, path, body) in [
+        ("POST", "/v1/tariffs".to_owned(), Some(price("434"))),
+        ("POST", format!("/v1/tariffs/{tariff}/end"), Some(json!({"reason": "x"}))),
+        ("DELETE", format!("/v1/tariffs/{tariff}"), None),
+        ("POST", format!("/v1/price-lists/{plan}/proposal"), Some(ask.clone())),
+        ("POST", format!("/v1/price-lists/{plan}/publish"), Some(ask)),
+    ] {
+        let refused = rig.call(method, &path, Some(&rig.reseller), body.as_ref()).await.refusal();
+        assert_eq!(refused, (404, "not_found".to_owned()), "{method} {path}");
+    }
+    let named = json!({"name": "for them", "account_id": sub});
+    let refused = rig.post(&rig.reseller, "/v1/tariff-plans", &named).await.refusal();
+    assert_eq!(refused, (403, "forbidden".to_owned()));
+    rig.post(&rig.house, "/v1/tariff-plans", &named).await.expect(201);
+    for (token, mcc) in [(&below, "434"), (&rig.house, "401")] {
+        rig.post(token, "/v1/tariffs", &price(mcc)).await.expect(201);
+    }
+    let end = json!({"reason": "a mistake"});
+    rig.post(&rig.house, &format!("/v1/tariffs/{}/end", of_plan(&below).await), &end).await.expect(200);
+    let shown = rig.get(&below, &format!("/v1/accounts/{shop}")).await.expect(200).json();
+    assert_eq!(shown["plan_id"], json!(plan), "the account pays by it as before");
 }
 
 #[tokio::test(flavor = "multi_thread")]

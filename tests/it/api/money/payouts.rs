@@ -128,6 +128,82 @@ async fn payouts_at_the_same_time_do_not_exceed_what_is_open() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn credit_that_a_reseller_gives_does_not_become_its_money() {
+    let rig = Rig::new().await;
+    let client = rig.world.client.to_string();
+    let money = rig.world.wallet(rig.world.client).await.0;
+    // The client's own money goes away, and it lives on credit.
+    let up = json!({"direction": "up", "amount": (money / 1_000_000).to_string(), "reason": "x"});
+    rig.post(&rig.client, &format!("/v1/accounts/{client}/transfers"), &up).await.expect(201);
+    let limit = json!({"amount": "1000"});
+    rig.call("PUT", &format!("/v1/accounts/{client}/credit-limit"), Some(&rig.reseller), Some(&limit))
+        .await
+        .expect(200);
+    rig.ended(ON_SUBMIT, 3, Delivered).await;
+    let balance = async || {
+        let balance = rig.get(&rig.reseller, "/v1/revenue-balance").await.expect(200).json();
+        ["earned", "uncollected", "open"].map(|what| micros(&balance["data"][0][what]) / 1_000_000)
+    };
+    let credit = async |amount: &str| {
+        rig.post(&rig.reseller, CREDITS, &json!({"amount": amount, "reason": "x"})).await.status.as_u16()
+    };
+    assert_eq!(balance().await, [240, 240, 0]);
+    assert_eq!(credit("0.000001").await, 402);
+    // It pays some of it: so much can go out.
+    let down = json!({"direction": "down", "amount": "100", "reason": "paid in cash"});
+    rig.post(&rig.reseller, &format!("/v1/accounts/{client}/transfers"), &down).await.expect(201);
+    assert_eq!(balance().await, [240, 140, 100]);
+    assert_eq!([credit("100.000001").await, credit("100").await, credit("0.000001").await], [402, 201, 402]);
+    // It pays the rest in cash: what the reseller earned by it goes into its wallet, and into nobody else's.
+    let wallet = rig.world.wallet(rig.world.reseller).await;
+    let cash = |amount: &str, account: &str| json!({"amount": amount, "reason": "cash", "account_id": account});
+    let (house, sub) = (rig.world.house.to_string(), super::suspension::deeper(&rig).await);
+    for (amount, account, status) in [
+        ("140.000001", &client, 402),
+        ("1", &house, 404),
+        ("1", &sub.2, 400),
+        ("1", &sub.0, 402),
+        ("140", &client, 201),
+    ] {
+        let answer = rig.post(&rig.reseller, CREDITS, &cash(amount, account)).await;
+        assert_eq!(answer.status.as_u16(), status, "{amount} {account}: {}", answer.json());
+    }
+    assert_eq!((balance().await, credit("0.000001").await), ([240, 0, 0], 402));
+    assert_eq!(rig.world.wallet(rig.world.client).await, (0, 0));
+    assert_eq!(rig.world.wallet(rig.world.reseller).await, wallet, "it only passed through");
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_seller_refunds_of_what_is_open_and_not_what_it_has_taken_out() {
+    let rig = Rig::new().await;
+    let first = rig.ended(ON_SUBMIT, 3, Delivered).await;
+    let second = rig.ended(ON_SUBMIT, 1, Delivered).await;
+    let refund = async |token: &str, message: &str, segments: u8| {
+        let body = json!({"segments": segments, "reason": "x"});
+        rig.post(token, &format!("/v1/messages/{message}/refunds"), &body).await.refusal()
+    };
+    let client = rig.world.wallet(rig.world.client).await.0;
+    rig.post(&rig.reseller, CREDITS, &json!({"amount": "240", "reason": "November"})).await.expect(201);
+    assert_eq!(rig.revenue(&rig.reseller).await, (320_000_000, 240_000_000, 80_000_000));
+    let short = (402, "insufficient_credit".to_owned());
+    assert_eq!(refund(&rig.reseller, &first, 2).await, short, "80 are open, 160 asked");
+    assert_eq!(rig.world.wallet(rig.world.client).await.0, client, "nothing was given back");
+    assert_eq!(refund(&rig.reseller, &first, 1).await.0, 201);
+    assert_eq!(refund(&rig.reseller, &second, 1).await, short);
+    // Money that it puts back it can give back.
+    let made = rig.get(&rig.reseller, "/v1/transactions?kind=revenue_credit").await.expect(200).json();
+    let path = format!("/v1/transactions/{}/corrections", made["data"][0]["id"].as_str().unwrap());
+    rig.post(&rig.reseller, &path, &json!({"amount": "80", "reason": "to give it back"})).await.expect(201);
+    assert_eq!(refund(&rig.reseller, &second, 1).await.0, 201);
+    assert_eq!(rig.revenue(&rig.reseller).await, (160_000_000, 160_000_000, 0));
+    // The house gives back whatever was taken out, and is owed it.
+    assert_eq!(refund(&rig.house, &first, 1).await.0, 201);
+    assert_eq!(rig.revenue(&rig.reseller).await, (80_000_000, 160_000_000, -80_000_000));
+    rig.world.assert_books_are_right().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_the_sweep_folds_is_what_was_earned_and_damage_is_found() {
     let rig = Rig::new().await;
     rig.ended(ON_SUBMIT, 2, Delivered).await;
@@ -175,16 +251,7 @@ async fn what_the_sweep_folds_is_what_was_earned_and_damage_is_found() {
 async fn revenue_is_shown_and_goes_out_on_the_command_line() {
     let rig = Rig::new().await;
     rig.ended(ON_SUBMIT, 2, Delivered).await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(axum::serve(listener, rig.router.clone()).into_future());
-    let run = async |token: &str, arguments: &[&str]| {
-        let mut command = tokio::process::Command::new(crate::chappe::binary::chappe());
-        command.arg("revenue").args(arguments).args(["--url", &url]).env("CHAPPE_API_KEY", token);
-        let ran = command.output().await.unwrap();
-        let told = if ran.status.success() { &ran.stdout } else { &ran.stderr };
-        (ran.status.success(), String::from_utf8_lossy(told).into_owned())
-    };
+    let run = async |token: &str, arguments: &[&str]| rig.chappe(token, &[&["revenue"], arguments].concat()).await;
     let (done, told) = run(&rig.reseller, &["credit", "60", "--reason", "November"]).await;
     assert!(done && told.contains("revenue_credit") && told.contains("60.00"), "{told}");
     let reseller = rig.world.reseller.to_string();

@@ -10,16 +10,7 @@ async fn sheets_are_imported_and_taken_through_their_steps_on_the_command_line()
     let rig = Rig::new().await;
     let (ann, bob) =
         (rig.person(rig.world.house, "ann@h.example").await, rig.person(rig.world.house, "bob@h.example").await);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(axum::serve(listener, rig.router.clone()).into_future());
-    let run = async |token: &str, arguments: &[&str]| {
-        let mut command = tokio::process::Command::new(crate::chappe::binary::chappe());
-        command.arg("rates").args(arguments).args(["--url", &url]).env("CHAPPE_API_KEY", token);
-        let ran = command.output().await.unwrap();
-        let told = if ran.status.success() { &ran.stdout } else { &ran.stderr };
-        (ran.status.success(), String::from_utf8_lossy(told).into_owned())
-    };
+    let run = async |token: &str, arguments: &[&str]| rig.chappe(token, &[&["rates"], arguments].concat()).await;
     let count = async || rig.world.count("SELECT count(*) FROM operator_rates").await;
     let folder = testkit::temp_dir();
     let file = |name: &str, text: &str| {

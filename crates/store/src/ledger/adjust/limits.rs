@@ -8,7 +8,7 @@ use super::DecideError;
 use crate::page::parse;
 use crate::{Db, Error, users};
 
-/// Up to what amount one person adjusts a wallet alone.
+/// Up to what amount a wallet is adjusted within 24 hours without a second person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
     /// Of wallets in this currency.

@@ -1,4 +1,4 @@
-//! `/v1/adjustment-limits`: up to what amount one person adjusts a wallet alone.
+//! `/v1/adjustment-limits`: up to what amount a wallet is adjusted within 24 hours without a second person.
 
 use std::sync::Arc;
 
@@ -38,12 +38,12 @@ struct SetLimit {
     amount: String,
 }
 
-/// Up to what amount one person adjusts a wallet alone.
+/// Up to what amount a wallet is adjusted within 24 hours without a second person.
 #[derive(Serialize, ToSchema)]
 struct AdjustmentLimit {
     /// Of wallets in this currency (ISO 4217).
     currency: String,
-    /// The amount.
+    /// The amount: all adjustments of a wallet together, without their signs.
     amount: String,
     /// A higher one that waits for another person; null: none.
     asked_amount: Option<String>,

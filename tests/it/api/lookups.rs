@@ -209,7 +209,7 @@ async fn an_answer_is_believed_for_its_lifetime_by_messages_and_decisions_alike(
         rig.world.count("SELECT extract(epoch FROM expires_at - looked_up_at)::bigint FROM number_lookups").await;
     let told = rig.get(&rig.house, "/v1/lookup-providers").await.expect(200).json();
     assert_eq!(json!(left), told["data"][0]["lifetime_seconds"]);
-    sqlx::query("UPDATE number_lookups SET looked_up_at = looked_up_at - interval '400 days', expires_at = now()")
+    sqlx::query("UPDATE number_lookups SET looked_up_at = looked_up_at - interval '400 days', expires_at = now() - interval '1 hour'")
         .execute(rig.world.pool())
         .await
         .unwrap();

@@ -15,7 +15,6 @@ mod worker;
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -24,9 +23,9 @@ use std::time::Duration;
 
 use host::secrets::Keys;
 use queue::Queue;
-use rand::RngExt as _;
 use sqs_emulator::SqsEmulator;
 use store::{Db, Publish};
+pub(crate) use testkit::free_port;
 use testkit::{Database, eventually, until_some};
 
 pub(crate) use api::Api;
@@ -46,9 +45,6 @@ pub(crate) use worker::Worker;
 const READY_LIMIT: Duration = Duration::from_mins(2);
 /// A stop includes the grace and the stop of the private database.
 const STOP_LIMIT: Duration = Duration::from_mins(1);
-/// Ports are chosen here: below those that systems give to outgoing connections, so that a restart finds its own
-/// still free.
-const PORTS: std::ops::Range<u16> = 12_000..30_000;
 /// The platform's secret; tests mint the first key with it, as an installer would.
 const SECRET: [u8; 32] = [7; 32];
 /// The same in the form of the environment.
@@ -318,12 +314,4 @@ impl Drop for Chappe {
 /// The platform's keys, as the installer knows them.
 fn keys() -> Keys {
     Keys::new(&SECRET).unwrap()
-}
-
-/// A port that nobody uses at this moment, and that no outgoing connection will be given.
-pub(crate) fn free_port() -> u16 {
-    let mut rng = rand::rng();
-    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let mut ports = std::iter::repeat_with(|| rng.random_range(PORTS)).take(1_000);
-    ports.find(is_free).expect("no free port")
 }

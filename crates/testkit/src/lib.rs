@@ -28,10 +28,22 @@ pub use wait::{eventually, until_some};
 
 use std::net::{Ipv4Addr, TcpListener};
 
-/// A port of 127.0.0.1 that nobody uses at this moment. Prefer port 0 where the code under test can report it.
+use rand::RngExt as _;
+
+/// Ports are chosen here: below those that systems give to outgoing connections, so that none of those takes one between its
+/// choice and its use, and a restart finds its own still free.
+const PORTS: std::ops::Range<u16> = 12_000..30_000;
+
+/// A port of 127.0.0.1 that nobody uses at this moment, and that no outgoing connection will be given. Prefer port 0 where the
+/// code under test can report it.
+///
+/// # Panics
+/// When a thousand ports are taken.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("no free port");
-    listener.local_addr().expect("a bound listener has an address").port()
+    let mut rng = rand::rng();
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let mut ports = std::iter::repeat_with(|| rng.random_range(PORTS)).take(1_000);
+    ports.find(is_free).expect("no free port")
 }
 
 /// An empty folder that is removed when dropped.

@@ -56,6 +56,18 @@ pub struct Held {
     pub to: Option<DateTime<Utc>>,
 }
 
+impl Offer {
+    fn cost(&self) -> (Micros, Currency) {
+        (self.price, self.currency)
+    }
+}
+
+impl Held {
+    fn cost(&self) -> (Micros, Currency) {
+        (self.price, self.currency)
+    }
+}
+
 /// What becomes of an increase that is effective too soon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ShortNotice {
@@ -281,13 +293,15 @@ pub fn compare(offers: &[Offer], held: &[Held], terms: &Terms) -> Vec<Line> {
 }
 
 /// What traffic costs for which no rate of its own is held, by the rates that are stored.
-fn behind<'a>((network, class): Key, stored: &BTreeMap<Key, Vec<&'a Held>>, at: DateTime<Utc>) -> Option<&'a Held> {
-    let country = Network { mnc: None, ..network };
-    let places = [(network, None), (country, class), (country, None)];
-    places
-        .into_iter()
-        .filter(|place| *place != (network, class))
+fn behind<'a>(key: Key, stored: &BTreeMap<Key, Vec<&'a Held>>, at: DateTime<Utc>) -> Option<&'a Held> {
+    places_behind(key)
         .find_map(|place| stored.get(&place)?.iter().find(|rate| in_force(rate.from, rate.to, at)).copied())
+}
+
+/// Where traffic looks next that finds no rate at a place, in that order.
+fn places_behind((network, class): Key) -> impl Iterator<Item = Key> {
+    let places = [(network, None), (network.country(), class), (network.country(), None)];
+    places.into_iter().filter(move |place| *place != (network, class))
 }
 
 fn compare_one<'a>(
@@ -305,25 +319,22 @@ fn compare_one<'a>(
     let mut refused = None;
     let is_increase = match change {
         Change::Up | Change::Currency => true,
-        Change::New => behind(from).is_some_and(|rate| rate.currency != offer.currency || rate.price < offer.price),
+        Change::New => behind(from).is_some_and(|rate| is_dearer(offer.cost(), rate.cost())),
         _ => false,
     };
-    if is_increase && from < terms.notice_ends() {
-        match terms.on_short_notice {
-            ShortNotice::Refuse => refused = Some(Refusal::ShortNotice),
-            ShortNotice::Move => {
-                from = terms.notice_ends();
-                change = self::change(offer, at(from));
-            }
-        }
+    let (noticed, refusal) = with_notice(from, is_increase, terms);
+    refused = refused.or(refusal);
+    if noticed != from {
+        from = noticed;
+        change = self::change(offer, at(from));
     }
     let held = at(from);
     let ends = to.filter(|to| held.is_some_and(|span| span.to.is_none_or(|end| *to < end)));
     let mut closed_from = None;
     if let Some(end) = ends.filter(|_| change == Change::Unchanged) {
         let end = end.max(terms.now);
-        let is_dearer = |at| behind(at).is_some_and(|rate| costs_more(offer, (rate.price, rate.currency)));
-        let (at, refusal) = close_at(end, is_dearer(end), terms);
+        let is_increase = behind(end).is_some_and(|rate| is_dearer(rate.cost(), offer.cost()));
+        let (at, refusal) = with_notice(end, is_increase, terms);
         // One that ends by itself before the notice is over is not prolonged.
         let at = held.and_then(|span| span.to).map_or(at, |to| at.min(to));
         (change, from, refused, closed_from) = (Change::Closed, at, refusal, (at != end).then_some(end));
@@ -357,16 +368,16 @@ fn compare_one<'a>(
     }
 }
 
-/// Whether traffic of a row's network costs more by what it finds behind it.
-fn costs_more(offer: &Offer, (price, currency): (Micros, Currency)) -> bool {
-    currency != offer.currency || price > offer.price
+/// Whether one is more than the other, or in another currency, so that nobody can say.
+fn is_dearer((price, currency): (Micros, Currency), than: (Micros, Currency)) -> bool {
+    currency != than.1 || price > than.0
 }
 
-/// When a rate ends whose traffic gets dearer by that, or not: an increase has its notice, however it is said.
-fn close_at(end: DateTime<Utc>, is_dearer: bool, terms: &Terms) -> (DateTime<Utc>, Option<Refusal>) {
+/// When a change holds that is said for a moment: an increase has its notice, however it is said.
+fn with_notice(said: DateTime<Utc>, is_increase: bool, terms: &Terms) -> (DateTime<Utc>, Option<Refusal>) {
     match terms.on_short_notice {
-        _ if !is_dearer || end >= terms.notice_ends() => (end, None),
-        ShortNotice::Refuse => (end, Some(Refusal::ShortNotice)),
+        _ if !is_increase || said >= terms.notice_ends() => (said, None),
+        ShortNotice::Refuse => (said, Some(Refusal::ShortNotice)),
         ShortNotice::Move => (terms.notice_ends(), None),
     }
 }
@@ -413,9 +424,8 @@ fn closings(
         .filter(|rate| rate.to.is_none_or(|to| to > at) && !listed.contains(&(rate.network, rate.traffic_class)));
     let close = |rate: &Held| {
         let end = at.max(rate.from);
-        let next = left_behind(rate, timelines, end);
-        let is_dearer = next.is_some_and(|(price, currency)| currency != rate.currency || price > rate.price);
-        let (from, refused) = close_at(end, is_dearer, terms);
+        let is_increase = left_behind(rate, timelines, end).is_some_and(|next| is_dearer(next, rate.cost()));
+        let (from, refused) = with_notice(end, is_increase, terms);
         let line = Line { refused, moved_from: (from != end).then_some(end), ..closing(rate, from) };
         // One that ends by itself before the notice is over needs no line.
         rate.to.is_none_or(|to| to > from).then_some(line)
@@ -425,9 +435,7 @@ fn closings(
 
 /// What the traffic of a rate costs without it, once the sheet is applied.
 fn left_behind(rate: &Held, timelines: &BTreeMap<Key, Vec<Span>>, at: DateTime<Utc>) -> Option<(Micros, Currency)> {
-    let (network, class) = (rate.network, rate.traffic_class);
-    let places = [(network, None), (network.country(), class), (network.country(), None)];
-    let mut others = places.into_iter().filter(|place| *place != (network, class));
+    let mut others = places_behind((rate.network, rate.traffic_class));
     let span = others.find_map(|place| timelines.get(&place)?.iter().find(|span| in_force(span.from, span.to, at)))?;
     Some((span.price, span.currency))
 }

@@ -146,7 +146,7 @@ impl Plan {
                 without.extend(self.go_back(catalogue, (&mut book, &mut ids), nobody, asked)?);
                 continue;
             };
-            self.take(catalogue, item, (choice, id, decision.reroute));
+            self.route(catalogue, item, (choice, id, decision.reroute));
         }
         Ok(without)
     }
@@ -166,7 +166,7 @@ impl Plan {
         self.remember(&book.decisions()[ids.len()..], ids)?;
         let (decision, id) = (&book.decisions()[at], ids[at]);
         let Some(choice) = decision.choice() else { return Ok(Some(without)) };
-        self.take(catalogue, without.item, (choice, id, decision.reroute));
+        self.route(catalogue, without.item, (choice, id, decision.reroute));
         Ok(None)
     }
 
@@ -187,23 +187,19 @@ impl Plan {
     }
 
     /// The operator of `choice` gets the message.
-    fn take(
+    fn route(
         &mut self,
         catalogue: &Catalogue,
         item: Accepted,
         (choice, decision, reroute): (&Candidate, DecisionId, Option<Policy>),
     ) {
-        if catalogue.standings.get().is_capped(choice.operator_id) {
-            self.capped.insert(choice.operator_id);
-        }
-        self.route(item, choice, decision, reroute);
-    }
-
-    fn route(&mut self, item: Accepted, choice: &Candidate, decision: DecisionId, reroute: Option<Policy>) {
         let hop = u8::try_from(item.tried.len()).unwrap_or(u8::MAX);
         let (Some(rate), Some(cost), Some(currency)) = (choice.rate_id, choice.cost, choice.currency) else {
             return;
         };
+        if catalogue.standings.get().is_capped(choice.operator_id) {
+            self.capped.insert(choice.operator_id);
+        }
         if let Some(left) = self.probes.get_mut(&(choice.operator_id, item.mcc_mnc)) {
             *left -= 1;
         }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Change, Held, Line, Offer, Refusal, ShortNotice, Span, Terms, apply, change, closing};
+use super::{Change, Held, Line, Offer, Refusal, Span, Terms, apply, change, closing, with_notice};
 use crate::tariff::in_force;
 
 /// What becomes of stored rates that begin behind a row for their network and before its next: the row's price is told again
@@ -46,21 +46,19 @@ fn again(rate: &Held, offer: &Offer, next: Option<DateTime<Utc>>, timeline: &[Sp
     if change == Change::Unchanged {
         return Vec::new();
     }
-    let is_short = matches!(change, Change::Up | Change::Currency) && rate.from < terms.notice_ends();
-    let is_refused = is_short && terms.on_short_notice == ShortNotice::Refuse;
-    let from = if is_short && !is_refused { terms.notice_ends() } else { rate.from };
+    let (from, refused) = with_notice(rate.from, matches!(change, Change::Up | Change::Currency), terms);
     let line = Line {
         row: None,
         name: offer.name.clone(),
         change,
-        refused: is_refused.then_some(Refusal::ShortNotice),
+        refused,
         new: Some((offer.price, offer.currency)),
         is_rounded: offer.is_rounded,
         to: offer.to.filter(|to| *to > from),
         moved_from: (from != rate.from).then_some(rate.from),
         ..closing(rate, from)
     };
-    if is_refused {
+    if refused.is_some() {
         return vec![line];
     }
     if from == rate.from {
